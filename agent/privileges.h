@@ -1,0 +1,11 @@
+/* What the child gives up before it becomes the program. Raw calls, one thread, no memory. */
+#ifndef USHER_PRIVILEGES_H
+#define USHER_PRIVILEGES_H
+
+#include "agent.h"
+
+/* Limits, then user and groups, capabilities (ruling 16) and no_new_privs. 0 or -errno. */
+int privileges_limit(const struct agent_plan *plan);
+int privileges_drop(const struct agent_plan *plan);
+
+#endif

@@ -1,0 +1,177 @@
+/* From what is settled for a path to verdicts. */
+#include "engine_state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "err.h"
+
+/* The default that an operation on a path falls to, or NULL: allow. Ruling 9 for sockets. */
+static const struct policy_default *default_of(const struct policy *policy, enum policy_op op)
+{
+	const struct policy_default *files = &policy->defaults[SECTION_FILES];
+	const struct policy_default *network = &policy->defaults[SECTION_NETWORK];
+
+	if (OP_BIT(op) & OPS_NETWORK && network->present)
+		return network;
+	return files->present ? files : NULL;
+}
+
+static bool is_covered(const struct policy *policy, enum policy_op op)
+{
+	return OP_BIT(op) & (OPS_NETWORK | policy->cover);
+}
+
+static struct policy_verdict default_verdict(const struct policy *policy, enum policy_op op, bool would)
+{
+	const struct policy_default *def = default_of(policy, op);
+
+	if (!def || (!would && def->stage == STAGE_LOG))
+		return (struct policy_verdict){ .action = ACTION_ALLOW, .op = op };
+	return (struct policy_verdict){
+		.action = def->action, .err = def->action == ACTION_ALLOW ? 0 : def->err,
+		.stage = def->stage, .audit = def->audit, .op = op,
+	};
+}
+
+static struct policy_verdict rule_verdict(const struct policy_rule *rule, enum policy_op op)
+{
+	return (struct policy_verdict){
+		.action = rule->action, .err = rule->action >= ACTION_DENY ? rule->err : 0,
+		.stage = rule->action == ACTION_FORBID && rule->stage == STAGE_LOG ? STAGE_DENY : rule->stage,
+		.audit = rule->audit, .op = op, .rule = rule,
+	};
+}
+
+struct policy_verdict verdict_of(const struct policy *policy, const struct settled *settled, enum policy_op op, bool would)
+{
+	if (!settled)
+		return (struct policy_verdict){ .action = ACTION_DENY, .err = ENOMEM, .op = op };
+	uint32_t winner = settled->winner[would][op];
+	const struct policy_rule *rule = winner == NO_RULE ? NULL : policy->engine->rules[winner];
+	/* usher's own files are safe whatever is covered, but nothing hides a name that is not brokered. */
+	if (!is_covered(policy, op) && (!rule || rule->pos.file != POLICY_BUILTIN || op == OP_STAT))
+		return (struct policy_verdict){ .action = ACTION_ALLOW, .op = op };
+	return rule ? rule_verdict(rule, op) : default_verdict(policy, op, would);
+}
+
+static int verdict_strictness(const struct policy_verdict *a)
+{
+	static const int action[] = {
+		[ACTION_ALLOW] = 0, [ACTION_REDIRECT] = 1, [ACTION_ANSWER] = 2,
+		[ACTION_ASK] = 3, [ACTION_DENY] = 4, [ACTION_FORBID] = 5,
+	};
+	static const int stage[] = { [STAGE_LOG] = 0, [STAGE_DENY] = 1, [STAGE_TRAP] = 2, [STAGE_KILL] = 3 };
+	static const int audit[] = {
+		[AUDIT_NONE] = 0, [AUDIT_COUNT] = 1, [AUDIT_DENY] = 2, [AUDIT_ALL] = 3, [AUDIT_ALERT] = 4,
+	};
+	/* Two refusals: the first operation tells. Two permissions: the one that asks for more records. */
+	return action[a->action] * 64 + stage[a->stage] * 8 + (policy_denies(a) ? 0 : audit[a->audit]);
+}
+
+static struct policy_verdict strictest(const struct policy *policy, const struct settled *settled, uint32_t ops, bool would)
+{
+	struct policy_verdict worst = { .action = ACTION_ALLOW };
+	int most = -1;
+
+	for (uint32_t left = ops & OPS_PATH; left; left &= left - 1) {
+		enum policy_op op = (enum policy_op)__builtin_ctz(left);
+		struct policy_verdict verdict = verdict_of(policy, settled, op, would);
+		int strictness = verdict_strictness(&verdict);
+		if (strictness > most) {
+			worst = verdict;
+			most = strictness;
+		}
+	}
+	return worst;
+}
+
+struct policy_decision policy_decide_path(const struct policy *policy, uint32_t ops, const char *path, size_t len)
+{
+	struct policy_engine *engine = policy->engine;
+	const struct settled *settled = engine_find(engine, path, len);
+	struct policy_decision decision = {
+		.enforced = strictest(policy, settled, ops, false),
+		.would = strictest(policy, settled, ops, true),
+	};
+	engine_release(engine);
+	return decision;
+}
+
+static bool is_among(const uint32_t *rules, size_t n, uint32_t rule)
+{
+	for (size_t i = 0; i < n; i++)
+		if (rules[i] == rule)
+			return true;
+	return false;
+}
+
+bool policy_leads_out(const struct policy *policy, uint32_t ops, const char *link, size_t link_len,
+		      const char *path, size_t len, const struct policy_rule **rule)
+{
+	struct policy_engine *engine = policy->engine;
+	const struct policy_rule *found = NULL;
+
+	if (rule)
+		*rule = NULL;
+	ops &= OPS_NETWORK | policy->cover;
+	if (!(engine->beneath & ops))
+		return false;
+	engine_lock(engine);
+	const struct settled *inside = engine_find_more(engine, link, link_len);
+	size_t n = inside ? inside->n : 0;
+	uint32_t *rules = malloc((n + 1) * sizeof(*rules));
+	bool failed = !inside || !rules;
+	for (size_t i = 0; i < n && !failed; i++)
+		rules[i] = settled_rules(engine, inside)[i];
+	const struct settled *reached = failed ? NULL : engine_find_more(engine, path, len);
+	failed |= !reached;
+	for (size_t i = 0; i < n && !failed; i++) {
+		const struct policy_rule *r = engine->rules[rules[i]];
+		if (!r->beneath || !(r->ops & ops) ||
+		    is_among(settled_rules(engine, reached), reached->n, rules[i]))
+			continue;
+		/* One that is enforced tells before one at stage log. */
+		bool before = !found || (found->stage == STAGE_LOG) > (r->stage == STAGE_LOG) ||
+			      ((found->stage == STAGE_LOG) == (r->stage == STAGE_LOG) && rule_order(r, found) < 0);
+		if (before)
+			found = r;
+	}
+	engine_release(engine);
+	free(rules);
+	if (rule)
+		*rule = found;
+	return failed || found;
+}
+
+static bool default_restricts(const struct policy_default *def, bool would)
+{
+	return def->present && (would || def->stage != STAGE_LOG) &&
+	       (def->action != ACTION_ALLOW || def->audit == AUDIT_ALL || def->audit == AUDIT_ALERT ||
+		def->audit == AUDIT_COUNT);
+}
+
+uint32_t policy_restricted(const struct policy *policy, bool would)
+{
+	const struct policy_default *defaults = policy->defaults;
+	uint32_t ops = 0;
+
+	if (default_restricts(&defaults[SECTION_FILES], would))
+		ops |= OPS_FILES | (defaults[SECTION_NETWORK].present ? 0 : OPS_NETWORK);
+	if (default_restricts(&defaults[SECTION_NETWORK], would))
+		ops |= OPS_NETWORK;
+	if (default_restricts(&defaults[SECTION_MOUNTS], would))
+		ops |= OPS_MOUNTS;
+	for (size_t i = 0; i < policy->n_rules; i++) {
+		const struct policy_rule *rule = &policy->rules[i];
+		if (rule->section == SECTION_SYSCALLS ||
+		    (!would && rule->stage == STAGE_LOG && rule->action != ACTION_FORBID))
+			continue;
+		if (rule->action != ACTION_ALLOW || rule->beneath || rule->audit == AUDIT_ALL ||
+		    rule->audit == AUDIT_ALERT || rule->audit == AUDIT_COUNT)
+			ops |= rule->ops;
+	}
+	ops &= ~OPS_FILES | policy->cover;
+	return ops | (policy->engine ? policy->engine->forbidden & ~OP_BIT(OP_STAT) : 0) |
+	       (policy->engine && policy->cover & OP_BIT(OP_STAT) ? policy->engine->forbidden & OP_BIT(OP_STAT) : 0);
+}

@@ -1,0 +1,136 @@
+#include "expect.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fd.h"
+#include "text.h"
+
+/* Operations that act on a name, and not on what a link of that name leads to. */
+#define OPS_NAMES (OP_BIT(OP_CREATE) | OP_BIT(OP_DELETE) | OP_BIT(OP_RENAME) | OP_BIT(OP_LINK) | OP_BIT(OP_MKNOD) | \
+		   OP_BIT(OP_BIND))
+
+static char *copy(const char *s)
+{
+	return text_dup(s, strlen(s));
+}
+
+/* PATH as the kernel would reach it. /proc/self is the program, not this process. */
+static char *resolve(const struct policy_env *env, const char *path)
+{
+	char *to = NULL;
+	if (strncmp(path, "/proc/", 6) == 0 || !env || !env->resolve || env->resolve(env->ctx, path, &to) || !to)
+		return copy(path);
+	return to;
+}
+
+static char *resolve_parent(const struct policy_env *env, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	if (!slash || slash == path)
+		return copy(path);
+	AUTO_FREE char *parent = text_dup(path, (size_t)(slash - path));
+	AUTO_FREE char *to = resolve(env, parent);
+	return text_printf("%s%s", strcmp(to, "/") ? to : "", slash);
+}
+
+static void strip_slash(char *path)
+{
+	size_t len = strlen(path);
+	while (len > 1 && path[len - 1] == '/')
+		path[--len] = '\0';
+}
+
+static bool fulfils(const struct policy_expect *expect, const struct policy_verdict *verdict)
+{
+	return expect->action == ACTION_DENY ? policy_denies(verdict) : verdict->action == expect->action;
+}
+
+static void judge_path(const struct policy *policy, const struct policy_env *env, const struct policy_expect *expect,
+		       struct expect_result *result)
+{
+	uint32_t ops = OP_BIT(expect->op);
+	AUTO_FREE char *target = copy(expect->target);
+	strip_slash(target);
+	AUTO_FREE char *link = resolve_parent(env, target);
+	AUTO_FREE char *path = NULL;
+	if (expect->resolving) {
+		AUTO_FREE char *spelled = copy(expect->resolving);
+		strip_slash(spelled);
+		path = resolve(env, spelled);
+	} else {
+		path = ops & OPS_NAMES ? copy(link) : resolve(env, target);
+	}
+
+	struct policy_decision decision = policy_decide_path(policy, ops, path, strlen(path));
+	const struct policy_rule *rule = NULL;
+	result->verdict = decision.would;
+	if (expect->resolving && !policy_denies(&decision.would) &&
+	    policy_leads_out(policy, ops, link, strlen(link), path, strlen(path), &rule)) {
+		result->leads_out = true;
+		result->reason = "the link leads out of a tree that is allowed 'beneath'";
+		result->verdict = (struct policy_verdict){.action = ACTION_DENY, .err = EACCES, .op = (enum policy_op)expect->op,
+							  .rule = rule, .stage = rule ? rule->stage : STAGE_DENY};
+		decision.enforced = rule && rule->stage == STAGE_LOG ? decision.enforced : result->verdict;
+	}
+	bool pass = fulfils(expect, &result->verdict);
+	result->outcome = pass ? EXPECT_PASS : EXPECT_FAIL;
+	result->at_log = result->verdict.stage == STAGE_LOG || pass != fulfils(expect, &decision.enforced);
+}
+
+static void judge_never(const struct policy *policy, const struct policy_expect *expect, struct expect_result *result)
+{
+	int found = policy_some_allowed(policy, (enum policy_op)expect->op, expect->target, result->witness);
+	if (found == 0) {
+		result->outcome = EXPECT_PASS;
+		result->witness[0] = '\0';
+		result->verdict = (struct policy_verdict){.action = ACTION_DENY, .op = (enum policy_op)expect->op};
+		return;
+	}
+	result->outcome = EXPECT_FAIL;
+	if (found < 0) {
+		result->witness[0] = '\0';
+		result->reason = "the proof is too long, so it does not count as given";
+		return;
+	}
+	result->reason = "there is a path that is allowed";
+	result->verdict = policy_decide_path(policy, OP_BIT(expect->op), result->witness, strlen(result->witness)).would;
+}
+
+static const char *not_judged(const struct policy_expect *expect)
+{
+	if (expect->in && strcmp(expect->in, "main") != 0)
+		return "domains are not judged by this version";
+	if (expect->as)
+		return "users are not judged by this version";
+	if (OP_BIT(expect->op) & OPS_MOUNTS)
+		return "mounts are not judged by this version";
+	if (expect->proto >= 0 && (expect->proto != PROTO_UNIX || *expect->target == '@'))
+		return "network addresses are not judged by this version";
+	return NULL;
+}
+
+int policy_test_run(const struct policy *policy, const struct policy_env *env, expect_fn *fn, void *ctx)
+{
+	AUTO_FREE struct expect_result *result = malloc(sizeof(*result));
+	if (!result)
+		return -ENOMEM;
+	int failed = 0;
+	for (size_t i = 0; i < policy->n_expects; i++) {
+		const struct policy_expect *expect = &policy->expects[i];
+		memset(result, 0, sizeof(*result));
+		result->expect = expect;
+		result->reason = not_judged(expect);
+		if (result->reason)
+			result->outcome = EXPECT_NOT_JUDGED;
+		else if (expect->never)
+			judge_never(policy, expect, result);
+		else
+			judge_path(policy, env, expect, result);
+		failed += result->outcome == EXPECT_FAIL;
+		if (fn)
+			fn(ctx, result);
+	}
+	return failed;
+}

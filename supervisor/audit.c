@@ -1,0 +1,396 @@
+/*
+ * The audit: what is recorded, what is shown, what is counted.
+ *
+ * audit_record() runs on serving threads for every call, so an allowed call at level deny costs two comparisons and a
+ * relaxed increment. Records and lines for people go to two sinks (sink.c), which the loop's thread writes.
+ *
+ * Lines for people are few on purpose: of equal denials one in SHOWN_AGAIN_S is shown, of different ones BURST at once and
+ * then PER_SECOND; how many were left out is said with the next line and in the summary. An alert is always shown.
+ */
+#include "audit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "escape.h"
+#include "fd.h"
+#include "record.h"
+#include "sandbox.h"
+#include "sink.h"
+
+#define FILE_QUEUE	(8U << 20)
+#define TERMINAL_QUEUE	(64U << 10)
+#define BURST		10
+#define PER_SECOND	2
+#define SHOWN_AGAIN_S	30
+#define SEEN_MAX	(1U << 16)
+
+struct seen { uint64_t hash; int64_t shown_s; };
+
+struct audit {
+	const struct policy *policy;
+	struct audit_options options;
+	char *file_name;
+	bool all;
+	struct sink *file, *terminal;
+	uint32_t id_key;
+	uint16_t id_run;
+	_Atomic uint64_t seq;
+	_Atomic unsigned long calls, denied, would_denied;
+
+	pthread_mutex_t mutex;	/* guards what follows */
+	struct seen *seen;	/* open addressing, a power of two */
+	size_t n_seen, size_seen;
+	bool seen_full;
+	double tokens;
+	int64_t tokens_at_ms;
+	unsigned long hidden, hidden_unsaid;
+	char *last_question;	/* without a file: there an id is enough */
+};
+
+static int64_t clock_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+/* A bijection of 32 bits: within a run no two records share the first eight digits. */
+static uint32_t id_mix(uint32_t x)
+{
+	x = (x ^ x >> 16) * 0x85ebca6bU;
+	x = (x ^ x >> 13) * 0xc2b2ae35U;
+	return x ^ x >> 16;
+}
+
+static struct record audit_next(struct audit *audit)
+{
+	struct timespec now;
+	struct record record = { .seq = atomic_fetch_add_explicit(&audit->seq, 1, memory_order_relaxed) + 1, .policy = audit->policy };
+	clock_gettime(CLOCK_REALTIME, &now);
+	record.realtime_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+	snprintf(record.id, sizeof(record.id), "%08" PRIx32 "%04" PRIx16, id_mix((uint32_t)record.seq ^ audit->id_key), audit->id_run);
+	return record;
+}
+
+static size_t audit_gap(void *ctx, unsigned long lost, char *buf, size_t size)
+{
+	struct record record = audit_next(ctx);
+	struct text text = { 0 };
+	record_event(&text, &record, "gap", "records were lost before this one", lost);
+	size_t len = text.len < size ? text.len : 0;
+	memcpy(buf, text.s, len);
+	free(text_take(&text));
+	return len;
+}
+
+static size_t terminal_gap(void *ctx, unsigned long lost, char *buf, size_t size)
+{
+	(void)ctx;
+	return (size_t)snprintf(buf, size, "usher: %lu lines could not be shown\n", lost);
+}
+
+/* A file that a crash left in the middle of a line gets a newline first. */
+static int file_finish_line(int fd, const char *name)
+{
+	struct stat st;
+	char last = '\n';
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_size == 0)
+		return 0;
+	AUTO_FD reader = open(name, O_RDONLY | O_CLOEXEC);
+	if (reader < 0 || pread(reader, &last, 1, st.st_size - 1) != 1 || last == '\n')
+		return 0;
+	return write(fd, "\n", 1) == 1 ? 0 : -errno;
+}
+
+/* O_NONBLOCK for the open only: a FIFO without a reader is an error and not a hang. */
+static int file_open(const char *name)
+{
+	AUTO_FD fd = open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+	if (fd < 0)
+		return -errno;
+	int flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
+		return -errno;
+	int error = file_finish_line(fd, name);
+	/* A full disk is no reason not to start: what is lost will be counted. */
+	return error && error != -ENOSPC && error != -EDQUOT ? error : fd_take(&fd);
+}
+
+static bool level_all(const struct policy *policy)
+{
+	const struct policy_setting *level = policy_setting(policy, "audit", "level");
+	return level && level->n_words && strcmp(level->words[0], "all") == 0;
+}
+
+static int audit_open(struct audit *audit, struct loop *loop, const char *file)
+{
+	int error = 0;
+	if (file) {
+		AUTO_FD fd = file_open(file);
+		if (fd < 0)
+			return fd;
+		audit->file_name = realpath(file, NULL);
+		error = audit->file_name ? sink_new(&audit->file, loop, fd, true, FILE_QUEUE, audit_gap, audit) : -errno;
+		if (error)
+			return error;
+		(void)fd_take(&fd);
+	}
+	if (audit->options.terminal || audit->options.json)
+		error = sink_new(&audit->terminal, loop, STDERR_FILENO, false, TERMINAL_QUEUE,
+				 audit->options.json ? audit_gap : terminal_gap, audit);
+	return error;
+}
+
+int audit_new(struct audit **audit, struct loop *loop, const struct policy *policy, const struct audit_options *options)
+{
+	const struct policy_setting *log = policy_setting(policy, "audit", "log");
+	struct audit *new = calloc(1, sizeof(*new));
+	if (!new)
+		return -ENOMEM;
+	new->policy = policy;
+	new->options = *options;
+	new->all = options->all || level_all(policy);
+	new->tokens = BURST;
+	new->tokens_at_ms = clock_ms();
+	pthread_mutex_init(&new->mutex, NULL);
+	/* Ids are no secrets: without randomness they merely recur in the next run. */
+	if (getrandom(&new->id_key, sizeof(new->id_key), GRND_NONBLOCK) < 0 ||
+	    getrandom(&new->id_run, sizeof(new->id_run), GRND_NONBLOCK) < 0)
+		new->id_key = (uint32_t)time(NULL), new->id_run = (uint16_t)getpid();
+	int error = audit_open(new, loop, options->file ? options->file : log && log->n_words ? log->words[0] : NULL);
+	if (error) {
+		new->options = (struct audit_options){ 0 };
+		audit_free(new);
+		return error;
+	}
+	*audit = new;
+	return 0;
+}
+
+int audit_reopen(struct audit *audit)
+{
+	if (!audit->file)
+		return 0;
+	int fd = file_open(audit->file_name);
+	if (fd < 0)
+		return fd;
+	sink_replace(audit->file, fd);
+	return 0;
+}
+
+/* ---- what is shown ---- */
+
+static void seen_grow(struct audit *audit)
+{
+	size_t size = audit->size_seen ? audit->size_seen * 2 : 64;
+	struct seen *bigger = size <= SEEN_MAX ? calloc(size, sizeof(*bigger)) : NULL;
+	if (!bigger) {
+		audit->seen_full = true;
+		return;
+	}
+	for (size_t i = 0; i < audit->size_seen; i++) {
+		size_t at = audit->seen[i].hash & (size - 1);
+		while (audit->seen[i].hash && bigger[at].hash)
+			at = (at + 1) & (size - 1);
+		if (audit->seen[i].hash)
+			bigger[at] = audit->seen[i];
+	}
+	free(audit->seen);
+	audit->seen = bigger;
+	audit->size_seen = size;
+}
+
+/* The entry of HASH, made if it is new; NULL when there is no room. */
+static struct seen *seen_get(struct audit *audit, uint64_t hash)
+{
+	if (!audit->seen_full && audit->n_seen * 4 >= audit->size_seen * 3)
+		seen_grow(audit);
+	for (size_t i = 0, at = hash; i < audit->size_seen; i++, at++) {
+		struct seen *seen = &audit->seen[at & (audit->size_seen - 1)];
+		if (seen->hash == hash)
+			return seen;
+		if (!seen->hash && audit->seen_full)
+			return NULL;
+		if (!seen->hash) {
+			*seen = (struct seen){ .hash = hash, .shown_s = INT64_MIN / 2 };
+			audit->n_seen++;
+			return seen;
+		}
+	}
+	return NULL;
+}
+
+/* Under the mutex. May a line be shown now? *UNSAID: how many were not, since the last one that was. */
+static bool may_show(struct audit *audit, struct seen *seen, bool alert, unsigned long *unsaid)
+{
+	int64_t now = clock_ms();
+	audit->tokens += (double)(now - audit->tokens_at_ms) * PER_SECOND / 1000;
+	audit->tokens = audit->tokens > BURST ? BURST : audit->tokens;
+	audit->tokens_at_ms = now;
+	bool again = seen && now / 1000 - seen->shown_s < SHOWN_AGAIN_S;
+	if (!alert && (again || audit->tokens < 1)) {
+		audit->hidden++;
+		audit->hidden_unsaid += !again;
+		return false;
+	}
+	audit->tokens = audit->tokens >= 1 ? audit->tokens - 1 : 0;
+	if (seen)
+		seen->shown_s = now / 1000;
+	*unsaid = audit->hidden_unsaid;
+	audit->hidden_unsaid = 0;
+	return true;
+}
+
+static void show(struct audit *audit, const struct request *req, enum record_kind kind, const struct record *record)
+{
+	struct text text = { 0 };
+	unsigned long unsaid = 0;
+	pthread_mutex_lock(&audit->mutex);
+	struct seen *seen = seen_get(audit, record_hash(req, kind));
+	if (!audit->file) {
+		struct text question = { 0 };
+		record_question(&question, req, kind);
+		free(audit->last_question);
+		audit->last_question = text_take(&question);
+	}
+	bool shown = audit->terminal && may_show(audit, seen, record_verdict(req, kind)->audit == AUDIT_ALERT, &unsaid);
+	pthread_mutex_unlock(&audit->mutex);
+	if (shown && audit->options.json) {
+		record_request(&text, record, req);
+		sink_put(audit->terminal, text.s, text.len);
+	} else if (shown) {
+		if (unsaid)
+			text_addf(&text, "usher: %lu more denial%s not shown\n", unsaid, unsaid == 1 ? "" : "s");
+		text_puts(&text, "usher: ");
+		record_line(&text, req, kind, audit->file ? record->id : NULL);
+		text_puts(&text, "\n");
+		sink_put(audit->terminal, text.s, text.len);
+	}
+	free(text_take(&text));
+}
+
+/* ---- what is recorded ---- */
+
+static void write_record(struct audit *audit, const struct record *record, const struct request *req)
+{
+	struct text text = { 0 };
+	record_request(&text, record, req);
+	sink_put(audit->file, text.s, text.len);
+	free(text_take(&text));
+}
+
+void audit_record(struct audit *audit, const struct request *req)
+{
+	if (!audit)
+		return;
+	enum record_kind kind = record_kind(req);
+	enum policy_audit level = record_verdict(req, kind)->audit;
+	atomic_fetch_add_explicit(&audit->calls, 1, memory_order_relaxed);
+	if (kind == RECORD_ALLOW && !audit->all && level != AUDIT_ALL)
+		return;
+	if (kind == RECORD_DENY)
+		atomic_fetch_add_explicit(&audit->denied, 1, memory_order_relaxed);
+	else if (kind == RECORD_WOULD_DENY)
+		atomic_fetch_add_explicit(&audit->would_denied, 1, memory_order_relaxed);
+	if (level == AUDIT_NONE || level == AUDIT_COUNT)
+		return;
+	struct record record = audit_next(audit);
+	if (audit->file)
+		write_record(audit, &record, req);
+	if (kind != RECORD_ALLOW)
+		show(audit, req, kind, &record);
+}
+
+void audit_event(struct audit *audit, const char *action, const char *message)
+{
+	if (!audit)
+		return;
+	struct text text = { 0 };
+	struct record record = audit_next(audit);
+	record_event(&text, &record, action, message, 0);
+	if (audit->file)
+		sink_put(audit->file, text.s, text.len);
+	if (audit->terminal && audit->options.json) {
+		sink_put(audit->terminal, text.s, text.len);
+	} else if (audit->terminal && message && strcmp(action, "error") == 0) {
+		text.len = 0;
+		text_puts(&text, "usher: ");
+		escape_add(&text, message, strlen(message));
+		text_puts(&text, "\n");
+		sink_put(audit->terminal, text.s, text.len);
+	}
+	free(text_take(&text));
+}
+
+/* ---- the end ---- */
+
+static const char *main_file(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->n_files; i++) {
+		if (policy->files[i].main)
+			return policy->files[i].path;
+	}
+	return policy->name ? policy->name : "POLICY";
+}
+
+static void add_next_command(struct text *text, const struct audit *audit)
+{
+	struct text command = { 0 };
+	if (audit->file)
+		text_addf(&command, "usher why --last --audit %s", audit->file_name);
+	else
+		text_addf(&command, "usher why -p %s %s", main_file(audit->policy), audit->last_question);
+	text_puts(text, "usher: ");
+	escape_add(text, command.s, command.len);
+	text_puts(text, "\n");
+	free(text_take(&command));
+}
+
+static void print_summary(const struct audit *audit, unsigned long lost)
+{
+	unsigned long denied = atomic_load(&audit->denied), would = atomic_load(&audit->would_denied);
+	struct text text = { 0 };
+	text_addf(&text, "usher: %lu denial%s", denied, denied == 1 ? "" : "s");
+	if (denied + would > 1)
+		text_addf(&text, ", %s%zu different", audit->seen_full ? "more than " : "", audit->n_seen);
+	if (would)
+		text_addf(&text, "; %lu call%s would be denied without stage log", would, would == 1 ? "" : "s");
+	if (audit->hidden)
+		text_addf(&text, "; %lu not shown", audit->hidden);
+	text_addf(&text, "; %lu brokered call%s\n", atomic_load(&audit->calls), atomic_load(&audit->calls) == 1 ? "" : "s");
+	if (audit->file ? denied + would > 0 : audit->last_question != NULL)
+		add_next_command(&text, audit);
+	if (lost)
+		text_addf(&text, "usher: %lu audit record%s could not be written to %s\n", lost, lost == 1 ? "" : "s", audit->file_name);
+	(void)!write(STDERR_FILENO, text.s, text.len);
+	free(text_take(&text));
+}
+
+void audit_free(struct audit *audit)
+{
+	if (!audit)
+		return;
+	unsigned long lost = sink_free(audit->file);
+	(void)sink_free(audit->terminal);
+	bool any = atomic_load(&audit->denied) + atomic_load(&audit->would_denied) > 0;
+	if (audit->options.summary || (any && audit->options.terminal && !audit->options.json) || lost)
+		print_summary(audit, lost);
+	pthread_mutex_destroy(&audit->mutex);
+	free(audit->file_name);
+	free(audit->seen);
+	free(audit->last_question);
+	free(audit);
+}

@@ -1,0 +1,40 @@
+/*
+ * Audit: JSON lines (policy-language.md 2.6), one line a denial for people, a summary.
+ *
+ * audit_record() is called by serving threads: it formats into memory and posts; the loop's thread writes through the ring, so a
+ * slow disk never slows a target. What could not be written or queued is counted, reported in a gap record and in the summary.
+ */
+#ifndef USHER_AUDIT_H
+#define USHER_AUDIT_H
+
+#include <stdbool.h>
+
+#include "request.h"
+
+struct loop;
+struct audit;
+
+struct audit_options {
+	const char *file;	/* --audit FILE or audit { log }; NULL: none */
+	bool all;		/* level all */
+	bool terminal;		/* a line on stderr for each denial, rate-limited */
+	bool json;		/* --json: those lines as JSON */
+	bool summary;		/* two lines at the end */
+	uid_t uid;
+};
+
+/* 0 or -errno (the file cannot be opened: the launch fails). */
+int audit_new(struct audit **audit, struct loop *loop, const struct policy *policy, const struct audit_options *options);
+/* What happened to REQ: decision and reply are set. Any thread. */
+void audit_record(struct audit *audit, const struct request *req);
+/* Something of usher's own: "start", "stop", "error"; TEXT is a message. */
+void audit_event(struct audit *audit, const char *action, const char *text);
+/* Reopen the file (SIGUSR1 later; log rotation by rename). */
+int audit_reopen(struct audit *audit);
+/* Writes what is queued (waits, bounded), prints the summary, frees. */
+void audit_free(struct audit *audit);
+
+/* For `why ID`: the record whose id begins with PREFIX in FILE, as malloc'ed JSON text. -ENOENT, -EEXIST (ambiguous). */
+int audit_find(const char *file, const char *prefix, char **json);
+
+#endif

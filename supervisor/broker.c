@@ -1,0 +1,562 @@
+/*
+ * The one path, and the only place that answers.
+ *
+ * Order. The syscalls section is decided first, on registers alone. Then everything that is read of the target is
+ * read: its arguments, and what relative names start from. ID_VALID after the last read proves that all of it
+ * is of the thread which waits for us, and comes before the first side effect. Names are resolved, judged
+ * and served with the target's credentials worn.
+ *
+ * A name is first taken as it is spelled, where the call can do with that. What is decided of a name is only right
+ * if no symlink is in it: serve finds that out (-EAGAIN) when it was allowed, broker_certain() when it was denied.
+ *
+ * When nothing but a rule on the system call had it notified (call == NULL) and it is allowed, the kernel goes on: the
+ * decision was about registers, which nobody can change meanwhile, and the call names neither a path nor an address.
+ */
+#include "broker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "audit.h"
+#include "call.h"
+#include "err.h"
+#include "fd.h"
+#include "listener.h"
+#include "park.h"
+#include "sandbox.h"
+#include "stage.h"
+
+/* What the steps return beside 0 and -errno, which is the answer. */
+enum { BROKER_GONE = 1, BROKER_DENIED, BROKER_EXACT };
+
+static char refused_text[] = "usher refuses this call while paths are decided";
+
+static const struct policy_rule refused_rule = {
+	.number = UINT32_MAX,
+	.pos = { .file = POLICY_BUILTIN },
+	.section = SECTION_SYSCALLS,
+	.action = ACTION_DENY,
+	.text = refused_text,
+};
+
+static char nameless_text[] = "an object without a path is opened again with the access already held at most";
+
+static const struct policy_rule nameless_rule = {
+	.number = UINT32_MAX,
+	.pos = { .file = POLICY_BUILTIN },
+	.section = SECTION_FILES,
+	.action = ACTION_DENY,
+	.err = EACCES,
+	.text = nameless_text,
+};
+
+static char foreign_text[] = "nothing of a process outside the sandbox may be changed through /proc";
+
+static const struct policy_rule foreign_rule = {
+	.number = UINT32_MAX,
+	.pos = { .file = POLICY_BUILTIN },
+	.section = SECTION_FILES,
+	.action = ACTION_DENY,
+	.err = EACCES,
+	.text = foreign_text,
+};
+
+/* Anything but a plain allow is refused: what this version does not serve was refused at load. */
+static bool refuses(const struct policy_verdict *verdict)
+{
+	return verdict->action != ACTION_ALLOW;
+}
+
+static struct policy_verdict verdict_of(const struct policy_rule *rule, int err, enum policy_op op)
+{
+	return (struct policy_verdict){
+		.action = ACTION_DENY, .err = err, .stage = STAGE_DENY, .audit = rule->audit, .op = op, .rule = rule,
+	};
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+static int fetch_bases(struct request *req)
+{
+	for (unsigned i = 0; i < req->n_names; i++) {
+		const struct name *name = &req->names[i];
+
+		req->bases[i] = fd_close(req->bases[i]);
+		if (name->path[0] == '/')
+			continue;
+		req->bases[i] = name->dirfd == AT_FDCWD ? target_cwd(req->target) : target_fd(req->target, name->dirfd);
+		if (req->bases[i] < 0)
+			return req->bases[i];
+	}
+	return 0;
+}
+
+static void fetch_undo(struct request *req)
+{
+	if (req->fetched && req->call->release)
+		req->call->release(req);
+	req->fetched = false;
+	memset(&req->args, 0, sizeof(req->args));
+	for (unsigned i = 0; i < req->n_names; i++)
+		req->bases[i] = fd_close(req->bases[i]);
+	req->n_names = 0;
+}
+
+static int broker_target(struct request *req)
+{
+	return target_get(req->sandbox->targets, (pid_t)req->notif.pid, &req->target);
+}
+
+/* The cached thread has died and its number was given away: everything again with who has it now. */
+static int broker_refresh(struct request *req)
+{
+	fetch_undo(req);
+	target_forget(req->sandbox->targets, req->target->tid);
+	target_put(req->sandbox->targets, req->target);
+	req->target = NULL;
+	return broker_target(req);
+}
+
+static int broker_fetch_once(struct request *req)
+{
+	int err = 0;
+
+	if (req->call->fetch) {
+		req->fetched = true;
+		err = req->call->fetch(req);
+	}
+	return err ? err : fetch_bases(req);
+}
+
+static int broker_fetch(struct request *req)
+{
+	int err = broker_fetch_once(req);
+
+	if (err == -ESRCH) {
+		err = broker_refresh(req);
+		if (!err)
+			err = broker_fetch_once(req);
+	}
+	if (listener_valid(req->sandbox->listener, req->notif.id))
+		return BROKER_GONE;
+	return err == -ESRCH ? -EACCES : err;
+}
+
+/* ---- deciding ------------------------------------------------------------------------------- */
+
+/* Ruling 3: an object without a path is what it is to those who hold it, and no more. */
+static bool nameless_allows(const struct object *object, uint32_t ops)
+{
+	static const uint32_t free_ops = OP_BIT(OP_STAT) | OP_BIT(OP_CHMOD) | OP_BIT(OP_CHOWN) | OP_BIT(OP_UTIME) | OP_BIT(OP_XATTR);
+	static const uint32_t read_ops = OP_BIT(OP_READ) | OP_BIT(OP_LIST);
+	static const uint32_t write_ops = OP_BIT(OP_WRITE) | OP_BIT(OP_APPEND) | OP_BIT(OP_TRUNCATE) | OP_BIT(OP_LINK);
+
+	if ((ops & read_ops) && !(object->held & 1))
+		return false;
+	if ((ops & write_ops) && !(object->held & 2))
+		return false;
+	return !(ops & ~(free_ops | read_ops | write_ops));
+}
+
+static enum policy_op first_op(uint32_t ops)
+{
+	return ops ? (enum policy_op)__builtin_ctz(ops) : OP_STAT;
+}
+
+static void decide_links(const struct policy *policy, const struct object *object, uint32_t ops, struct policy_decision *decision)
+{
+	for (unsigned i = 0; i < object->n_links; i++) {
+		const char *link = object->links[i];
+		const struct policy_rule *rule = NULL;
+		struct policy_verdict verdict;
+		int err;
+
+		if (!policy_leads_out(policy, ops, link, strlen(link), object->path, object->len, &rule) || !rule)
+			continue;
+		err = rule->err > 0 ? rule->err : policy->defaults[SECTION_FILES].err;
+		verdict = verdict_of(rule, err > 0 ? err : EACCES, first_op(ops & rule->ops));
+		if (!refuses(&decision->would))
+			decision->would = verdict;
+		if (rule->stage != STAGE_LOG && !refuses(&decision->enforced)) {
+			verdict.stage = rule->stage;
+			decision->enforced = verdict;
+		}
+	}
+}
+
+static struct policy_decision decide_object(const struct request *req, const struct object *object, uint32_t ops)
+{
+	const struct sandbox *sandbox = req->sandbox;
+	struct policy_decision decision = { 0 };
+	uint32_t restricted = ops & sandbox->plan->restricted;
+
+	if (!ops)
+		return decision;
+	if (object->nameless) {
+		if (!nameless_allows(object, restricted))
+			decision.enforced = decision.would = verdict_of(&nameless_rule, EACCES, first_op(restricted));
+		return decision;
+	}
+	decision = policy_decide_path(sandbox->policy, ops, object->path, object->len);
+	if (object->n_links)
+		decide_links(sandbox->policy, object, ops, &decision);
+	if (object->foreign && (ops & OPS_MODIFY) && !refuses(&decision.enforced))
+		decision.enforced = decision.would = verdict_of(&foreign_rule, EACCES, first_op(ops & OPS_MODIFY));
+	return decision;
+}
+
+/* The first object that is denied decides; what the syscalls section only would deny is kept if no object says more. */
+static void decide_objects(struct request *req, const struct policy_decision *call)
+{
+	req->decision = *call;
+	req->decided = 0;
+	for (unsigned i = 0; i < req->n_names; i++) {
+		struct policy_decision decision = decide_object(req, &req->objects[i], req->ops[i]);
+
+		if (i == 0 && !refuses(&req->decision.would)) {
+			req->decision = decision;
+		} else if (refuses(&decision.enforced)) {
+			req->decision = decision;
+			req->decided = i;
+		} else if (!refuses(&req->decision.would) && refuses(&decision.would)) {
+			req->decision.would = decision.would;
+			req->decided = i;
+		}
+		if (refuses(&req->decision.enforced))
+			return;
+	}
+}
+
+/* ---- resolving ------------------------------------------------------------------------------ */
+
+/* AGAIN: the second time, when only what was lexical is still open. */
+static int resolve_names(struct request *req, enum resolve_level level, bool again)
+{
+	unsigned n = req->n_names;
+	int err = 0;
+
+	for (unsigned i = 0; i < n && !err; i++) {
+		struct object *object = &req->objects[i];
+
+		if (again && !object->lexical)
+			continue;
+		object_clear(object);
+		err = resolve(req->sandbox->resolver, req->target, &req->names[i], fd_take(&req->bases[i]), level, object);
+	}
+	return err;
+}
+
+static bool has_lexical(const struct request *req)
+{
+	for (unsigned i = 0; i < req->n_names; i++)
+		if (req->objects[i].lexical)
+			return true;
+	return false;
+}
+
+static int broker_judge(struct request *req)
+{
+	if (req->call->judge)
+		return req->call->judge(req);
+	for (unsigned i = 0; i < req->n_names; i++)
+		req->ops[i] = req->call->ops;
+	return 0;
+}
+
+/* The object that decided is lexical and was denied: is there no symlink in its name? */
+static bool broker_certain(struct request *req, const struct policy_decision *call)
+{
+	const uint32_t either = OP_BIT(OP_READ) | OP_BIT(OP_LIST);
+	struct object *object = &req->objects[req->decided];
+	enum name_mode mode = req->names[req->decided].mode;
+	/* Not knowing the type, open asked for both. */
+	bool guessed = (req->ops[req->decided] & either) == either;
+	int err;
+
+	if (!object->lexical)
+		return true;
+	err = object_lexical_pin(req->sandbox->resolver, object, mode == NAME_NOFOLLOW || mode == NAME_ENTRY);
+	if (err == -EAGAIN || (err && guessed))
+		return false;
+	if (!guessed)
+		return true;
+	object->lexical = false;
+	object->exists = true;
+	if (broker_judge(req))
+		return true;
+	decide_objects(req, call);
+	object->lexical = true;	/* resolved again if it was allowed after all */
+	return refuses(&req->decision.enforced);
+}
+
+/* What resolution ended with, as an answer. A missing last name is for serve, if the call can make it. */
+static int resolution_error(const struct request *req)
+{
+	for (unsigned i = 0; i < req->n_names; i++) {
+		const struct object *object = &req->objects[i];
+		enum name_mode mode = req->names[i].mode;
+
+		if (!object->err)
+			continue;
+		if (object->err == -ENOENT && object->parent >= 0 && (mode == NAME_CREATE || mode == NAME_ENTRY))
+			continue;
+		return object->err;
+	}
+	return 0;
+}
+
+static int broker_act(struct request *req, enum resolve_level level, bool again, const struct policy_decision *call)
+{
+	int err = resolve_names(req, level, again), judged;
+
+	if (err)
+		return err;
+	judged = broker_judge(req);
+	if (judged == -EAGAIN && has_lexical(req))
+		return BROKER_EXACT;
+	decide_objects(req, call);
+	if (refuses(&req->decision.enforced))
+		return broker_certain(req, call) ? BROKER_DENIED : BROKER_EXACT;
+	err = resolution_error(req);
+	if (!err)
+		err = judged;
+	if (!err)
+		err = req->call->serve(req);
+	return err == -EAGAIN && has_lexical(req) ? BROKER_EXACT : err;
+}
+
+/* With the target's credentials: resolve, decide, serve. */
+static int broker_serve(struct request *req)
+{
+	const struct policy_decision call = req->decision;
+	int err = cred_wear(req->worker, &req->target->cred, req->call->real_ids);
+
+	if (err)
+		return err;
+	err = broker_act(req, req->call->lexical_ok ? RESOLVE_LEXICAL : RESOLVE_EXACT, false, &call);
+	if (err == BROKER_EXACT)
+		err = broker_act(req, RESOLVE_EXACT, true, &call);
+	cred_own(req->worker);
+	ASSERT(err != BROKER_EXACT);
+	return err;
+}
+
+/* ---- answering ------------------------------------------------------------------------------ */
+
+static int reply_write(struct request *req)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < REPLY_OUTS && req->reply.out[i].data && !err; i++)
+		err = target_write(req->target, req->reply.out[i].addr, req->reply.out[i].data, req->reply.out[i].len);
+	return err;
+}
+
+static void reply_sigpipe(const struct request *req)
+{
+	const struct target *target = req->target;
+
+	if (syscall(SYS_tgkill, target->tgid, target->tid, SIGPIPE) && errno == EPERM && cred_power())
+		(void)syscall(SYS_tgkill, target->tgid, target->tid, SIGPIPE);
+}
+
+static void reply_error(struct request *req, int err)
+{
+	req->reply.kind = REPLY_DENY;
+	req->reply.error = err;
+	(void)listener_send(req->sandbox->listener, req->notif.id, 0, err);
+}
+
+/* Our copy is closed before the target runs: it would keep locks, pipes and running images busy. */
+static void reply_install(struct request *req)
+{
+	int number = listener_addfd(req->sandbox->listener, req->notif.id, req->reply.fd, req->reply.cloexec);
+
+	req->reply.fd = fd_close(req->reply.fd);
+	if (number == -ENOENT)
+		return;
+	if (number < 0) {
+		reply_error(req, number);
+		return;
+	}
+	req->reply.value = number;
+	(void)listener_send(req->sandbox->listener, req->notif.id, number, 0);
+}
+
+/* ENOENT from the listener, everywhere: the target is gone, nobody waits for the answer. */
+static void broker_reply(struct request *req)
+{
+	struct reply *reply = &req->reply;
+	int err;
+
+	if (reply->kind == REPLY_VALUE || reply->kind == REPLY_FD) {
+		err = reply_write(req);
+		if (err) {
+			reply_error(req, err);
+			return;
+		}
+	}
+	if (reply->sigpipe)
+		reply_sigpipe(req);
+	switch (reply->kind) {
+	case REPLY_DENY:
+		/* Only who has been parked may have a signal pending, without which these leak to the program. */
+		if (reply->error <= -512 && reply->error >= -516 && !req->parked)
+			reply->error = -EINTR;
+		reply_error(req, reply->error < 0 ? reply->error : -EACCES);
+		break;
+	case REPLY_VALUE:
+		(void)listener_send(req->sandbox->listener, req->notif.id, reply->value, 0);
+		break;
+	case REPLY_FD:
+		reply_install(req);
+		break;
+	case REPLY_CONTINUE:
+		ASSERT(!req->call || req->call->may_continue);
+		(void)listener_continue(req->sandbox->listener, req->notif.id);
+		break;
+	case REPLY_PARKED:
+	case REPLY_NONE:
+		break;
+	}
+}
+
+static void broker_record(struct request *req)
+{
+	struct sandbox *sandbox = req->sandbox;
+
+	atomic_fetch_add_explicit(&sandbox->calls, 1, memory_order_relaxed);
+	if (refuses(&req->decision.enforced))
+		atomic_fetch_add_explicit(&sandbox->denied, 1, memory_order_relaxed);
+	/* A record of a relative name reads where it started from. */
+	if (refuses(&req->decision.would) && req->n_names && req->names[req->decided].path[0] != '/')
+		(void)cred_power();
+	if (sandbox->audit && !req->recorded)
+		audit_record(sandbox->audit, req);
+	req->recorded = true;
+}
+
+/* ERR is what serve or a step before it returned. True when all is over. */
+static bool broker_end(struct request *req, int err)
+{
+	if (err == BROKER_GONE) {
+		request_end(req);
+		return true;
+	}
+	if (err == BROKER_DENIED) {
+		/* Known now, of a target that may be killed in a moment. */
+		if (req->sandbox->audit && req->target)
+			(void)target_exe(req->target);
+		stage_apply(req, &req->decision.enforced);
+	} else if (err) {
+		req->reply.kind = REPLY_DENY;
+		req->reply.error = err;
+	}
+	if (!err && req->reply.kind == REPLY_PARKED) {
+		park_submit(req);
+		return false;
+	}
+	broker_reply(req);
+	broker_record(req);
+	request_end(req);
+	return true;
+}
+
+/* ---- the path ------------------------------------------------------------------------------- */
+
+static int broker_refuse(struct request *req)
+{
+	struct policy_verdict verdict = verdict_of(&refused_rule, req->call->refuse, OP_STAT);
+
+	req->decision.enforced = req->decision.would = verdict;
+	return BROKER_DENIED;
+}
+
+static int broker_decide_call(struct request *req)
+{
+	uint64_t args[6];
+
+	for (int i = 0; i < 6; i++)
+		args[i] = req->notif.data.args[i];
+	req->decision = policy_decide_call(req->sandbox->policy, req->notif.data.nr, args);
+	return refuses(&req->decision.enforced) ? BROKER_DENIED : 0;
+}
+
+/* A target for the record and for signals; without one the call is refused all the same. */
+static int broker_denied(struct request *req)
+{
+	(void)broker_target(req);
+	return listener_valid(req->sandbox->listener, req->notif.id) ? BROKER_GONE : BROKER_DENIED;
+}
+
+static int broker_steps(struct request *req)
+{
+	int err = broker_decide_call(req);
+
+	if (err == BROKER_DENIED)
+		return broker_denied(req);
+	if (!req->call) {
+		if (refuses(&req->decision.would))
+			(void)broker_target(req);
+		req->reply.kind = REPLY_CONTINUE;
+		return 0;
+	}
+	if (req->call->when == CALL_REFUSED) {
+		err = broker_refuse(req);
+		return broker_denied(req);
+	}
+	err = broker_target(req);
+	/* Not there and still waiting: procfs hides it. */
+	if (err)
+		return listener_valid(req->sandbox->listener, req->notif.id) ? BROKER_GONE : err == -ESRCH ? -EACCES : err;
+	err = broker_fetch(req);
+	return err ? err : broker_serve(req);
+}
+
+bool broker_handle(struct request *req)
+{
+	request_begin(req);
+	req->call = call_by_nr(req->notif.data.nr);
+	/* A receiver that cannot see the sender's number cannot read it either. */
+	if (req->notif.pid == 0)
+		return broker_end(req, -EPERM);
+	return broker_end(req, broker_steps(req));
+}
+
+static int broker_resume(struct request *req, int result)
+{
+	const struct park *park = req->park;
+	int err;
+
+	if (!park) {
+		if (!result)
+			req->reply.kind = REPLY_NONE;
+		return result;
+	}
+	if (park->end == PARK_GONE)
+		return BROKER_GONE;
+	if (park->partial > 0 && park->end != PARK_DONE)
+		return reply_value(req, park->partial);
+	if (park->end == PARK_INTERRUPTED)
+		return park->interrupted;
+	if (park->end == PARK_TIMEOUT)
+		return park->on_timeout;
+	err = cred_wear(req->worker, &req->target->cred, req->call->real_ids);
+	if (err && park->op == PARK_OPEN && result >= 0)
+		fd_close(result);
+	if (!err)
+		err = park->done(req, result);
+	cred_own(req->worker);
+	return err;
+}
+
+bool broker_finish(struct request *req, int result)
+{
+	req->reply.kind = REPLY_DENY;
+	req->reply.error = 0;
+	return broker_end(req, broker_resume(req, result));
+}

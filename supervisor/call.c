@@ -1,0 +1,74 @@
+#include "call.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "harden.h"
+#include "plan.h"
+
+const struct call *call_by_nr(int nr)
+{
+	if (nr < 0 || (size_t)nr >= call_table_size || !call_table[nr].name)
+		return NULL;
+	return &call_table[nr];
+}
+
+static bool call_wanted(const struct call *call, int nr, const struct plan *plan)
+{
+	switch (call->when) {
+	case CALL_FILES:
+		return plan->files;
+	case CALL_STAT:
+		return plan->stat;
+	case CALL_MODIFY_FD:
+		return (plan->restricted & call->ops) != 0;
+	case CALL_UNIX:
+		return plan->unix_paths;
+	case CALL_EXEC:
+		/* An exec changes capabilities, which are cached. */
+		return plan->exec || plan->creds_vary;
+	case CALL_CRED:
+		return plan->creds_vary;
+	case CALL_APPEND:
+		return plan->files && harden_append_only(plan->policy);
+	case CALL_REFUSED:
+		if (call->topology)
+			return plan->topology_fixed;
+		return !(call->named_ok && harden_named(plan->policy, nr));
+	case CALL_NEVER:
+	default:
+		return false;
+	}
+}
+
+static int call_rows_add(const struct call *call, int nr, struct filter_rows *rows)
+{
+	struct filter_row row = { .nr = nr, .step = FILTER_BROKER, .kind = FILTER_NOTIFY };
+	int err = 0;
+
+	if (!call->n_tests)
+		return filter_rows_add(rows, &row);
+	row.n_tests = 1;
+	for (size_t i = 0; i < call->n_tests && !err; i++) {
+		row.tests[0] = call->tests[i];
+		err = filter_rows_add(rows, &row);
+	}
+	return err;
+}
+
+int call_filter_rows(const struct plan *plan, struct filter_row **rows, size_t *n)
+{
+	struct filter_rows all = { 0 };
+	int err = harden_rows(plan, &all);
+
+	for (size_t nr = 0; nr < call_table_size && !err; nr++)
+		if (call_table[nr].name && call_wanted(&call_table[nr], (int)nr, plan))
+			err = call_rows_add(&call_table[nr], (int)nr, &all);
+	if (err) {
+		free(all.list);
+		return err;
+	}
+	*rows = all.list;
+	*n = all.n;
+	return 0;
+}

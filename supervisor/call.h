@@ -1,0 +1,60 @@
+/*
+ * The call table: what the broker knows about a system call. The filter, the dispatch, `usher help calls`
+ * and the tests are made from it, so that nothing can be trapped that nothing serves.
+ */
+#ifndef USHER_CALL_H
+#define USHER_CALL_H
+
+#include "filter.h"
+#include "request.h"
+
+/* When a row is trapped at all. */
+enum call_when {
+	CALL_NEVER,
+	CALL_FILES,	/* while some file operation is restricted: every call that names a path */
+	CALL_STAT,	/* cover has stat: stat, access, readlink, statfs families */
+	CALL_MODIFY_FD,	/* ruling 5: chmod, chown, xattr, utime... through a descriptor; while one of .ops is restricted */
+	CALL_UNIX,	/* connect, bind, sends with an address: policies with files or network sections */
+	CALL_EXEC,	/* execve, execveat */
+	CALL_CRED,	/* set*id, setgroups, capset: only to forget cached credentials; when they may differ */
+	CALL_APPEND,	/* ftruncate, fallocate, F_SETFL: while something may be appended to but not written (ruling 5) */
+	CALL_REFUSED,	/* refused, with a record: see .topology and .named_ok */
+};
+
+struct call {
+	const char *name;
+	enum call_when when;
+	uint32_t ops;		/* CALL_MODIFY_FD and for the plan: operations it can be about */
+	/* Copies arguments. 0, or -errno that is the answer (before any decision). */
+	int (*fetch)(struct request *req);
+	/* After resolve: sets req->ops[i]. NULL: .ops for every object. 0 or -errno as the answer if allowed. */
+	int (*judge)(struct request *req);
+	/* Acts on the copy and the pins; the target's credentials are worn. 0 with req->reply set, or -errno as the answer.
+	 * -EAGAIN from a request with lexical objects: resolve exactly and come again. */
+	int (*serve)(struct request *req);
+	/* Frees what fetch put into req->args. NULL: nothing. Called once, when the request is over, if fetch was called at all. */
+	void (*release)(struct request *req);
+	bool lexical_ok;	/* serve understands objects that are only lexical */
+	bool real_ids;		/* serve and resolve with the real ids (access) */
+	const char *may_continue;	/* the reason why this row may let the kernel go on; NULL: it never may */
+	const struct filter_test *tests;	/* trap only if these hold (a union: one filter row each) */
+	size_t n_tests;
+	int refuse;		/* CALL_REFUSED: positive errno */
+	bool topology;		/* CALL_REFUSED: only while plan.topology_fixed (ruling 3) */
+	bool named_ok;		/* CALL_REFUSED: not when a syscalls rule allows the call by its own name */
+};
+
+extern const struct call call_table[];	/* by number of this architecture */
+extern const size_t call_table_size;
+
+/* The row that serves NR, or NULL. */
+const struct call *call_by_nr(int nr);
+
+/*
+ * The filter rows for POLICY: the table's, as far as the policy needs them, and the hardening of
+ * kernel-facts 7 (harden.c). *ROWS malloc'ed. 0 or -ENOMEM.
+ */
+struct plan;
+int call_filter_rows(const struct plan *plan, struct filter_row **rows, size_t *n);
+
+#endif

@@ -1,0 +1,111 @@
+/*
+ * ftruncate, fallocate and an F_SETFL that clears O_APPEND, while a policy lets something be appended to but not
+ * written. A descriptor without O_APPEND was opened for writing and judged so then: only one that has it is judged again, by
+ * its path. What is judged is the object that the number meant when the broker looked, what is acted on is the
+ * description pinned here: they must be the same file.
+ */
+#include "calls/append.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "call.h"
+#include "fd.h"
+
+int append_fetch(struct request *req)
+{
+	struct name *name = &req->names[0];
+
+	req->args.sock.fd = fetch_fd(req, request_int(req, 0));
+	if (req->args.sock.fd < 0)
+		return req->args.sock.fd;
+	name->dirfd = request_int(req, 0);
+	name->mode = NAME_FOLLOW;
+	name->empty_ok = true;
+	name->directory = false;
+	name->resolve = 0;
+	name->len = 0;
+	name->path[0] = '\0';
+	req->n_names = 1;
+	return 0;
+}
+
+void append_release(struct request *req)
+{
+	req->args.sock.fd = fd_close(req->args.sock.fd);
+}
+
+int append_judge(struct request *req)
+{
+	int flags = fcntl(req->args.sock.fd, F_GETFL);
+
+	if (flags < 0)
+		return -errno;
+	req->ops[0] = 0;
+	if (!(flags & O_APPEND))
+		return 0;
+	if (req->notif.data.nr == SYS_fcntl && (request_int(req, 2) & O_APPEND))
+		return 0;
+	req->ops[0] = req->call->ops;
+	return 0;
+}
+
+/* 0 if the description is of the file that was judged. */
+static int append_same(const struct request *req)
+{
+	struct stat st;
+
+	if (!req->ops[0])
+		return 0;
+	if (fstat(req->args.sock.fd, &st))
+		return -errno;
+	if (req->objects[0].pin < 0 || st.st_dev != req->objects[0].st.st_dev || st.st_ino != req->objects[0].st.st_ino)
+		return -EBADF;
+	return 0;
+}
+
+/* The limit is the caller's, not ours. */
+static int append_limit(struct request *req, int64_t size)
+{
+	uint64_t limit;
+	int err = target_rlimit(req->target, RLIMIT_FSIZE, &limit);
+
+	if (err)
+		return err;
+	return limit != RLIM64_INFINITY && size > 0 && (uint64_t)size > limit ? -EFBIG : 0;
+}
+
+int ftruncate_serve(struct request *req)
+{
+	int64_t length = (int64_t)req->notif.data.args[1];
+	int err = append_same(req);
+
+	if (!err)
+		err = append_limit(req, length);
+	if (err)
+		return err;
+	return ftruncate(req->args.sock.fd, length) ? -errno : reply_value(req, 0);
+}
+
+int fallocate_serve(struct request *req)
+{
+	int64_t offset = (int64_t)req->notif.data.args[2], length = (int64_t)req->notif.data.args[3], end;
+	int err = append_same(req);
+
+	if (!err && !__builtin_add_overflow(offset, length, &end) && !(request_int(req, 1) & FALLOC_FL_KEEP_SIZE))
+		err = append_limit(req, end);
+	if (err)
+		return err;
+	return fallocate(req->args.sock.fd, request_int(req, 1), offset, length) ? -errno : reply_value(req, 0);
+}
+
+int setfl_serve(struct request *req)
+{
+	int err = append_same(req);
+
+	if (err)
+		return err;
+	return fcntl(req->args.sock.fd, F_SETFL, request_int(req, 2)) < 0 ? -errno : reply_value(req, 0);
+}

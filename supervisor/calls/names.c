@@ -1,0 +1,333 @@
+/*
+ * Calls that change directories act on a pinned parent and one name in it, which the kernel takes with all its rules about
+ * ".", ".." and a slash at the end. The policy is asked about that name below the parent's path.
+ *
+ * A rename may find another object under the name than the one that was looked at, a directory instead of a file, and
+ * ruling 4 asks more of a tree. The tree can put a directory at a name only by mkdir and rename: both act with
+ * sandbox.directories locked, and a rename looks again at what it moves. A link is made of the pinned object itself.
+ */
+#include "calls/names.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "calls/serve.h"
+#include "sandbox.h"
+
+/* ---- mkdir, mknod, symlink ---- */
+
+static int make_fetch(struct request *req, int dirfd_arg, int path_arg, int mode_arg)
+{
+	req->args.attr.mode = (mode_t)request_int(req, mode_arg);
+	return fetch_name(req, dirfd_arg, path_arg, NAME_ENTRY, false);
+}
+
+static bool mode_device(mode_t mode)
+{
+	return S_ISCHR(mode) || S_ISBLK(mode);
+}
+
+static int mknod_fetch_at(struct request *req, int dirfd_arg, int path_arg)
+{
+	mode_t mode = (mode_t)request_int(req, path_arg + 1);
+
+	if (S_ISDIR(mode))
+		return -EPERM;
+	if (mode & S_IFMT && !S_ISREG(mode) && !mode_device(mode) && !S_ISFIFO(mode) && !S_ISSOCK(mode))
+		return -EINVAL;
+	req->args.attr.dev = (dev_t)(unsigned)request_int(req, path_arg + 2);
+	return make_fetch(req, dirfd_arg, path_arg, path_arg + 1);
+}
+
+int mkdirat_fetch(struct request *req)
+{
+	return make_fetch(req, 0, 1, 2);
+}
+
+int mknodat_fetch(struct request *req)
+{
+	return mknod_fetch_at(req, 0, 1);
+}
+
+static int symlink_fetch_at(struct request *req, int target_arg, int dirfd_arg, int path_arg)
+{
+	ssize_t len = fetch_string(req, req->notif.data.args[target_arg], req->args.link.target,
+				   sizeof(req->args.link.target));
+
+	if (len <= 0)
+		return len ? (int)len : -ENOENT;
+	return fetch_name(req, dirfd_arg, path_arg, NAME_ENTRY, false);
+}
+
+int symlinkat_fetch(struct request *req)
+{
+	return symlink_fetch_at(req, 0, 1, 2);
+}
+
+#ifdef __x86_64__
+int mkdir_fetch(struct request *req)
+{
+	return make_fetch(req, -1, 0, 1);
+}
+
+int mknod_fetch(struct request *req)
+{
+	return mknod_fetch_at(req, -1, 0);
+}
+
+int symlink_fetch(struct request *req)
+{
+	return symlink_fetch_at(req, 0, -1, 1);
+}
+#endif
+
+int mkdir_serve(struct request *req)
+{
+	char name[NAME_MAX + 2];
+	struct object *object = &req->objects[0];
+	int err = serve_parent(req, 0);
+
+	if (!err)
+		err = serve_umask(req);
+	if (err)
+		return err;
+	pthread_mutex_lock(&req->sandbox->directories);
+	err = mkdirat(object->parent, serve_last(object, name), req->args.attr.mode) ? -errno : 0;
+	pthread_mutex_unlock(&req->sandbox->directories);
+	return err ? err : reply_value(req, 0);
+}
+
+int mknod_judge(struct request *req)
+{
+	req->ops[0] = OP_BIT(OP_CREATE) | (mode_device(req->args.attr.mode) ? OP_BIT(OP_MKNOD) : 0);
+	return 0;
+}
+
+int mknod_serve(struct request *req)
+{
+	char name[NAME_MAX + 2];
+	struct object *object = &req->objects[0];
+	int err = serve_parent(req, 0);
+
+	if (!err)
+		err = serve_umask(req);
+	if (err)
+		return err;
+	/* The raw call: its device number is the kernel's own encoding. */
+	if (syscall(SYS_mknodat, object->parent, serve_last(object, name), req->args.attr.mode,
+		    (unsigned)req->args.attr.dev))
+		return -errno;
+	return reply_value(req, 0);
+}
+
+int symlink_serve(struct request *req)
+{
+	char name[NAME_MAX + 2];
+	struct object *object = &req->objects[0];
+	int err = serve_parent(req, 0);
+
+	if (err)
+		return err;
+	if (symlinkat(req->args.link.target, object->parent, serve_last(object, name)))
+		return -errno;
+	return reply_value(req, 0);
+}
+
+/* ---- unlink, rmdir ---- */
+
+static int unlink_fetch_at(struct request *req, int dirfd_arg, int path_arg, unsigned flags)
+{
+	if (flags & ~(unsigned)AT_REMOVEDIR)
+		return -EINVAL;
+	req->args.link.flags = flags;
+	return fetch_name(req, dirfd_arg, path_arg, NAME_ENTRY, false);
+}
+
+int unlinkat_fetch(struct request *req)
+{
+	return unlink_fetch_at(req, 0, 1, (unsigned)request_int(req, 2));
+}
+
+int unlink_serve(struct request *req)
+{
+	char name[NAME_MAX + 2];
+	struct object *object = &req->objects[0];
+	int err = serve_parent(req, 0);
+
+	if (err)
+		return err;
+	/* Its pin would keep a mount busy and the blocks of the file. */
+	if (unlinkat(object->parent, serve_last(object, name), (int)req->args.link.flags))
+		return -errno;
+	return reply_value(req, 0);
+}
+
+/* ---- rename ---- */
+
+static int rename_fetch_at(struct request *req, int old_dir, int old, int new_dir, int new, unsigned flags)
+{
+	int err;
+
+	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT) ||
+	    (flags & RENAME_EXCHANGE && flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)))
+		return -EINVAL;
+	req->args.link.flags = flags;
+	err = fetch_name(req, old_dir, old, NAME_ENTRY, false);
+	return err ? err : fetch_name(req, new_dir, new, NAME_ENTRY, false);
+}
+
+int renameat_fetch(struct request *req)
+{
+	return rename_fetch_at(req, 0, 1, 2, 3, 0);
+}
+
+int renameat2_fetch(struct request *req)
+{
+	return rename_fetch_at(req, 0, 1, 2, 3, (unsigned)request_int(req, 4));
+}
+
+int rename_judge(struct request *req)
+{
+	unsigned flags = req->args.link.flags;
+
+	req->ops[0] = OP_BIT(OP_RENAME);
+	req->ops[1] = OP_BIT(OP_CREATE);
+	if (flags & RENAME_EXCHANGE) {
+		req->ops[0] |= OP_BIT(OP_CREATE);
+		req->ops[1] |= OP_BIT(OP_RENAME);
+	} else if (req->objects[1].exists && !(flags & RENAME_NOREPLACE)) {
+		req->ops[1] |= OP_BIT(OP_DELETE);
+	}
+	/* Leaves a device behind. */
+	if (flags & RENAME_WHITEOUT)
+		req->ops[0] |= OP_BIT(OP_CREATE) | OP_BIT(OP_MKNOD);
+	return 0;
+}
+
+static int gains(struct request *req, bool rename, bool tree, const struct object *from, const struct object *to)
+{
+	const struct policy_rule *rule = NULL;
+
+	if (!policy_gains(req->sandbox->policy, rename, tree, from->path, from->len, to->path, to->len, &rule))
+		return 0;
+	return serve_deny(req, EXDEV, rename ? OP_RENAME : OP_LINK, rule);
+}
+
+/* FROM's name moves to TO's. With sandbox.directories locked: what is no directory now will not be one when it is moved. */
+static int move_gains(struct request *req, const struct object *from, const struct object *to)
+{
+	struct stat st;
+
+	if (fstatat(from->parent, from->last, &st, AT_SYMLINK_NOFOLLOW))
+		return -errno;
+	return gains(req, true, S_ISDIR(st.st_mode), from, to);
+}
+
+/* Not a name: the kernel refuses to move it before it looks. */
+static bool last_special(const struct object *object)
+{
+	return !strcmp(object->last, ".") || !strcmp(object->last, "..") || !strcmp(object->last, "/");
+}
+
+int rename_serve(struct request *req)
+{
+	char old_name[NAME_MAX + 2], new_name[NAME_MAX + 2];
+	const struct object *from = &req->objects[0], *to = &req->objects[1];
+	unsigned flags = req->args.link.flags;
+	int err = serve_parent(req, 0);
+
+	if (!err)
+		err = serve_parent(req, 1);
+	if (!err && last_special(from))
+		err = -EBUSY;
+	if (!err && last_special(to))
+		err = flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
+	/* Not for the kernel to find out: it might be there by then, unjudged. */
+	if (!err && !from->exists)
+		err = -ENOENT;
+	if (err)
+		return err;
+	pthread_mutex_lock(&req->sandbox->directories);
+	err = move_gains(req, from, to);
+	if (!err && flags & RENAME_EXCHANGE)
+		err = move_gains(req, to, from);
+	if (!err && syscall(SYS_renameat2, from->parent, serve_last(from, old_name), to->parent, serve_last(to, new_name), flags))
+		err = -errno;
+	pthread_mutex_unlock(&req->sandbox->directories);
+	return err ? err : reply_value(req, 0);
+}
+
+/* ---- link ---- */
+
+static int link_fetch_at(struct request *req, int old_dir, int old, int new_dir, int new, unsigned flags)
+{
+	int err;
+
+	if (flags & ~(unsigned)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	err = fetch_name(req, old_dir, old, flags & AT_SYMLINK_FOLLOW ? NAME_FOLLOW : NAME_NOFOLLOW,
+			 flags & AT_EMPTY_PATH);
+	return err ? err : fetch_name(req, new_dir, new, NAME_ENTRY, false);
+}
+
+int linkat_fetch(struct request *req)
+{
+	return link_fetch_at(req, 0, 1, 2, 3, (unsigned)request_int(req, 4));
+}
+
+int link_judge(struct request *req)
+{
+	/* What has no name yet is judged by the access that is held. */
+	req->ops[0] = req->objects[0].nameless ? 0 : OP_BIT(OP_LINK);
+	req->ops[1] = OP_BIT(OP_CREATE);
+	return 0;
+}
+
+int link_serve(struct request *req)
+{
+	char name[NAME_MAX + 2], path[32];
+	const struct object *from = &req->objects[0], *to = &req->objects[1];
+	int err = serve_pin(req, 0);
+
+	if (!err)
+		err = serve_parent(req, 1);
+	/* An O_TMPFILE file gets its first name: only by whom may write it, for the name may allow that. */
+	if (!err && from->nameless && !(from->held & 2))
+		err = -EXDEV;
+	if (!err && !from->nameless)
+		err = gains(req, false, false, from, to);
+	if (err)
+		return err;
+	if (linkat(AT_FDCWD, object_proc_path(from->pin, path, sizeof(path)), to->parent, serve_last(to, name),
+		   AT_SYMLINK_FOLLOW))
+		return -errno;
+	return reply_value(req, 0);
+}
+
+#ifdef __x86_64__
+int rmdir_fetch(struct request *req)
+{
+	return unlink_fetch_at(req, -1, 0, AT_REMOVEDIR);
+}
+
+int unlink_fetch(struct request *req)
+{
+	return unlink_fetch_at(req, -1, 0, 0);
+}
+
+int rename_fetch(struct request *req)
+{
+	return rename_fetch_at(req, -1, 0, -1, 1, 0);
+}
+
+int link_fetch(struct request *req)
+{
+	return link_fetch_at(req, -1, 0, -1, 1, 0);
+}
+#endif

@@ -1,0 +1,477 @@
+/*
+ * open(2) and its kin.
+ *
+ * A name without symlinks is opened by that very name, once its type is known to be one whose open does not wait: the
+ * one openat2(2) is the pin. Everything else is pinned first and opened anew through its pin. What is missing is made
+ * with O_EXCL in the pinned parent; if somebody else was faster, what they made is judged anew.
+ *
+ * FIFOs and devices wait by nature and are parked. O_NOCTTY is always added: the terminal would become ours.
+ * /dev/tty is the target's terminal, found by number.
+ */
+#include "calls/open.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#include "calls/serve.h"
+#include "calls/tty.h"
+#include "err.h"
+#include "fd.h"
+#include "park.h"
+#include "sandbox.h"
+
+#define RACES_MAX 16
+
+/* The kernel's numbers: the C library's O_LARGEFILE is 0 on 64-bit. */
+#define KERNEL_O_LARGEFILE ((uint64_t)__O_LARGEFILE)
+#ifdef __x86_64__
+#undef KERNEL_O_LARGEFILE
+#define KERNEL_O_LARGEFILE UINT64_C(0100000)
+#endif
+#define TMPFILE_BIT ((uint64_t)(O_TMPFILE & ~O_DIRECTORY))
+#define FLAGS_VALID \
+	((uint64_t)(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_ASYNC | \
+		    O_DIRECT | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE) | KERNEL_O_LARGEFILE)
+#define FLAGS_PATH ((uint64_t)(O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC))
+#define RESOLVE_VALID \
+	((uint64_t)(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT | \
+		    RESOLVE_CACHED))
+
+/* ---- fetch ---- */
+
+static bool how_has(const struct open_how *how, int flags)
+{
+	return (how->flags & (uint64_t)(unsigned)flags) == (uint64_t)(unsigned)flags;
+}
+
+static bool how_makes(const struct open_how *how)
+{
+	return how->flags & ((uint64_t)O_CREAT | TMPFILE_BIT);
+}
+
+static bool how_writes(const struct open_how *how)
+{
+	return how->flags & O_ACCMODE;
+}
+
+/* As the kernel's build_open_flags(): what it refuses is refused before the path is looked at. */
+static int how_check(struct open_how *how)
+{
+	if (how->flags & ~FLAGS_VALID || how->resolve & ~RESOLVE_VALID)
+		return -EINVAL;
+	if ((how->resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) == (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
+		return -EINVAL;
+	if (how_makes(how) ? how->mode & ~UINT64_C(07777) : how->mode)
+		return -EINVAL;
+	if (how_has(how, O_DIRECTORY | O_CREAT))
+		return -EINVAL;
+	if (how->flags & TMPFILE_BIT && (!how_has(how, O_DIRECTORY) || !how_writes(how)))
+		return -EINVAL;
+	if (how_has(how, O_PATH) && how->flags & ~FLAGS_PATH)
+		return -EINVAL;
+	/* Ours to say at any time: the caller tries again without it. Reading, it changes nothing. */
+	if (how->resolve & RESOLVE_CACHED && (how_makes(how) || how_has(how, O_TRUNC)))
+		return -EAGAIN;
+	how->resolve &= ~(uint64_t)RESOLVE_CACHED;
+	if (!how_has(how, O_PATH))
+		how->flags |= KERNEL_O_LARGEFILE;
+	return 0;
+}
+
+static int how_fetch(struct request *req, int dirfd_arg, int path_arg)
+{
+	struct open_how *how = &req->args.open.how;
+	enum name_mode mode = how_has(how, O_NOFOLLOW) ? NAME_NOFOLLOW : NAME_FOLLOW;
+	struct name *name = &req->names[req->n_names];
+	int err = how_check(how);
+
+	if (err)
+		return err;
+	if (how_has(how, O_CREAT))
+		mode = how->flags & (O_EXCL | O_NOFOLLOW) ? NAME_ENTRY : NAME_CREATE;
+	err = fetch_name(req, dirfd_arg, path_arg, mode, false);
+	if (err)
+		return err;
+	name->directory = how_has(how, O_DIRECTORY);
+	name->resolve = how->resolve;
+	if (how->resolve & RESOLVE_IN_ROOT && name->path[0] == '/') {
+		/* Begins at dirfd: relative to it. */
+		size_t skip = strspn(name->path, "/");
+		name->len -= skip;
+		memmove(name->path, name->path + skip, name->len + 1);
+		if (!name->len) {
+			memcpy(name->path, ".", 2);
+			name->len = 1;
+		}
+	}
+	return 0;
+}
+
+static int open_fetch_old(struct request *req, int dirfd_arg, int path_arg, uint64_t flags, uint64_t mode)
+{
+	struct open_how *how = &req->args.open.how;
+
+	req->args.open.old = true;
+	how->flags = (uint32_t)flags & FLAGS_VALID;
+	if (how->flags & O_PATH)
+		how->flags &= FLAGS_PATH;
+	how->mode = how_makes(how) ? mode & 07777 : 0;
+	how->resolve = 0;
+	/* Let go on: the kernel copies the path itself, and refuses it itself. */
+	if (how->flags & O_PATH)
+		return 0;
+	return how_fetch(req, dirfd_arg, path_arg);
+}
+
+#ifdef __x86_64__
+int open_fetch(struct request *req)
+{
+	return open_fetch_old(req, -1, 0, req->notif.data.args[1], req->notif.data.args[2]);
+}
+
+int creat_fetch(struct request *req)
+{
+	return open_fetch_old(req, -1, 0, O_CREAT | O_WRONLY | O_TRUNC, req->notif.data.args[1]);
+}
+#endif
+
+int openat_fetch(struct request *req)
+{
+	return open_fetch_old(req, 0, 1, req->notif.data.args[2], req->notif.data.args[3]);
+}
+
+int openat2_fetch(struct request *req)
+{
+	struct open_how *how = &req->args.open.how;
+	uint64_t addr = req->notif.data.args[2], size = req->notif.data.args[3];
+	char buf[4096];
+	int err;
+
+	if (size < sizeof(*how))
+		return -EINVAL;
+	if (size > sizeof(buf))
+		return -E2BIG;
+	err = fetch_bytes(req, addr, buf, (size_t)size);
+	if (err)
+		return err;
+	memcpy(how, buf, sizeof(*how));
+	for (uint64_t i = sizeof(*how); i < size; i++)
+		if (buf[i])
+			return -E2BIG;
+	/* Here flags are in memory, so that letting it go on would not mean O_PATH, and ADDFD cannot install such a descriptor:
+	 * programs then walk with openat(2). */
+	if (how_has(how, O_PATH) && !how_check(how))
+		return -ENOSYS;
+	return how_fetch(req, 0, 1);
+}
+
+/* ---- judge ---- */
+
+static uint32_t access_ops(uint64_t flags)
+{
+	uint32_t write = flags & O_APPEND ? OP_BIT(OP_APPEND) : OP_BIT(OP_WRITE);
+
+	switch (flags & O_ACCMODE) {
+	case O_RDONLY:
+		return OP_BIT(OP_READ);
+	case O_WRONLY:
+		return write;
+	default:
+		return OP_BIT(OP_READ) | write;
+	}
+}
+
+static uint32_t existing_ops(const struct open_how *how, const struct object *object)
+{
+	uint32_t ops = access_ops(how->flags);
+
+	if (S_ISDIR(object->st.st_mode))
+		return OP_BIT(OP_LIST);
+	if (how_has(how, O_TRUNC) && S_ISREG(object->st.st_mode))	/* of nothing else is there anything to cut */
+		ops |= OP_BIT(OP_TRUNCATE);
+	return ops;
+}
+
+int open_judge(struct request *req)
+{
+	const struct open_how *how = &req->args.open.how;
+	struct object *object;
+
+	if (!req->n_names)
+		return 0;	/* O_PATH */
+	object = &req->objects[0];
+	if (how->flags & TMPFILE_BIT) {
+		/* A name in that directory, though it has none yet. */
+		if (object->exists && !object->nameless && object->len + 9 < PATH_MAX) {
+			memcpy(object->path + object->len, "/#tmpfile", 10);
+			object->len += 9;
+		}
+		req->ops[0] = access_ops(how->flags) | OP_BIT(OP_CREATE);
+	} else if (object->lexical) {
+		/* The type is not known yet. A denial makes us look. */
+		req->ops[0] = access_ops(how->flags);
+		if (how_has(how, O_TRUNC))
+			req->ops[0] |= OP_BIT(OP_TRUNCATE);
+		if (!how_writes(how))
+			req->ops[0] |= OP_BIT(OP_LIST);
+		if (how_has(how, O_DIRECTORY))
+			req->ops[0] = OP_BIT(OP_LIST);
+		if (how_has(how, O_CREAT))
+			req->ops[0] |= OP_BIT(OP_CREATE);
+	} else if (object->exists && !how_has(how, O_CREAT | O_EXCL)) {
+		req->ops[0] = existing_ops(how, object);
+	} else {
+		req->ops[0] = access_ops(how->flags);
+		if (how_has(how, O_CREAT))
+			req->ops[0] |= OP_BIT(OP_CREATE);
+	}
+	return 0;
+}
+
+/* ---- serve ---- */
+
+static int open_flags(const struct open_how *how)
+{
+	return (int)(how->flags | O_NOCTTY | O_CLOEXEC);
+}
+
+static int open_reply(struct request *req, int fd)
+{
+	return fd < 0 ? fd : reply_fd(req, fd, how_has(&req->args.open.how, O_CLOEXEC));
+}
+
+static int open_parked(struct request *req, int result)
+{
+	return open_reply(req, result);
+}
+
+static int open_park(struct request *req, const struct object *object)
+{
+	const struct park wait = {
+		.op = PARK_OPEN,
+		.fd = object->pin,
+		.flags = open_flags(&req->args.open.how) & ~(O_CREAT | O_EXCL | O_NOFOLLOW),
+		.interrupted = -512,	/* -ERESTARTSYS */
+		.done = open_parked,
+	};
+
+	return park(req, &wait);
+}
+
+/* Devices whose open returns at once. */
+static bool device_prompt(dev_t dev)
+{
+	unsigned maj = major(dev), min = minor(dev);
+
+	return (maj == 1 && (min == 3 || min == 5 || (min >= 7 && min <= 9))) || (maj >= 136 && maj <= 143) ||
+	       (maj == 5 && min == 2);
+}
+
+static int open_device(struct request *req, const struct object *object)
+{
+	const struct open_how *how = &req->args.open.how;
+	AUTO_FD tty = -1;
+
+	if (S_ISCHR(object->st.st_mode) && object->st.st_rdev == makedev(5, 0)) {
+		tty = tty_open(req, object, open_flags(how) & ~(O_CREAT | O_EXCL | O_NOFOLLOW));
+		return open_reply(req, tty < 0 ? tty : fd_take(&tty));
+	}
+	if (S_ISCHR(object->st.st_mode) && device_prompt(object->st.st_rdev))
+		return open_reply(req, object_reopen(object, open_flags(how)));
+	return open_park(req, object);
+}
+
+static bool sysctl_above(const char *path, char least)
+{
+	char c = '0';
+	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && read(fd, &c, 1) == 1 && c >= least;
+}
+
+/* fs.protected_fifos and protected_regular, as the kernel's may_create_in_sticky(), which a reopened pin goes round. */
+static int sticky_check(const struct object *object)
+{
+	bool fifo = S_ISFIFO(object->st.st_mode);
+	const char *sysctl = fifo ? "/proc/sys/fs/protected_fifos" : "/proc/sys/fs/protected_regular";
+	const char *slash = strrchr(object->path, '/');
+	char path[PATH_MAX];
+	struct stat dir;
+
+	if (object->nameless || !(fifo || S_ISREG(object->st.st_mode)) || !slash || slash - object->path >= PATH_MAX)
+		return 0;
+	memcpy(path, object->path, (size_t)(slash - object->path));
+	path[slash - object->path] = '\0';
+	if (stat(path[0] ? path : "/", &dir) || !(dir.st_mode & S_ISVTX) || object->st.st_uid == dir.st_uid ||
+	    object->st.st_uid == (uid_t)syscall(SYS_setfsuid, -1))
+		return 0;
+	if ((dir.st_mode & S_IWOTH && sysctl_above(sysctl, '1')) || (dir.st_mode & S_IWGRP && sysctl_above(sysctl, '2')))
+		return -EACCES;
+	return 0;
+}
+
+static int open_existing(struct request *req, const struct object *object)
+{
+	const struct open_how *how = &req->args.open.how;
+	mode_t type = object->st.st_mode & S_IFMT;
+	int err = 0;
+
+	if (how_has(how, O_CREAT)) {
+		if (how_has(how, O_EXCL))
+			return object->slash ? -EISDIR : -EEXIST;
+		if (object->slash || type == S_IFDIR)
+			return -EISDIR;
+		err = sticky_check(object);
+	}
+	if (type == S_IFLNK)
+		return -ELOOP;
+	if (type == S_IFDIR && (how_writes(how) || how_has(how, O_TRUNC)))
+		return -EISDIR;
+	if (type == S_IFSOCK)
+		return -ENXIO;
+	if (!err && how_has(how, O_TRUNC))
+		err = serve_room(req);
+	if (err)
+		return err;
+	if (type == S_IFCHR || type == S_IFBLK)
+		return open_device(req, object);
+	if (type == S_IFIFO && !how_has(how, O_NONBLOCK) && (how->flags & O_ACCMODE) != O_RDWR)
+		return open_park(req, object);
+	err = object_reopen(object, open_flags(how));
+	if (err == -EACCES || err == -EPERM)
+		err = object_reopen_own(req->sandbox->resolver, object, open_flags(how), err);
+	return open_reply(req, err);
+}
+
+static int open_tmpfile(struct request *req, const struct object *object)
+{
+	const struct open_how *how = &req->args.open.how;
+	char path[32];
+	int fd, err = serve_room(req);
+
+	if (!err)
+		err = serve_umask(req);
+	if (err)
+		return err;
+	fd = open(object_proc_path(object->pin, path, sizeof(path)), open_flags(how) & ~O_NOFOLLOW, (mode_t)how->mode);
+	return open_reply(req, fd < 0 ? -errno : fd);
+}
+
+/* Somebody made the name meanwhile: resolved and judged anew, below the same parent. */
+static int open_raced(struct request *req, const struct object *missing, struct object *object)
+{
+	struct name name = { .dirfd = AT_FDCWD, .mode = req->names[0].mode };
+	struct policy_decision decision;
+	uint32_t ops;
+	int err, base = fcntl(missing->parent, F_DUPFD_CLOEXEC, 3);
+
+	if (base < 0)
+		return -errno;
+	name.len = strlen(missing->last);
+	memcpy(name.path, missing->last, name.len + 1);
+	err = resolve(req->sandbox->resolver, req->target, &name, base, RESOLVE_EXACT, object);
+	if (err || (object->err && !(object->err == -ENOENT && object->parent >= 0)))
+		return err ? err : object->err;
+	ops = object->exists ? existing_ops(&req->args.open.how, object) : req->ops[0];
+	decision = policy_decide_path(req->sandbox->policy, ops, object->path, object->len);
+	if (policy_denies(&decision.enforced))
+		return serve_deny(req, decision.enforced.err, decision.enforced.op, decision.enforced.rule);
+	for (unsigned i = 0; i < object->n_links; i++) {
+		const struct policy_rule *rule;
+
+		if (policy_leads_out(req->sandbox->policy, ops, object->links[i], strlen(object->links[i]), object->path,
+				     object->len, &rule))
+			return serve_deny(req, EACCES, OP_READ, rule);
+	}
+	return 0;
+}
+
+static int open_make(struct request *req, const struct object *object)
+{
+	const struct open_how *how = &req->args.open.how;
+	struct open_how make = {
+		.flags = (uint64_t)(unsigned)open_flags(how) | O_CREAT | O_EXCL | O_NOFOLLOW,
+		.mode = how->mode,
+	};
+	int fd, err = object->slash ? -EISDIR : serve_room(req);
+
+	if (!err)
+		err = serve_umask(req);
+	if (err)
+		return err;
+	fd = (int)syscall(SYS_openat2, object->parent, object->last, &make, sizeof(make));
+	return fd < 0 ? -errno : open_reply(req, fd);
+}
+
+static int open_missing(struct request *req, const struct object *object)
+{
+	AUTO_FREE struct object *again = NULL;
+	int err = open_make(req, object);
+
+	if (err != -EEXIST || how_has(&req->args.open.how, O_EXCL))
+		return err;
+	again = malloc(sizeof(*again));
+	if (!again)
+		return -ENOMEM;
+	object_init(again);
+	for (int i = 0; i < RACES_MAX; i++) {
+		err = open_raced(req, object, again);
+		if (!err)
+			err = again->exists ? open_existing(req, again) : open_make(req, again);
+		/* Parked: the pin must stay, and the request owns it. */
+		if (!err && req->reply.kind == REPLY_PARKED) {
+			object_clear(&req->objects[0]);
+			req->objects[0] = *again;
+			return 0;
+		}
+		object_clear(again);
+		if (err != -EEXIST)
+			return err;
+	}
+	return err;
+}
+
+static int open_lexical(struct request *req, const struct object *object)
+{
+	const struct open_how *how = &req->args.open.how;
+	struct stat st;
+	int err = object_lexical_hint(req->sandbox->resolver, object, &st);
+
+	/* What may wait is pinned first. A hint only: the crew copes with what it missed. */
+	if (err || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || !st.st_mode))
+		return -EAGAIN;
+	if (how_has(how, O_TRUNC))
+		err = serve_room(req);
+	if (err)
+		return err;
+	return open_reply(req, object_open_lexical(req->sandbox->resolver, object, open_flags(how)));
+}
+
+int open_serve(struct request *req)
+{
+	const struct open_how *how = &req->args.open.how;
+	struct object *object;
+	int err;
+
+	if (how_has(how, O_PATH)) {
+		req->reply.kind = REPLY_CONTINUE;
+		return 0;
+	}
+	object = &req->objects[0];
+	if (object->lexical && how_has(how, O_CREAT | O_EXCL)) {
+		err = serve_parent(req, 0);
+		return err ? err : open_make(req, object);
+	}
+	if (object->lexical)
+		return how_makes(how) ? -EAGAIN : open_lexical(req, object);
+	if (how->flags & TMPFILE_BIT)
+		return open_tmpfile(req, object);
+	if (object->exists)
+		return open_existing(req, object);
+	return open_missing(req, object);
+}

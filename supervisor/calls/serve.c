@@ -1,0 +1,137 @@
+#include "calls/serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "fd.h"
+#include "sandbox.h"
+
+int serve_pin(struct request *req, unsigned i)
+{
+	struct object *object = &req->objects[i];
+
+	if (object->pin >= 0)
+		return 0;
+	if (!object->lexical)
+		return object->err ? object->err : -ENOENT;
+	return object_lexical_pin(req->sandbox->resolver, object, req->names[i].mode == NAME_NOFOLLOW);
+}
+
+int serve_parent(struct request *req, unsigned i)
+{
+	struct object *object = &req->objects[i];
+
+	if (object->parent >= 0)
+		return 0;
+	if (!object->lexical)
+		return object->err ? object->err : -ENOENT;
+	return object_lexical_parent(req->sandbox->resolver, object);
+}
+
+const char *serve_last(const struct object *object, char name[NAME_MAX + 2])
+{
+	(void)snprintf(name, NAME_MAX + 2, "%s%s", object->last, object->slash && object->last[0] != '/' ? "/" : "");
+	return name;
+}
+
+int serve_umask(struct request *req)
+{
+	mode_t mask;
+	int err = target_umask(req->target, &mask);
+
+	if (!err)
+		umask(mask);
+	return err;
+}
+
+/* st_size of /proc/TID/fd is the number of open descriptors since 6.2. Before, the size of the table, in status. */
+int serve_room(struct request *req)
+{
+	char status[4096];
+	struct stat st;
+	uint64_t limit;
+	ssize_t len;
+	const char *size;
+	AUTO_FD fd = -1;
+
+	if (target_rlimit(req->target, RLIMIT_NOFILE, &limit))
+		return 0;	/* ADDFD asks again */
+	if (!fstatat(req->target->proc, "fd", &st, 0) && st.st_size)
+		return (uint64_t)st.st_size < limit ? 0 : -EMFILE;
+	fd = openat(req->target->proc, "status", O_RDONLY | O_CLOEXEC);
+	len = fd < 0 ? -1 : read(fd, status, sizeof(status) - 1);
+	if (len < 0)
+		return 0;
+	status[len] = '\0';
+	size = strstr(status, "\nFDSize:");
+	/* A full table that cannot grow may still have holes: ADDFD asks again. */
+	return size && strtoull(size + 8, NULL, 10) > limit && limit < 64 ? -EMFILE : 0;
+}
+
+int serve_deny(struct request *req, int err, enum policy_op op, const struct policy_rule *rule)
+{
+	struct policy_verdict verdict = {
+		.action = ACTION_DENY,
+		.err = err,
+		.stage = STAGE_DENY,
+		.audit = rule ? rule->audit : AUDIT_DENY,
+		.op = op,
+		.rule = rule,
+	};
+
+	req->decision.enforced = verdict;
+	req->decision.would = verdict;
+	req->reply.kind = REPLY_DENY;
+	req->reply.error = -err;
+	return -err;
+}
+
+static struct name *name_next(struct request *req, int dirfd)
+{
+	struct name *name = &req->names[req->n_names];
+
+	ASSERT(req->n_names < REQUEST_NAMES);
+	name->dirfd = dirfd;
+	name->mode = NAME_NOFOLLOW;
+	name->empty_ok = true;
+	name->directory = false;
+	name->resolve = 0;
+	name->len = 0;
+	name->path[0] = '\0';
+	req->n_names++;
+	return name;
+}
+
+int fetch_descriptor(struct request *req, int arg)
+{
+	int number = request_int(req, arg);
+
+	/* AT_FDCWD is a number like any other here. */
+	if (number < 0)
+		return -EBADF;
+	(void)name_next(req, number);
+	return 0;
+}
+
+int fetch_name_or_null(struct request *req, int dirfd_arg, int arg, enum name_mode mode, bool empty_ok)
+{
+	if (!empty_ok || req->notif.data.args[arg])
+		return fetch_name(req, dirfd_arg, arg, mode, empty_ok);
+	name_next(req, dirfd_arg < 0 ? AT_FDCWD : request_int(req, dirfd_arg))->mode = mode;
+	return 0;
+}
+
+bool serve_path_only(const struct request *req, unsigned i)
+{
+	int flags;
+
+	if (req->names[i].len || req->names[i].dirfd == AT_FDCWD)
+		return false;
+	flags = fcntl(req->objects[i].pin, F_GETFL);
+	return flags < 0 || flags & O_PATH;
+}

@@ -1,0 +1,168 @@
+/*
+ * What else takes a path. The group of a watch is the target's own descriptor, fetched as a second name, and the mark is set
+ * through /proc/self/fd/N of the pin.
+ */
+#include "calls/watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fanotify.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/syscall.h>
+
+#include "calls/serve.h"
+#include "fd.h"
+
+int watch_judge(struct request *req)
+{
+	if (req->n_names < 2)
+		return 0;
+	req->ops[0] = S_ISDIR(req->objects[0].st.st_mode) ? OP_BIT(OP_LIST) : OP_BIT(OP_READ);
+	req->ops[1] = 0;
+	return 0;
+}
+
+/* ---- inotify ---- */
+
+int inotify_add_watch_fetch(struct request *req)
+{
+	uint32_t mask = (uint32_t)request_int(req, 2);
+	int err;
+
+	if (!(mask & (IN_ALL_EVENTS | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED | IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK |
+		      IN_MASK_ADD | IN_MASK_CREATE | IN_ISDIR | IN_ONESHOT)))
+		return -EINVAL;
+	err = fetch_name(req, -1, 1, mask & IN_DONT_FOLLOW ? NAME_NOFOLLOW : NAME_FOLLOW, false);
+	if (err)
+		return err;
+	req->names[0].directory = mask & IN_ONLYDIR;
+	return fetch_descriptor(req, 0);
+}
+
+int inotify_add_watch_serve(struct request *req)
+{
+	uint32_t mask = (uint32_t)request_int(req, 2) & ~(uint32_t)IN_DONT_FOLLOW;
+	char path[32];
+	int wd;
+
+	if (serve_path_only(req, 1))
+		return -EBADF;
+	wd = inotify_add_watch(req->objects[1].pin, object_proc_path(req->objects[0].pin, path, sizeof(path)), mask);
+	return wd < 0 ? -errno : reply_value(req, wd);
+}
+
+/* ---- fanotify ---- */
+
+int fanotify_mark_fetch(struct request *req)
+{
+	unsigned flags = (unsigned)request_int(req, 1);
+	int err;
+
+	/* Marks on a whole mount or file system are about paths that cannot be judged. */
+	if (flags & (FAN_MARK_MOUNT | FAN_MARK_FILESYSTEM))
+		return -EPERM;
+	if (flags & FAN_MARK_FLUSH) {
+		err = fetch_descriptor(req, 0);
+	} else {
+		err = fetch_name_or_null(req, 3, 4, flags & FAN_MARK_DONT_FOLLOW ? NAME_NOFOLLOW : NAME_FOLLOW,
+					 !req->notif.data.args[4]);
+		if (err)
+			return err;
+		req->names[0].directory = flags & FAN_MARK_ONLYDIR;
+		err = fetch_descriptor(req, 0);
+	}
+	return err;
+}
+
+/* A group that reports by descriptor opens files for its reader: nobody would judge that. */
+static bool group_opens(int fd)
+{
+	char path[40], info[1024], *p;
+	ssize_t len;
+	AUTO_FD info_fd = -1;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	info_fd = open(path, O_RDONLY | O_CLOEXEC);
+	len = info_fd < 0 ? -1 : read(info_fd, info, sizeof(info) - 1);
+	if (len <= 0)
+		return true;
+	info[len] = '\0';
+	p = strstr(info, "fanotify flags:");
+	return p && !(strtoul(p + 15, NULL, 16) & (FAN_REPORT_FID | FAN_REPORT_DIR_FID));
+}
+
+int fanotify_mark_serve(struct request *req)
+{
+	unsigned group = req->n_names - 1;
+	unsigned flags = (unsigned)request_int(req, 1) & ~(unsigned)FAN_MARK_DONT_FOLLOW;
+	int fd = req->objects[group].pin;
+	char path[32];
+
+	if (serve_path_only(req, group))
+		return -EBADF;
+	if (group_opens(fd))
+		return -EPERM;
+	if (syscall(SYS_fanotify_mark, fd, flags, req->notif.data.args[2], AT_FDCWD,
+		    group ? object_proc_path(req->objects[0].pin, path, sizeof(path)) : NULL))
+		return -errno;
+	return reply_value(req, 0);
+}
+
+/* ---- file handles ---- */
+
+#define HANDLE_MAX 128	/* MAX_HANDLE_SZ */
+#define HANDLE_FLAGS (AT_SYMLINK_FOLLOW | AT_EMPTY_PATH | 0x200 /* AT_HANDLE_FID */ | 0x3 /* UNIQUE, CONNECTABLE */)
+
+int name_to_handle_at_fetch(struct request *req)
+{
+	unsigned flags = (unsigned)request_int(req, 4);
+	uint32_t size;
+	int err;
+
+	if (flags & ~(unsigned)HANDLE_FLAGS)
+		return -EINVAL;
+	err = fetch_bytes(req, req->notif.data.args[2], &size, sizeof(size));
+	if (err)
+		return err;
+	if (size > HANDLE_MAX)
+		return -EINVAL;
+	req->args.stat.size = size;
+	req->args.stat.flags = flags;
+	return fetch_name(req, 0, 1, flags & AT_SYMLINK_FOLLOW ? NAME_FOLLOW : NAME_NOFOLLOW, flags & AT_EMPTY_PATH);
+}
+
+int name_to_handle_at_serve(struct request *req)
+{
+	unsigned flags = (req->args.stat.flags & 0x203) | AT_EMPTY_PATH;
+	size_t id_size = flags & 1 ? sizeof(uint64_t) : sizeof(int);
+	AUTO_FREE char *handle = NULL;
+	AUTO_FREE char *id = NULL;
+	uint32_t size = (uint32_t)req->args.stat.size;
+	void *taken;
+	int err;
+
+	handle = calloc(1, sizeof(struct file_handle) + HANDLE_MAX);
+	id = calloc(1, sizeof(uint64_t));
+	if (!handle || !id)
+		return -ENOMEM;
+	memcpy(handle, &size, sizeof(size));
+	err = syscall(SYS_name_to_handle_at, req->objects[0].pin, "", handle, id, flags) ? -errno : 0;
+	if (err && err != -EOVERFLOW)
+		return err;
+	/* Too small: the caller learns the size by that. */
+	memcpy(&size, handle, sizeof(size));
+	taken = handle;
+	handle = NULL;
+	reply_out(req, req->notif.data.args[2], taken, err ? sizeof(size) : sizeof(struct file_handle) + size);
+	taken = id;
+	id = NULL;
+	reply_out(req, req->notif.data.args[3], taken, id_size);
+	if (!err)
+		return reply_value(req, 0);
+	req->reply.kind = REPLY_DENY;
+	req->reply.error = err;
+	return 0;
+}

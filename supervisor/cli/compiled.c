@@ -1,0 +1,58 @@
+#include "compiled.h"
+
+#include <stdlib.h>
+
+#include "call.h"
+#include "probe.h"
+
+int compiled_make(struct compiled *compiled, const struct policy *policy, struct policy_diags *diags)
+{
+	*compiled = (struct compiled){ 0 };
+	if (probe_kernel(&compiled->kernel, &compiled->lacks) == 0)
+		compiled->lacks = NULL;
+	compiled->plan_error = plan_make(&compiled->plan, policy, &compiled->kernel, false, diags);
+	int error = call_filter_rows(&compiled->plan, &compiled->rows, &compiled->n_rows);
+	if (!error)
+		error = filter_compile(policy, compiled->rows, compiled->n_rows, &compiled->filter, diags);
+	return error;
+}
+
+static const char *refusal(const struct compiled *compiled, int nr, const uint64_t args[6])
+{
+	struct seccomp_data data = { .nr = nr, .arch = COMPILED_ARCH };
+	for (size_t i = 0; i < 6; i++)
+		data.args[i] = args[i];
+	uint32_t answer = filter_run(&compiled->filter, &data, NULL);
+	const struct call *call = call_by_nr(nr);
+	switch (answer & SECCOMP_RET_ACTION_FULL) {
+	case SECCOMP_RET_ERRNO:
+		return policy_errno_name((int)(answer & SECCOMP_RET_DATA));
+	case SECCOMP_RET_USER_NOTIF:
+		return call && call->when == CALL_REFUSED ? policy_errno_name(call->refuse) : NULL;
+	case SECCOMP_RET_KILL_PROCESS:
+	case SECCOMP_RET_TRAP:
+		return "SIGSYS";
+	default:
+		return NULL;
+	}
+}
+
+const char *compiled_refusal(const struct policy *policy, int nr, const uint64_t args[6])
+{
+	struct policy_decision decision = policy_decide_call(policy, nr, args);
+	struct policy_diags diags = { 0 };
+	struct compiled compiled = { 0 };
+	const char *name = NULL;
+	if (!policy_denies(&decision.enforced) && compiled_make(&compiled, policy, &diags) == 0)
+		name = refusal(&compiled, nr, args);
+	compiled_free(&compiled);
+	policy_diags_free(&diags);
+	return name;
+}
+
+void compiled_free(struct compiled *compiled)
+{
+	filter_free(&compiled->filter);
+	free(compiled->rows);
+	*compiled = (struct compiled){ 0 };
+}

@@ -1,0 +1,25 @@
+/* The child's Landlock domain: what is handled, and the few trees where it allows anything. */
+#ifndef USHER_LANDLOCK_H
+#define USHER_LANDLOCK_H
+
+#include "plan.h"
+
+struct landlock_tree {
+	char *path;
+	uint64_t access;
+};
+
+struct landlock_trees {
+	struct landlock_tree *list;
+	size_t n;
+};
+
+/* The access rights that a domain for PLAN handles: .landlock_fs and .landlock_scoped. 0 or -ENOMEM. */
+int landlock_rights(struct plan *plan);
+/* Where it allows something. 0 or -ENOMEM. */
+int landlock_trees(const struct plan *plan, struct landlock_trees *trees);
+void landlock_trees_free(struct landlock_trees *trees);
+/* "EXECUTE", ... of one right; NULL for none. */
+const char *landlock_right_name(uint64_t right);
+
+#endif

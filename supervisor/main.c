@@ -1,0 +1,58 @@
+/* usher VERB ...: global options, then one verb. */
+#include <errno.h>
+#include <getopt.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <string.h>
+#include <strings.h>
+
+#include "cli/cli.h"
+#include "cli/style.h"
+#include "err.h"
+
+static int verb_unknown(const struct cli *cli, const char *name)
+{
+	const char *names[16] = { NULL };
+	for (size_t i = 0; cli_verbs[i] && i + 1 < ARRAY_SIZE(names); i++)
+		names[i] = cli_verbs[i]->name;
+	const char *nearest = cli_nearest(name, names);
+	if (nearest)
+		cli_error(cli, "unknown verb '%s'; did you mean '%s'?", name, nearest);
+	else
+		cli_error(cli, "unknown verb '%s'", name);
+	fprintf(stderr, "       there are:");
+	for (size_t i = 0; names[i]; i++)
+		fprintf(stderr, " %s", names[i]);
+	fprintf(stderr, "\n");
+	return CLI_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	(void)setlocale(LC_CTYPE, "");
+	struct cli cli = { .utf8 = strcasecmp(nl_langinfo(CODESET), "UTF-8") == 0 };
+	cli_colors(&cli, "auto");
+	int opt = cli_next(&cli, NULL, argc, argv);
+	if (opt != CLI_END)
+		return cli_stop(NULL, opt);
+	if (optind >= argc) {
+		cli_help_print(stderr, false);
+		return CLI_USAGE;
+	}
+	char **rest = argv + optind;
+	int n = argc - optind;
+	for (size_t i = 0; cli_verbs[i]; i++) {
+		if (strcmp(cli_verbs[i]->name, rest[0]) == 0) {
+			/* 0 makes getopt start over with another argv and read the shorts' "+" again. */
+			optind = 0;
+			int status = cli_verbs[i]->run(n, rest, &cli);
+			/* A full disk under `usher check >file` must not look like success. */
+			if (fflush(stdout) != 0 && status == CLI_OK) {
+				cli_error(&cli, "cannot write: %s", strerror(errno));
+				status = CLI_UNREACHABLE;
+			}
+			return status;
+		}
+	}
+	return verb_unknown(&cli, rest[0]);
+}

@@ -1,0 +1,300 @@
+/*
+ * Life of a parked request. park() prepares it on the serving thread, whose credentials become a personality
+ * of the ring. park_submit() posts it to the loop, which starts the operation and its timer. When both are
+ * over the request goes to crew_finish() and a serving thread answers.
+ *
+ * One timer samples all of them: is the target still in its call, and has a signal been delivered to it? Both
+ * cancel the operation; which of them, or the result if that was first, decides the answer. An open of a FIFO
+ * is never tried inline: the ring's first attempt is non-blocking, which a FIFO takes for an O_NONBLOCK open
+ * (kernel-facts 3.5), so that it goes to a worker (IOSQE_ASYNC).
+ */
+#include "park.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+
+#include "crew.h"
+#include "err.h"
+#include "fd.h"
+#include "listener.h"
+#include "loop.h"
+#include "sandbox.h"
+
+#define SAMPLE_MIN_NS 5000000
+#define SAMPLE_MAX_NS 50000000
+#define SAMPLE_COST   200000	/* per parked request: sampling takes about 5 % of a CPU at most */
+#define FREE_NS       1000000000
+
+struct parked {
+	struct park park;	/* req->park */
+	struct parking *parking;
+	struct request *req;
+	struct loop_op posted, op, timer;
+	int personality;	/* 0: none */
+	bool cancelled;
+	int result;
+	char path[32];
+	struct parked *next, **at;
+};
+
+struct parking {
+	struct sandbox *sandbox;
+	_Atomic unsigned n;
+	/* the loop's thread: */
+	struct parked *list;
+	struct loop_op sampler;
+	uint64_t interval;
+	bool closing;
+	struct loop_op deadline;
+};
+
+static struct parked *parked_of(struct park *park_of)
+{
+	return container_of(park_of, struct parked, park);
+}
+
+/* ---- on the loop's thread ------------------------------------------------------------------- */
+
+static void parked_cancel(struct parked *parked, enum park_end end)
+{
+	if (parked->cancelled)
+		return;
+	parked->cancelled = true;
+	parked->park.end = end;
+	loop_cancel(parked->parking->sandbox->loop, &parked->op);
+}
+
+/* What a cancelled operation ends with; the raw codes of the kernel leak through io-wq. */
+static bool was_interrupted(int result)
+{
+	return result == -ECANCELED || result == -EINTR || (result <= -512 && result >= -516);
+}
+
+static void parked_over(struct parked *parked)
+{
+	struct parking *parking = parked->parking;
+
+	if (parked->op.pending || parked->timer.pending)
+		return;
+	if (!parked->cancelled || !was_interrupted(parked->result))
+		parked->park.end = PARK_DONE;
+	if (was_interrupted(parked->result))
+		parked->result = -EINTR;
+	if (parked->personality)
+		loop_forget_personality(parking->sandbox->loop, parked->personality);
+	parked->personality = 0;
+	*parked->at = parked->next;
+	if (parked->next)
+		parked->next->at = parked->at;
+	if (parking->closing && !parking->list)
+		loop_stop(parking->sandbox->loop);
+	crew_finish(parking->sandbox->crew, parked->req, parked->result);
+}
+
+static void parked_op_done(struct loop_op *op, int result)
+{
+	struct parked *parked = container_of(op, struct parked, op);
+
+	parked->result = result;
+	loop_cancel(parked->parking->sandbox->loop, &parked->timer);
+	parked_over(parked);
+}
+
+static void parked_timer_done(struct loop_op *op, int result)
+{
+	struct parked *parked = container_of(op, struct parked, timer);
+
+	(void)result;
+	if (parked->op.pending)
+		parked_cancel(parked, PARK_TIMEOUT);
+	parked_over(parked);
+}
+
+static void parked_look(struct parked *parked)
+{
+	struct request *req = parked->req;
+
+	if (parked->cancelled)
+		return;
+	if (listener_valid(req->sandbox->listener, req->notif.id))
+		parked_cancel(parked, PARK_GONE);
+	else if (target_state(req->target) == 'D')
+		parked_cancel(parked, PARK_INTERRUPTED);
+}
+
+static void sampler_start(struct parking *parking)
+{
+	if (!parking->sampler.pending && parking->list)
+		(void)loop_timer(parking->sandbox->loop, &parking->sampler, parking->interval);
+}
+
+static void sampler_done(struct loop_op *op, int result)
+{
+	struct parking *parking = container_of(op, struct parking, sampler);
+	uint64_t n = atomic_load(&parking->n), least = n * SAMPLE_COST;
+
+	if (result == -ETIME) {
+		for (struct parked *parked = parking->list, *next; parked; parked = next) {
+			next = parked->next;
+			parked_look(parked);
+		}
+		parking->interval *= 2;
+		if (parking->interval > SAMPLE_MAX_NS)
+			parking->interval = SAMPLE_MAX_NS;
+	}
+	if (parking->interval < least)
+		parking->interval = least;
+	sampler_start(parking);
+}
+
+static void parked_prepare(struct parked *parked, struct io_uring_sqe *sqe)
+{
+	const struct park *what = &parked->park;
+
+	switch (what->op) {
+	case PARK_OPEN:
+		io_uring_prep_openat(sqe, AT_FDCWD, parked->path, what->flags | O_CLOEXEC | O_NOCTTY, what->mode);
+		sqe->flags |= IOSQE_ASYNC;
+		break;
+	case PARK_CONNECT:
+		io_uring_prep_connect(sqe, what->fd, what->addr, what->addr_len);
+		break;
+	case PARK_SENDMSG:
+		io_uring_prep_sendmsg(sqe, what->fd, what->msg, (unsigned)what->flags);
+		break;
+	case PARK_POLL:
+		io_uring_prep_poll_add(sqe, what->fd, (unsigned)what->flags);
+		break;
+	}
+	if (parked->personality)
+		sqe->personality = (__u16)parked->personality;
+	io_uring_sqe_set_data(sqe, &parked->op);
+}
+
+static void parked_start(struct loop_op *op, int result)
+{
+	struct parked *parked = container_of(op, struct parked, posted);
+	struct parking *parking = parked->parking;
+	struct loop *loop = parking->sandbox->loop;
+	const struct timespec *timeout = &parked->park.timeout;
+
+	(void)result;
+	parked->next = parking->list;
+	parked->at = &parking->list;
+	if (parked->next)
+		parked->next->at = &parked->next;
+	parking->list = parked;
+	parked_prepare(parked, loop_get(loop, &parked->op));
+	if (timeout->tv_sec || timeout->tv_nsec)
+		(void)loop_timer(loop, &parked->timer, (uint64_t)timeout->tv_sec * 1000000000 + (uint64_t)timeout->tv_nsec);
+	parking->interval = SAMPLE_MIN_NS;
+	if (parking->sampler.pending)
+		loop_cancel(loop, &parking->sampler);	/* and again, with the short interval */
+	else
+		sampler_start(parking);
+	if (parking->closing)
+		parked_cancel(parked, PARK_GONE);
+}
+
+/* ---- from serving threads ------------------------------------------------------------------- */
+
+int park(struct request *req, const struct park *what)
+{
+	struct parking *parking = req->sandbox->parking;
+	struct parked *parked;
+
+	if (atomic_fetch_add(&parking->n, 1) >= PARKED_MAX) {
+		atomic_fetch_sub(&parking->n, 1);
+		return -EAGAIN;
+	}
+	parked = calloc(1, sizeof(*parked));
+	if (!parked) {
+		atomic_fetch_sub(&parking->n, 1);
+		return -ENOMEM;
+	}
+	parked->parking = parking;
+	parked->park = *what;
+	parked->req = req;
+	parked->posted.done = parked_start;
+	parked->op.done = parked_op_done;
+	parked->timer.done = parked_timer_done;
+	object_proc_path(what->fd, parked->path, sizeof(parked->path));
+	if (!cred_constant()) {
+		parked->personality = loop_personality(req->sandbox->loop);
+		if (parked->personality < 0) {
+			int err = parked->personality;
+
+			free(parked);
+			atomic_fetch_sub(&parking->n, 1);
+			return err;
+		}
+	}
+	park_free(req);
+	req->park = &parked->park;
+	req->parked = true;
+	req->reply.kind = REPLY_PARKED;
+	return 0;
+}
+
+void park_submit(struct request *req)
+{
+	loop_post(req->sandbox->loop, &parked_of(req->park)->posted);
+}
+
+void park_free(struct request *req)
+{
+	struct parked *parked;
+
+	if (!req->park)
+		return;
+	parked = parked_of(req->park);
+	if (parked->personality > 0)
+		loop_forget_personality(req->sandbox->loop, parked->personality);
+	atomic_fetch_sub(&parked->parking->n, 1);
+	req->park = NULL;
+	free(parked);
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+int parking_new(struct parking **parking, struct sandbox *sandbox)
+{
+	struct parking *new = calloc(1, sizeof(*new));
+
+	if (!new)
+		return -ENOMEM;
+	new->sandbox = sandbox;
+	new->sampler.done = sampler_done;
+	new->interval = SAMPLE_MIN_NS;
+	*parking = new;
+	return 0;
+}
+
+static void deadline_done(struct loop_op *op, int result)
+{
+	struct parking *parking = container_of(op, struct parking, deadline);
+
+	(void)result;
+	loop_stop(parking->sandbox->loop);
+}
+
+void parking_stop(struct parking *parking)
+{
+	parking->closing = true;
+	for (struct parked *parked = parking->list; parked; parked = parked->next)
+		parked_cancel(parked, PARK_GONE);
+	if (!parking->list)
+		return;
+	parking->deadline.done = deadline_done;
+	(void)loop_timer(parking->sandbox->loop, &parking->deadline, FREE_NS);
+	(void)loop_run(parking->sandbox->loop);
+	loop_cancel(parking->sandbox->loop, &parking->deadline);
+}
+
+/* What could not be cancelled (on a dead file system) still refers to it. */
+void parking_free(struct parking *parking)
+{
+	if (parking && !atomic_load(&parking->n) && !parking->deadline.pending && !parking->sampler.pending)
+		free(parking);
+}

@@ -1,0 +1,51 @@
+/*
+ * Calls that wait by nature: a FIFO's open, a connect, a send to a full socket. They become operations of
+ * the ring, so that they hold nobody up, and are cancelled when the target dies or a signal is delivered to it
+ * (kernel-facts 1.8: /proc/TID/stat turns from S to D; the answer is then -ERESTARTSYS or what .interrupted says).
+ */
+#ifndef USHER_PARK_H
+#define USHER_PARK_H
+
+#include <sys/socket.h>
+#include <time.h>
+
+#include "request.h"
+
+#define PARKED_MAX 1024
+
+enum park_op { PARK_OPEN, PARK_CONNECT, PARK_SENDMSG, PARK_POLL };
+/* How it ended: with a result; by a signal; by its timeout; because the target is gone. */
+enum park_end { PARK_DONE, PARK_INTERRUPTED, PARK_TIMEOUT, PARK_GONE };
+
+struct park {
+	enum park_op op;
+	int fd;			/* the pin (PARK_OPEN: reopened through /proc/self/fd/N) or the socket. Borrowed from the request */
+	int flags;		/* open flags; MSG_ flags; poll events */
+	mode_t mode;
+	const struct sockaddr *addr;
+	socklen_t addr_len;
+	struct msghdr *msg;
+	struct timespec timeout;	/* 0: none */
+	int on_timeout;		/* -errno answered then */
+	int interrupted;	/* -errno answered when a signal came: -ERESTARTSYS, -EINTR... */
+	int64_t partial;	/* positive: the value answered instead of those two, for what was done before */
+	/* With the operation's result (>= 0 or -errno), on a serving thread with the target's credentials worn: as serve. */
+	int (*done)(struct request *req, int result);
+	enum park_end end;	/* set by park.c */
+};
+
+struct parking;
+int parking_new(struct parking **parking, struct sandbox *sandbox);
+/* After crew_stop(): cancels everything and runs the loop until it is over, for a second at most. */
+void parking_stop(struct parking *parking);
+/* After crew_free(). */
+void parking_free(struct parking *parking);
+/* Called by serve with the target's credentials worn. Copies PARK. Returns 0 with req->reply.kind = REPLY_PARKED, or -EAGAIN
+ * when too many wait (1,024), -ENOMEM. Nothing is started yet. */
+int park(struct request *req, const struct park *park);
+/* By the broker, when it is done with REQ: from here on it is the ring's, and comes back through crew_finish(). */
+void park_submit(struct request *req);
+/* Forgets req->park. */
+void park_free(struct request *req);
+
+#endif

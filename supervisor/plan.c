@@ -1,0 +1,293 @@
+/*
+ * What a policy needs of each layer, and what of it cannot be had.
+ *
+ * Everything in a policy is either enforced by one of the layers, or named here as an error that keeps `usher run` from
+ * starting, or concerns other verbs and is named in a note. Nothing falls through: an unknown setting is an error.
+ */
+#include "plan.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <linux/landlock.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cred.h"
+#include "err.h"
+#include "landlock.h"
+#include "child_limits.h"
+
+static const struct {
+	const char *block, *name;	/* NULL: the whole block */
+} later[] = {
+	{ "audit", "rotate" }, { "audit", "footprint" }, { "audit", "fsync" }, { "audit", "metrics" }, { "rollout", NULL },
+};
+
+__attribute__((format(printf, 4, 5))) static void refuse(struct policy_diags *diags, struct policy_pos pos, const char *help,
+							 const char *format, ...)
+{
+	char text[512];
+	va_list list;
+	va_start(list, format);
+	(void)vsnprintf(text, sizeof(text), format, list);
+	va_end(list);
+	struct policy_diag *diag = policy_diag_add(diags, DIAG_ERROR, pos, 1, "%s", text);
+	if (diag && help)
+		diag->help = strdup(help);
+}
+
+static bool unix_path_only(const struct policy_rule *rule)
+{
+	return rule->proto == PROTO_UNIX && rule->n_addrs == 0 && rule->n_patterns > 0;
+}
+
+static void check_rule(const struct policy_rule *rule, struct policy_diags *diags)
+{
+	if (rule->action == ACTION_REDIRECT || rule->action == ACTION_ANSWER || rule->action == ACTION_ASK)
+		refuse(diags, rule->pos, "use allow or deny, or take the rule out",
+		       "'%s' rules are not served by this version", policy_action_name(rule->action));
+	else if (rule->section == SECTION_NETWORK && !unix_path_only(rule))
+		refuse(diags, rule->pos, "take the rule out; only unix sockets by path are brokered as yet",
+		       "network rules other than for unix paths are not enforced by this version");
+	else if (rule->section == SECTION_MOUNTS)
+		refuse(diags, rule->pos, "take the rule out; mounts are refused altogether while paths are brokered",
+		       "mount rules are not enforced by this version");
+}
+
+static void check_sections(const struct policy *policy, struct policy_diags *diags)
+{
+	const struct policy_default *network = &policy->defaults[SECTION_NETWORK];
+	const struct policy_default *mounts = &policy->defaults[SECTION_MOUNTS];
+	if (network->present && network->action == ACTION_DENY)
+		refuse(diags, network->pos, "write 'default allow;' in the network section, or take the section out",
+		       "the network's default deny is not enforced by this version");
+	if (mounts->present && mounts->action == ACTION_ALLOW && mounts->written)
+		refuse(diags, mounts->pos, "take the section out", "mounts are not made by this version");
+	if (policy->has_domains)
+		refuse(diags, (struct policy_pos){ .line = 1, .col = 1 }, "take domains and '-> NAME' out",
+		       "domains are not enforced by this version");
+}
+
+static bool for_later(const struct policy_setting *setting)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(later); i++)
+		if (strcmp(later[i].block, setting->block) == 0 &&
+		    (!later[i].name || strcmp(later[i].name, setting->name) == 0))
+			return true;
+	return false;
+}
+
+static void check_audit(const struct policy_setting *setting, struct policy_diags *diags)
+{
+	const char *word = setting->n_words == 1 ? setting->words[0] : "";
+	if (strcmp(setting->name, "log") == 0) {
+		if (*word != '/')
+			refuse(diags, setting->pos, "write 'log /path/to/file.jsonl;'", "log takes one absolute path");
+	} else if (strcmp(setting->name, "level") == 0) {
+		if (strcmp(word, "deny") != 0 && strcmp(word, "all") != 0)
+			refuse(diags, setting->pos, NULL, "level is 'deny' or 'all'");
+	} else {
+		refuse(diags, setting->pos, "there are log, level, rotate and footprint", "unknown setting '%s' of audit",
+		       setting->name);
+	}
+}
+
+static void check_settings(const struct policy *policy, struct policy_diags *diags)
+{
+	const char *noted = NULL;
+	for (size_t i = 0; i < policy->n_settings; i++) {
+		const struct policy_setting *setting = &policy->settings[i];
+		if (for_later(setting)) {
+			const char *name = strcmp(setting->block, "rollout") == 0 ? setting->block : setting->name;
+			if (!noted || strcmp(noted, name) != 0)
+				policy_diag_add(diags, DIAG_NOTE, setting->pos, (uint32_t)strlen(setting->name),
+						"'%s' has no effect in this version", name);
+			noted = name;
+		} else if (strcmp(setting->block, "audit") == 0) {
+			check_audit(setting, diags);
+		}
+	}
+}
+
+/* What an older Landlock leaves open (docs/security.md). */
+static void check_landlock(const struct plan *plan, struct policy_diags *diags)
+{
+	static const struct { int abi; const char *lost; } lost[] = {
+		{ 2, "moving files between directories is refused even where the policy allows it natively" },
+		{ 3, "truncation has no second layer" },
+		{ 5, "device ioctls have no second layer" },
+		{ 6, "signals and abstract sockets are not scoped: the program can signal other processes of its user" },
+	};
+	struct policy_pos nowhere = { .file = POLICY_BUILTIN };
+	if (!plan->landlock) {
+		policy_diag_add(diags, DIAG_NOTE, nowhere, 0,
+				"without Landlock nothing stands behind the broker, and the program can signal and trace other "
+				"processes of its user");
+		return;
+	}
+	if (plan->kernel->landlock_abi == 0) {
+		refuse(diags, nowhere, "boot with lsm=landlock,... or use --no-landlock, which gives up the second layer",
+		       "this kernel has no Landlock (CONFIG_SECURITY_LANDLOCK, Linux 5.13)");
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(lost); i++)
+		if (plan->kernel->landlock_abi < lost[i].abi)
+			policy_diag_add(diags, DIAG_NOTE, nowhere, 0, "this kernel's Landlock (version %d) is old: %s",
+					plan->kernel->landlock_abi, lost[i].lost);
+}
+
+int plan_make(struct plan *plan, const struct policy *policy, const struct kernel *kernel, bool no_landlock,
+	      struct policy_diags *diags)
+{
+	struct limits limits;
+	size_t errors = diags->errors;
+	uint32_t restricted = policy_restricted(policy, false) | policy_restricted(policy, true);
+	const struct policy_default *mounts = &policy->defaults[SECTION_MOUNTS];
+	*plan = (struct plan){
+		.policy = policy,
+		.kernel = kernel,
+		.restricted = restricted,
+		.files = (restricted & OPS_FILES) != 0,
+		.stat = (restricted & OP_BIT(OP_STAT)) != 0,
+		.exec = (restricted & OP_BIT(OP_EXEC)) != 0,
+		.unix_paths = (restricted & (OPS_FILES | OPS_NETWORK)) != 0,
+		.creds_vary = !cred_constant(),
+		.landlock = !no_landlock,
+	};
+	plan->topology_fixed = plan->unix_paths || (mounts->present && mounts->action == ACTION_DENY);
+
+	for (size_t i = 0; i < policy->n_rules; i++)
+		check_rule(&policy->rules[i], diags);
+	check_sections(policy, diags);
+	check_settings(policy, diags);
+	(void)limits_read(&limits, policy, diags);
+	check_landlock(plan, diags);
+	int result = landlock_rights(plan);
+	if (result < 0)
+		return result;
+	return diags->errors > errors ? -EOPNOTSUPP : 0;
+}
+
+/* ---- printing ------------------------------------------------------------------------------- */
+
+static const char *layer_of(const struct plan *plan, const struct policy_rule *rule)
+{
+	if (rule->section == SECTION_SYSCALLS) {
+		if (rule->action == ACTION_ALLOW && rule->stage != STAGE_LOG)
+			return "filter";
+		return rule->audit == AUDIT_NONE || rule->audit == AUDIT_COUNT ? "filter" : "filter, broker";
+	}
+	if (rule->section == SECTION_FILES && rule->ops & OP_BIT(OP_EXEC) && plan->exec)
+		return plan->landlock_fs & LANDLOCK_ACCESS_FS_EXECUTE ? "broker, exec gate, Landlock" : "broker, exec gate";
+	return "broker";
+}
+
+static json_t *ops_json(uint32_t ops)
+{
+	json_t *list = json_array();
+	for (int op = 0; op < OP_COUNT; op++)
+		if (ops & OP_BIT(op))
+			json_array_append_new(list, json_string(policy_op_name((enum policy_op)op)));
+	return list;
+}
+
+static json_t *rights_json(uint64_t access)
+{
+	json_t *list = json_array();
+	for (int bit = 0; bit < 64; bit++)
+		if (access >> bit & 1 && landlock_right_name(UINT64_C(1) << bit))
+			json_array_append_new(list, json_string(landlock_right_name(UINT64_C(1) << bit)));
+	return list;
+}
+
+static void print_json(const struct plan *plan, const struct landlock_trees *trees, FILE *to)
+{
+	char where[256];
+	json_t *allowed = json_array(), *rules = json_array();
+	for (size_t i = 0; i < trees->n; i++)
+		json_array_append_new(allowed, json_pack("{s:s, s:o}", "path", trees->list[i].path, "rights",
+							 rights_json(trees->list[i].access)));
+	for (size_t i = 0; i < plan->policy->n_rules; i++) {
+		const struct policy_rule *rule = &plan->policy->rules[i];
+		json_array_append_new(rules, json_pack("{s:s, s:s, s:s}", "where",
+						       policy_where(plan->policy, rule->pos, where, sizeof(where)), "rule",
+						       rule->text ? rule->text : "", "layer", layer_of(plan, rule)));
+	}
+	json_t *all = json_pack(
+		"{s:{s:b, s:b, s:b, s:b, s:o}, s:{s:b, s:i, s:o, s:b, s:b, s:o}, s:b, s:o}",
+		"broker", "files", plan->files, "stat", plan->stat, "unix", plan->unix_paths, "exec_gate", plan->exec,
+		"restricted", ops_json(plan->restricted),
+		"landlock", "used", plan->landlock, "abi", plan->kernel->landlock_abi, "handled", rights_json(plan->landlock_fs),
+		"scope_signal", (plan->landlock_scoped & LANDLOCK_SCOPE_SIGNAL) != 0,
+		"scope_abstract", (plan->landlock_scoped & LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET) != 0, "allowed", allowed,
+		"topology_fixed", plan->topology_fixed, "rules", rules);
+	ASSERT(all);
+	json_dumpf(all, to, JSON_INDENT(2));
+	fputc('\n', to);
+	json_decref(all);
+}
+
+static void print_ops(uint32_t ops, FILE *to)
+{
+	for (int op = 0; op < OP_COUNT; op++)
+		if (ops & OP_BIT(op))
+			fprintf(to, " %s", policy_op_name((enum policy_op)op));
+}
+
+static void print_rights(uint64_t access, FILE *to)
+{
+	for (int bit = 0; bit < 64; bit++)
+		if (access >> bit & 1 && landlock_right_name(UINT64_C(1) << bit))
+			fprintf(to, " %s", landlock_right_name(UINT64_C(1) << bit));
+}
+
+static void print_text(const struct plan *plan, const struct landlock_trees *trees, FILE *to)
+{
+	char where[256];
+	fprintf(to, "broker    %s%s%s%s\n", plan->files ? "file paths" : "no file paths", plan->stat ? ", stat" : "",
+		plan->unix_paths ? ", unix sockets" : "", plan->exec ? ", execve behind the exec gate" : "");
+	if (plan->restricted) {
+		fprintf(to, "          restricted:");
+		print_ops(plan->restricted, to);
+		fputc('\n', to);
+	}
+	if (plan->files && !plan->stat)
+		fprintf(to, "          not brokered: stat\n");
+	if (plan->topology_fixed)
+		fprintf(to, "          refused: chroot, mounts, setns, new user and mount namespaces\n");
+	if (!plan->landlock) {
+		fprintf(to, "Landlock  not used\n");
+	} else if (!plan->landlock_fs) {
+		fprintf(to, "Landlock  no file right, because none is denied everywhere\n");
+	} else {
+		fprintf(to, "Landlock  refuses by itself:");
+		print_rights(plan->landlock_fs, to);
+		fputc('\n', to);
+	}
+	for (size_t i = 0; i < trees->n; i++) {
+		fprintf(to, "          but for %s:", trees->list[i].path);
+		print_rights(trees->list[i].access, to);
+		fputc('\n', to);
+	}
+	if (plan->landlock_scoped)
+		fprintf(to, "          stays inside: signals%s\n",
+			plan->landlock_scoped & LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET ? ", abstract sockets" : "");
+	for (size_t i = 0; i < plan->policy->n_rules; i++) {
+		const struct policy_rule *rule = &plan->policy->rules[i];
+		fprintf(to, "%-20s %-28s %s\n", policy_where(plan->policy, rule->pos, where, sizeof(where)),
+			layer_of(plan, rule), rule->text ? rule->text : "");
+	}
+}
+
+void plan_print(const struct plan *plan, FILE *to, bool json)
+{
+	struct landlock_trees trees;
+	if (landlock_trees(plan, &trees) < 0)
+		return;
+	if (json)
+		print_json(plan, &trees, to);
+	else
+		print_text(plan, &trees, to);
+	landlock_trees_free(&trees);
+}

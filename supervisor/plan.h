@@ -1,0 +1,33 @@
+/* What a policy needs of each layer: computed once at start, printed by `check --plan`. */
+#ifndef USHER_PLAN_H
+#define USHER_PLAN_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "probe.h"
+#include "policy.h"
+
+struct plan {
+	const struct policy *policy;
+	const struct kernel *kernel;
+	uint32_t restricted;	/* operations not simply allowed, in any decision */
+	bool files;		/* file paths are brokered */
+	bool stat;		/* and so is stat */
+	bool unix_paths;	/* connect, bind, sends */
+	bool exec;		/* execve is gated */
+	bool topology_fixed;	/* chroot, namespaces, setns, mounts refused (ruling 3) */
+	bool creds_vary;	/* set*id is trapped: the supervisor is privileged */
+	bool landlock;		/* false only with --no-landlock */
+	uint64_t landlock_fs;	/* handled access rights, 0: none */
+	uint64_t landlock_scoped;
+};
+
+/* 0, or -EOPNOTSUPP: something in the policy cannot be enforced (by this version or on this kernel): each is an error in DIAGS. */
+int plan_make(struct plan *plan, const struct policy *policy, const struct kernel *kernel, bool no_landlock,
+	      struct policy_diags *diags);
+/* A Landlock ruleset for the child as the plan says: an owned descriptor, -1 with *NEEDED false if none is needed, or -errno. */
+int plan_landlock(const struct plan *plan, bool *needed);
+void plan_print(const struct plan *plan, FILE *to, bool json);
+
+#endif

@@ -1,0 +1,31 @@
+/* The requests of one sandbox: a fixed array, touched only as far as it is used. */
+#ifndef USHER_POOL_H
+#define USHER_POOL_H
+
+#include <stdatomic.h>
+
+#include "request.h"
+
+/* What may be parked (1,024), and what a full crew holds meanwhile. */
+#define POOL_SIZE 1100
+
+/* Who is done with a parked request: the serving thread that parked it, and what it waited for. The second one goes on. */
+enum slot_phase { SLOT_SERVING, SLOT_HANDED, SLOT_FINISHED };
+
+struct slot {
+	struct request req;
+	_Atomic int phase;	/* enum slot_phase */
+	int result;		/* of what it waited for */
+	struct slot *next;
+	struct name names[REQUEST_NAMES];
+	struct object objects[REQUEST_NAMES];
+};
+
+struct pool;
+int pool_new(struct pool **pool, struct sandbox *sandbox);
+void pool_free(struct pool *pool);
+/* NULL when all are in use. Any thread. */
+struct slot *pool_get(struct pool *pool);
+void pool_put(struct pool *pool, struct slot *slot);
+
+#endif

@@ -1,0 +1,422 @@
+/*
+ * Records are made by hand, without a tree in memory: at `level all` there is one for every call, on the thread that
+ * serves. The order of the keys is fixed; the five that every record has come first.
+ */
+#include "record.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "call.h"
+#include "escape.h"
+#include "fd.h"
+#include "request.h"
+#include "sandbox.h"
+#include "syscalls.h"
+#include "target.h"
+
+bool json_add_string(struct text *text, const char *s, size_t len)
+{
+	bool strange = false;
+	text_puts(text, "\"");
+	for (size_t i = 0; i < len;) {
+		size_t plain = i;
+		while (plain < len && s[plain] >= 0x20 && s[plain] < 0x7f && s[plain] != '"' && s[plain] != '\\')
+			plain++;
+		if (plain > i) {
+			text_add(text, s + i, plain - i);
+			i = plain;
+			continue;
+		}
+		size_t n = utf8_sequence(s + i, len - i);
+		unsigned byte = (unsigned char)s[i];
+		if (n > 1)
+			text_add(text, s + i, n);
+		else if (n == 0)
+			text_addf(text, "\\\\x%02X", byte);
+		else if (s[i] == '"' || s[i] == '\\')
+			text_addf(text, "\\%c", s[i]);
+		else
+			text_addf(text, "\\u%04x", byte);
+		strange = strange || n == 0;
+		i += n ? n : 1;
+	}
+	text_puts(text, "\"");
+	return strange;
+}
+
+static void add_base64(struct text *text, const char *s, size_t len)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	for (size_t i = 0; i < len; i += 3) {
+		unsigned bits = 0;
+		for (size_t k = 0; k < 3; k++)
+			bits = bits << 8 | (i + k < len ? (unsigned char)s[i + k] : 0U);
+		char four[4] = { digits[bits >> 18], digits[bits >> 12 & 63], i + 1 < len ? digits[bits >> 6 & 63] : '=',
+				 i + 2 < len ? digits[bits & 63] : '=' };
+		text_add(text, four, 4);
+	}
+}
+
+/* ,"KEY":"..." and, when it is not UTF-8, ,"KEY_b64":"..." */
+static void add_path(struct text *text, const char *key, const char *path, size_t len)
+{
+	text_addf(text, ",\"%s\":", key);
+	if (json_add_string(text, path, len)) {
+		text_addf(text, ",\"%s_b64\":\"", key);
+		add_base64(text, path, len);
+		text_puts(text, "\"");
+	}
+}
+
+/* ---- what happened ---- */
+
+enum record_kind record_kind(const struct request *req)
+{
+	if (policy_denies(&req->decision.enforced))
+		return RECORD_DENY;
+	return policy_denies(&req->decision.would) ? RECORD_WOULD_DENY : RECORD_ALLOW;
+}
+
+const struct policy_verdict *record_verdict(const struct request *req, enum record_kind kind)
+{
+	return kind == RECORD_WOULD_DENY ? &req->decision.would : &req->decision.enforced;
+}
+
+static const struct object *decided_object(const struct request *req)
+{
+	if (req->decided >= req->n_names || req->objects[req->decided].len == 0)
+		return NULL;
+	return &req->objects[req->decided];
+}
+
+/* The section whose default decides OP (ruling 9). */
+static enum policy_section op_section(const struct policy *policy, enum policy_op op)
+{
+	if (OP_BIT(op) & OPS_MOUNTS)
+		return SECTION_MOUNTS;
+	if ((OP_BIT(op) & OPS_NETWORK) && policy->defaults[SECTION_NETWORK].present)
+		return SECTION_NETWORK;
+	return SECTION_FILES;
+}
+
+static const char *where_of(const struct policy *policy, const struct request *req, const struct policy_verdict *verdict,
+			    char *buf, size_t size)
+{
+	if (verdict->rule)
+		return policy_where(policy, verdict->rule->pos, buf, size);
+	if (!policy_denies(verdict))
+		return "default";
+	const struct policy_default *section =
+		&policy->defaults[decided_object(req) ? op_section(policy, verdict->op) : SECTION_SYSCALLS];
+	return section->present && section->pos.line ? policy_where(policy, section->pos, buf, size) : "default";
+}
+
+const char *record_where(const struct request *req, enum record_kind kind, char *buf, size_t size)
+{
+	return where_of(req->sandbox->policy, req, record_verdict(req, kind), buf, size);
+}
+
+/* ---- JSON ---- */
+
+static void add_timestamp(struct text *text, int64_t realtime_ns)
+{
+	time_t seconds = (time_t)(realtime_ns / 1000000000);
+	struct tm tm;
+	char date[40];
+	gmtime_r(&seconds, &tm);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	text_addf(text, "{\"timestamp\":\"%s.%06ldZ\"", date, (long)(realtime_ns % 1000000000 / 1000));
+}
+
+static void add_end(struct text *text, const struct record *record)
+{
+	char name[256];
+	int len = snprintf(name, sizeof(name), "%s@%.7s", record->policy->name ? record->policy->name : "", record->policy->digest);
+	text_addf(text, ",\"id\":\"%s\",\"policy\":", record->id);
+	json_add_string(text, name, len < (int)sizeof(name) ? (size_t)len : sizeof(name) - 1);
+}
+
+static const char *call_name(const struct request *req)
+{
+	const struct syscall_info *info = syscall_by_nr(req->notif.data.nr);
+	if (info)
+		return info->name;
+	return req->call ? req->call->name : NULL;
+}
+
+static void add_process(struct text *text, const struct request *req)
+{
+	pid_t tid = (pid_t)req->notif.pid;
+	const char *exe = req->target ? target_exe(req->target) : "";
+	text_addf(text, ",\"process\":{\"pid\":%d", req->target ? req->target->tgid : tid);
+	if (req->target && req->target->tid != req->target->tgid)
+		text_addf(text, ",\"tid\":%d", tid);
+	add_path(text, "exe", exe, strlen(exe));
+	if (req->target)
+		text_addf(text, ",\"uid\":%u", req->target->cred.euid);
+	text_puts(text, ",\"domain\":\"main\"},\"syscall\":");
+	if (call_name(req))
+		text_addf(text, "\"%s\"", call_name(req));
+	else
+		text_addf(text, "\"%d\"", req->notif.data.nr);
+}
+
+/* Where a relative name began, as far as it can still be seen: for people only. Its length, 0 if it cannot. */
+static size_t base_of(const struct request *req, const struct name *name, char base[PATH_MAX])
+{
+	char link[32];
+	if (name->path[0] == '/' || !req->target || req->target->proc < 0)
+		return 0;
+	if (name->dirfd == AT_FDCWD)
+		strcpy(link, "cwd");
+	else
+		snprintf(link, sizeof(link), "fd/%d", name->dirfd);
+	ssize_t n = readlinkat(req->target->proc, link, base, PATH_MAX - 1);
+	return n > 0 && base[0] == '/' ? (size_t)n : 0;
+}
+
+static void add_base(struct text *text, const struct request *req, const struct name *name)
+{
+	char base[PATH_MAX];
+	size_t len = base_of(req, name, base);
+	if (len)
+		add_path(text, "base", base, len);
+}
+
+static void add_errno(struct text *text, int error)
+{
+	const char *name = policy_errno_name(error);
+	if (name)
+		text_addf(text, ",\"errno\":\"%s\"", name);
+	else
+		text_addf(text, ",\"errno\":%d", error);
+}
+
+/* An object that was decided by its spelling alone is asked for reading and listing at once; what it is tells which was meant. */
+static enum policy_op op_of(const struct request *req, const struct object *object, const struct policy_verdict *verdict)
+{
+	struct statx st;
+	if (verdict->op != OP_LIST || !object->lexical || !(req->ops[req->decided] & OP_BIT(OP_READ)))
+		return verdict->op;
+	bool directory = statx(AT_FDCWD, object->path, AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_TYPE, &st) == 0 && S_ISDIR(st.stx_mode);
+	return directory ? OP_LIST : OP_READ;
+}
+
+static void add_objects(struct text *text, const struct request *req, const struct object *object,
+			const struct policy_verdict *verdict, enum record_kind kind)
+{
+	const struct name *name = &req->names[req->decided];
+	text_addf(text, "\"op\":\"%s\"", policy_op_name(op_of(req, object, verdict)));
+	add_path(text, "path", object->path, object->len);
+	if (name->len != object->len || memcmp(name->path, object->path, name->len) != 0) {
+		add_path(text, "spelled", name->path, name->len);
+		if (kind != RECORD_ALLOW)
+			add_base(text, req, name);
+	}
+	if (req->n_names == 2) {
+		const struct object *other = &req->objects[!req->decided];
+		add_path(text, req->decided ? "from" : "to", other->path, other->len);
+	}
+}
+
+/* Why a rule that is no deny denied. */
+static const char *verdict_reason(const struct policy_verdict *verdict)
+{
+	if (!verdict->rule)
+		return NULL;
+	if (verdict->rule->pos.file == POLICY_BUILTIN)
+		return verdict->rule->text;
+	return verdict->rule->beneath && !(verdict->rule->action >= ACTION_DENY) ? "a symlink leads out of the tree of this rule (beneath)" : NULL;
+}
+
+static void add_details(struct text *text, const struct request *req, const struct policy_verdict *verdict, enum record_kind kind)
+{
+	const struct object *object = decided_object(req);
+	text_puts(text, ",\"details\":{");
+	if (object) {
+		add_objects(text, req, object, verdict, kind);
+	} else {
+		const __u64 *args = req->notif.data.args;
+		text_addf(text, "\"args\":[\"0x%llx\",\"0x%llx\",\"0x%llx\",\"0x%llx\",\"0x%llx\",\"0x%llx\"]", args[0], args[1], args[2],
+			  args[3], args[4], args[5]);
+	}
+	if (kind == RECORD_WOULD_DENY)
+		add_errno(text, verdict->err);
+	else if (req->reply.kind == REPLY_DENY)
+		add_errno(text, req->reply.error ? -req->reply.error : EACCES);
+	if (kind == RECORD_DENY && verdict->stage == STAGE_KILL)
+		text_puts(text, ",\"signal\":\"SIGKILL\"");
+	else if (kind == RECORD_DENY && verdict->stage == STAGE_TRAP)
+		text_puts(text, ",\"signal\":\"SIGSYS\"");
+	if (policy_denies(verdict) && verdict_reason(verdict)) {
+		text_puts(text, ",\"reason\":");
+		json_add_string(text, verdict_reason(verdict), strlen(verdict_reason(verdict)));
+	}
+	if (verdict->rule && verdict->rule->id) {
+		text_puts(text, ",\"rule_id\":");
+		json_add_string(text, verdict->rule->id, strlen(verdict->rule->id));
+	}
+	if (kind == RECORD_DENY && verdict->audit == AUDIT_ALERT)
+		text_puts(text, ",\"alert\":true");
+	text_puts(text, "}");
+}
+
+static uint64_t elapsed_us(const struct request *req)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	uint64_t ns = (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+	return ns > req->start_ns && req->start_ns ? (ns - req->start_ns) / 1000 : 0;
+}
+
+void record_request(struct text *text, const struct record *record, const struct request *req)
+{
+	static const char *const actions[] = { "allow", "would-deny", "deny" };
+	char where[300];
+	enum record_kind kind = record_kind(req);
+	const struct policy_verdict *verdict = record_verdict(req, kind);
+	add_timestamp(text, record->realtime_ns);
+	add_process(text, req);
+	text_addf(text, ",\"action\":\"%s\"", actions[kind]);
+	add_details(text, req, verdict, kind);
+	add_end(text, record);
+	text_puts(text, ",\"rule\":");
+	record_where(req, kind, where, sizeof(where));
+	json_add_string(text, where, strlen(where));
+	text_addf(text, ",\"stage\":\"%s\",\"enforced\":%s", kind == RECORD_WOULD_DENY ? "log" : policy_stage_name(verdict->stage),
+		  kind == RECORD_WOULD_DENY ? "false" : "true");
+	if (kind == RECORD_DENY && policy_denies(&req->decision.enforced) && !policy_denies(&req->decision.would))
+		text_puts(text, ",\"would\":\"allow\"");
+	text_addf(text, ",\"us\":%" PRIu64 ",\"seq\":%" PRIu64 "}\n", elapsed_us(req), record->seq);
+}
+
+/* So that `why ID` can judge by the policy that judged, wherever it lay. */
+static void add_policy_file(struct text *text, const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->n_files; i++) {
+		AUTO_FREE char *path = policy->files[i].main ? realpath(policy->files[i].path, NULL) : NULL;
+		if (path) {
+			add_path(text, "policy_file", path, strlen(path));
+			return;
+		}
+	}
+}
+
+void record_event(struct text *text, const struct record *record, const char *action, const char *message, unsigned long lost)
+{
+	add_timestamp(text, record->realtime_ns);
+	text_addf(text, ",\"process\":{\"pid\":%d,\"exe\":\"usher\",\"uid\":%u},\"syscall\":null,\"action\":\"%s\",\"details\":{", getpid(),
+		  geteuid(), action);
+	text_puts(text, "\"message\":");
+	json_add_string(text, message ? message : "", message ? strlen(message) : 0);
+	if (lost)
+		text_addf(text, ",\"lost\":%lu", lost);
+	if (strcmp(action, "start") == 0) {
+		text_addf(text, ",\"digest\":\"%s\"", record->policy->digest);
+		add_policy_file(text, record->policy);
+	}
+	text_puts(text, "}");
+	add_end(text, record);
+	text_addf(text, ",\"rule\":null,\"stage\":null,\"enforced\":true,\"us\":0,\"seq\":%" PRIu64 "}\n", record->seq);
+}
+
+/* ---- for people ---- */
+
+static void add_deed(struct text *text, const struct request *req, enum record_kind kind)
+{
+	const struct object *object = decided_object(req);
+	const struct policy_verdict *verdict = record_verdict(req, kind);
+	if (!object) {
+		text_puts(text, call_name(req) ? call_name(req) : "a system call");
+		return;
+	}
+	text_addf(text, "%s %s", policy_op_name(op_of(req, object, verdict)), (OP_BIT(verdict->op) & OPS_NETWORK) ? "unix " : "");
+}
+
+/* A word of a shell. */
+static void add_quoted(struct text *text, const char *s, size_t len)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+:@%=~-,";
+	bool quote = false;
+	for (size_t i = 0; i < len; i++)
+		quote = quote || !s[i] || !strchr(plain, s[i]);
+	text_puts(text, quote ? "'" : "");
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] == '\'')
+			text_puts(text, "'\\''");
+		else
+			text_add(text, s + i, 1);
+	}
+	text_puts(text, quote ? "'" : "");
+}
+
+void record_question(struct text *text, const struct request *req, enum record_kind kind)
+{
+	const struct object *object = decided_object(req);
+	char base[PATH_MAX];
+	struct text path = { 0 };
+	add_deed(text, req, kind);
+	if (!object)
+		return;
+	const struct name *name = &req->names[req->decided];
+	size_t len = base_of(req, name, base);
+	if (name->path[0] == '/' || len) {
+		text_add(&path, base, len);
+		text_puts(&path, len ? "/" : "");
+		text_add(&path, name->path, name->len);
+	} else {
+		text_add(&path, object->path, object->len);
+	}
+	add_quoted(text, path.s, path.len);
+	free(text_take(&path));
+}
+
+void record_line(struct text *text, const struct request *req, enum record_kind kind, const char *id)
+{
+	char where[300];
+	const struct object *object = decided_object(req);
+	const char *exe = req->target ? target_exe(req->target) : "";
+	const char *base = strrchr(exe, '/');
+	base = base ? base + 1 : exe;
+	text_puts(text, kind == RECORD_WOULD_DENY ? "would deny " : "denied ");
+	add_deed(text, req, kind);
+	if (object)
+		escape_add(text, object->path, object->len);
+	text_puts(text, " (");
+	escape_add(text, base, strlen(base));
+	text_addf(text, "%s%d)  %s", *base ? " " : "", req->target ? req->target->tgid : (int)req->notif.pid,
+		  record_where(req, kind, where, sizeof(where)));
+	if (verdict_reason(record_verdict(req, kind)) && record_verdict(req, kind)->rule->beneath)
+		text_puts(text, " beneath");
+	if (id)
+		text_addf(text, "  why %.8s", id);
+}
+
+/* FNV-1a: only tells repetitions apart from news. */
+static uint64_t hash_bytes(uint64_t hash, const void *data, size_t len)
+{
+	const unsigned char *bytes = data;
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
+uint64_t record_hash(const struct request *req, enum record_kind kind)
+{
+	const struct policy_verdict *verdict = record_verdict(req, kind);
+	const struct object *object = decided_object(req);
+	struct { uint32_t rule, op, kind, nr; } key = {
+		.rule = verdict->rule ? verdict->rule->number : UINT32_MAX, .op = object ? (uint32_t)verdict->op : UINT32_MAX,
+		.kind = (uint32_t)kind, .nr = object ? 0 : (uint32_t)req->notif.data.nr,
+	};
+	uint64_t hash = hash_bytes(UINT64_C(0xcbf29ce484222325), &key, sizeof(key));
+	hash = object ? hash_bytes(hash, object->path, object->len) : hash;
+	return hash ? hash : 1;
+}

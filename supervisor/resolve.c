@@ -1,0 +1,553 @@
+/*
+ * The resolver: what a name of the target really means.
+ *
+ * Most names have no symlink and no ".." in them: then one openat2(2) with RESOLVE_NO_SYMLINKS pins the object, and the
+ * kernel refuses with ELOOP before it could have gone astray. So ENOENT and ENOTDIR from it are certain as well.
+ * Only what is left is walked component by component (resolve_walk.c), and after each symlink the rest is again tried
+ * in one step. Names under procfs mean what they mean for the target (resolve_proc.c).
+ *
+ * A pin is decided on by d_path, never by what was spelled. An object that was removed between its lookup and d_path is looked
+ * up anew, as if we had come later. Without a name are only things that were reached through a descriptor: by AT_EMPTY_PATH,
+ * the cwd, or a magic link of procfs.
+ */
+#include "resolve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "fd.h"
+#include "resolve_walk.h"
+
+#define AGAIN_MAX 8
+
+/* ---- the resolver ---- */
+
+static bool sysctl_on(const char *path)
+{
+	char c = '0';
+	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && read(fd, &c, 1) == 1 && c != '0';
+}
+
+int resolver_new(struct resolver **resolver, bool other_roots, pid_t guardian)
+{
+	struct resolver *new = calloc(1, sizeof(*new));
+	struct statfs fs;
+	struct stat st;
+
+	if (!new)
+		return -ENOMEM;
+	new->other_roots = other_roots;
+	new->pid = getpid();
+	new->guardian = guardian;
+	new->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	new->self_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	new->self_task = open("/proc/self/task", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (new->root < 0 || new->self_fd < 0 || new->self_task < 0 || fstatfs(new->self_fd, &fs) ||
+	    fstat(new->self_fd, &st)) {
+		int err = -errno;
+		resolver_free(new);
+		return err;
+	}
+	if (fs.f_type != PROC_SUPER_MAGIC) {
+		resolver_free(new);
+		return -ENOENT;
+	}
+	new->proc_dev = st.st_dev;
+	new->protected_symlinks = sysctl_on("/proc/sys/fs/protected_symlinks");
+	*resolver = new;
+	return 0;
+}
+
+void resolver_free(struct resolver *resolver)
+{
+	if (!resolver)
+		return;
+	fd_close(resolver->root);
+	fd_close(resolver->self_fd);
+	fd_close(resolver->self_task);
+	free(resolver);
+}
+
+int resolver_root(const struct resolver *resolver)
+{
+	return resolver->root;
+}
+
+ssize_t resolve_path_of(const struct resolver *resolver, int fd, char *path, size_t size)
+{
+	char number[16];
+	ssize_t len;
+
+	(void)snprintf(number, sizeof(number), "%d", fd);
+	len = readlinkat(resolver->self_fd, number, path, size - 1);
+	if (len < 0)
+		return -errno;
+	path[len] = '\0';
+	return len;
+}
+
+/* Procfs has an anonymous device number. Those that were once seen on another file system are remembered. */
+static bool dev_plain(struct resolver *resolver, dev_t dev)
+{
+	if (major(dev))
+		return true;
+	for (int i = 0; i < RESOLVE_DEVS; i++)
+		if (atomic_load_explicit(&resolver->plain_devs[i], memory_order_relaxed) == dev)
+			return true;
+	return false;
+}
+
+bool resolve_on_proc(struct resolver *resolver, int fd, const struct stat *st)
+{
+	struct statfs fs;
+
+	if (dev_plain(resolver, st->st_dev))
+		return false;
+	if (st->st_dev == resolver->proc_dev)
+		return true;
+	if (fstatfs(fd, &fs) || fs.f_type == PROC_SUPER_MAGIC)
+		return true;
+	for (int i = 0; i < RESOLVE_DEVS; i++) {
+		uint64_t none = 0;
+		if (atomic_compare_exchange_strong(&resolver->plain_devs[i], &none, st->st_dev))
+			break;
+	}
+	return false;
+}
+
+/* ---- objects ---- */
+
+void object_init(struct object *object)
+{
+	object->pin = -1;
+	object->parent = -1;
+	object->n_links = 0;
+	object->err = 0;
+	object->exists = object->lexical = object->nameless = object->slash = object->magic = object->foreign = false;
+	object->held = 0;
+	object->len = 0;
+	object->path[0] = '\0';
+	object->last[0] = '\0';
+}
+
+void object_clear(struct object *object)
+{
+	fd_close(object->pin);
+	fd_close(object->parent);
+	for (unsigned i = 0; i < object->n_links; i++)
+		free(object->links[i]);
+	object_init(object);
+}
+
+const char *object_proc_path(int fd, char *buf, size_t size)
+{
+	(void)snprintf(buf, size, "/proc/self/fd/%d", fd);
+	return buf;
+}
+
+int object_reopen(const struct object *object, int flags)
+{
+	char path[32];
+	int fd;
+
+	ASSERT(object->pin >= 0);
+	flags &= ~(O_CREAT | O_EXCL | O_NOFOLLOW);
+	fd = open(object_proc_path(object->pin, path, sizeof(path)), flags | O_CLOEXEC | O_NOCTTY);
+	return fd < 0 ? -errno : fd;
+}
+
+/* ---- lexical objects ---- */
+
+/* PATH of a lexical object relative to the root, with the slash at its end. */
+static const char *lexical_name(const struct object *object, char buf[PATH_MAX])
+{
+	if (object->len == 1)
+		return ".";
+	if (!object->slash || object->len + 1 > PATH_MAX)
+		return object->path + 1;
+	memcpy(buf, object->path + 1, object->len - 1);
+	buf[object->len - 1] = '/';
+	buf[object->len] = '\0';
+	return buf;
+}
+
+/* What NO_SYMLINKS and a rename meanwhile answer is no answer. */
+static int lexical_error(int err)
+{
+	return err == ELOOP || err == EAGAIN || err == EXDEV || err == EINTR ? -EAGAIN : -err;
+}
+
+static int open_plain(int dir, const char *path, uint64_t flags)
+{
+	struct open_how how = { .flags = flags | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
+
+	return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
+}
+
+int object_open_lexical(const struct resolver *resolver, const struct object *object, int flags)
+{
+	char buf[PATH_MAX];
+	int fd = open_plain(resolver->root, lexical_name(object, buf), (uint64_t)(unsigned)flags);
+
+	return fd < 0 ? lexical_error(errno) : fd;
+}
+
+int object_lexical_pin(const struct resolver *resolver, struct object *object, bool nofollow)
+{
+	AUTO_FD fd = object_open_lexical(resolver, object, O_PATH | (nofollow ? O_NOFOLLOW : 0));
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &object->st))
+		return -errno;
+	if (!dev_plain((struct resolver *)resolver, object->st.st_dev))
+		return -EAGAIN;
+	object->exists = true;
+	object->pin = fd_take(&fd);
+	return 0;
+}
+
+int object_lexical_parent(const struct resolver *resolver, struct object *object)
+{
+	char buf[PATH_MAX];
+	size_t len = object->len - strlen(object->last);
+	int fd;
+
+	ASSERT(object->lexical && object->last[0] && len <= PATH_MAX);
+	if (len <= 1) {
+		memcpy(buf, ".", 2);
+	} else {
+		memcpy(buf, object->path + 1, len - 2);
+		buf[len - 2] = '\0';
+	}
+	fd = open_plain(resolver->root, buf, O_PATH | O_DIRECTORY);
+	if (fd < 0)
+		return lexical_error(errno);
+	object->parent = fd;
+	return 0;
+}
+
+int object_lexical_hint(struct resolver *resolver, const struct object *object, struct stat *st)
+{
+	char buf[PATH_MAX];
+
+	if (fstatat(resolver->root, lexical_name(object, buf), st, AT_SYMLINK_NOFOLLOW)) {
+		memset(st, 0, sizeof(*st));
+		return 0;
+	}
+	return dev_plain(resolver, st->st_dev) ? 0 : -EAGAIN;
+}
+
+/* The spelled path, tidied, if that may be what is meant. */
+static bool resolve_lexical(const struct resolver *resolver, const struct name *name, struct object *object)
+{
+	const char *in = name->path;
+	char *out = object->path;
+	size_t last = 0;
+	bool dot = false;
+
+	if (resolver->other_roots || *in != '/' || name->resolve || name->mode == NAME_CREATE)
+		return false;
+	for (;;) {
+		while (*in == '/')
+			in++;
+		if (!*in)
+			break;
+		last = (size_t)(strchrnul(in, '/') - in);
+		dot = last == 1 && in[0] == '.';
+		if (last > NAME_MAX || (last == 2 && in[0] == '.' && in[1] == '.'))
+			return false;
+		if (!dot) {
+			if (out == object->path && last == 4 && !memcmp(in, "proc", 4))
+				return false;
+			*out++ = '/';
+			memcpy(out, in, last);
+			out += last;
+		}
+		in += last;
+	}
+	object->slash = dot || in[-1] == '/';
+	if (name->mode == NAME_ENTRY) {
+		if (dot || out == object->path)
+			return false;
+		memcpy(object->last, out - last, last);
+		object->last[last] = '\0';
+	}
+	if (out == object->path)
+		*out++ = '/';
+	*out = '\0';
+	object->len = (size_t)(out - object->path);
+	object->lexical = true;
+	return true;
+}
+
+/* ---- the ends of a walk ---- */
+
+bool walk_fatal(int err)
+{
+	return err == EMFILE || err == ENFILE || err == ENOMEM || err == EBADF;
+}
+
+/* Appends REST as spelled, tidied, as far as there is room. */
+static size_t path_append(char *path, size_t len, size_t size, const char *rest)
+{
+	while (*rest) {
+		size_t part = (size_t)(strchrnul(rest, '/') - rest);
+		if (part == 2 && rest[0] == '.' && rest[1] == '.') {
+			while (len > 1 && path[--len] != '/')
+				;
+		} else if (part && !(part == 1 && rest[0] == '.')) {
+			if (len + part + 2 > size)
+				break;
+			if (len != 1 || path[0] != '/')
+				path[len++] = '/';
+			memcpy(path + len, rest, part);
+			len += part;
+		}
+		rest += part;
+		while (*rest == '/')
+			rest++;
+	}
+	path[len] = '\0';
+	return len;
+}
+
+#define DELETED " (deleted)"
+
+static bool path_is(const char *path, const struct stat *st)
+{
+	struct stat there;
+
+	return !fstatat(AT_FDCWD, path, &there, AT_SYMLINK_NOFOLLOW) && there.st_dev == st->st_dev &&
+	       there.st_ino == st->st_ino;
+}
+
+/*
+ * d_path of a removed name ends like this. But so may a name that is there; and procfs forgets names that it will find
+ * again, so that what is still found under the name has it.
+ */
+static bool path_deleted(char *path, size_t *len, const struct stat *st)
+{
+	const size_t mark = sizeof(DELETED) - 1;
+
+	if (*len <= mark || memcmp(path + *len - mark, DELETED, mark) || path_is(path, st))
+		return false;
+	path[*len - mark] = '\0';
+	if (path_is(path, st)) {
+		*len -= mark;
+		return false;
+	}
+	path[*len - mark] = ' ';
+	return true;
+}
+
+/* File systems inside the kernel, whose d_path may look like a path. */
+static bool fs_nameless(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs))
+		return true;
+	switch ((unsigned long)fs.f_type) {
+	case PIPEFS_MAGIC:
+	case SOCKFS_MAGIC:
+	case ANON_INODE_FS_MAGIC:
+	case NSFS_MAGIC:
+	case DMA_BUF_MAGIC:
+	case SECRETMEM_MAGIC:
+	case 0x50494446UL:	/* PID_FS_MAGIC */
+	case DAXFS_MAGIC:
+	case BDEVFS_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static unsigned fd_held(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags < 0 || flags & O_PATH ? 0 : (unsigned)((flags & O_ACCMODE) + 1) & 3;
+}
+
+/* d_path of the directory where we stand, without the mark of a deleted one. */
+static size_t walk_path(struct walk *walk)
+{
+	struct object *object = walk->object;
+	ssize_t got = resolve_path_of(walk->resolver, walk->dir, object->path, PATH_MAX);
+	size_t len = got > 0 ? (size_t)got : 0;
+	struct stat st;
+
+	if (!len || object->path[0] != '/') {
+		memcpy(object->path, "/", 2);
+		return 1;
+	}
+	if (!fstat(walk->dir, &st) && path_deleted(object->path, &len, &st)) {
+		len -= sizeof(DELETED) - 1;
+		object->path[len] = '\0';
+	}
+	return len;
+}
+
+int walk_failed(struct walk *walk, int err, const char *rest)
+{
+	struct object *object = walk->object;
+
+	if (walk_fatal(err))
+		return -err;
+	object->err = -err;
+	object->len = path_append(object->path, walk_path(walk), sizeof(object->path), rest);
+	object->len = proc_rename(walk->resolver, walk->target, object->path, object->len);
+	return 0;
+}
+
+static int walk_settle(struct walk *walk)
+{
+	struct object *object = walk->object;
+	int err = 0;
+
+	if (resolve_on_proc(walk->resolver, object->pin, &object->st))
+		err = proc_judge(walk, object->pin, &object->st, object->path);
+	object->len = proc_rename(walk->resolver, walk->target, object->path, object->len);
+	if (!err && walk->name->directory && !S_ISDIR(object->st.st_mode))
+		err = -ENOTDIR;
+	object->err = err;
+	return 0;
+}
+
+int walk_found(struct walk *walk, int pin)
+{
+	struct object *object = walk->object;
+	ssize_t len;
+
+	object->pin = pin;
+	if (fstat(pin, &object->st))
+		return -errno;
+	len = resolve_path_of(walk->resolver, pin, object->path, PATH_MAX);
+	if (len == -ENAMETOOLONG) {
+		object->err = -ENAMETOOLONG;
+		object->len = 1;
+		memcpy(object->path, "/", 2);
+		return 0;
+	}
+	if (len < 0)
+		return (int)len;
+	object->len = (size_t)len;
+	object->exists = true;
+	if (walk->ns_path && walk->at_base) {
+		object->len = path_append(object->path, 0, sizeof(object->path), walk->ns_path + 1);
+		return walk_settle(walk);
+	}
+	if (object->path[0] != '/' || path_deleted(object->path, &object->len, &object->st) ||
+	    (walk->at_base && fs_nameless(pin))) {
+		if (!walk->at_base) {
+			object->pin = fd_close(pin);
+			return WALK_AGAIN;
+		}
+		object->nameless = true;
+		if (!object->magic)
+			object->held = walk->name->dirfd == AT_FDCWD ? 1 : fd_held(pin);
+		if (walk->name->directory && !S_ISDIR(object->st.st_mode))
+			object->err = -ENOTDIR;
+		return 0;
+	}
+	return walk_settle(walk);
+}
+
+int walk_entry(struct walk *walk, const char *name, size_t len, int pin)
+{
+	struct object *object = walk->object;
+	struct stat st;
+
+	object->pin = pin;
+	object->parent = walk->dir_owned ? walk->dir : fcntl(walk->dir, F_DUPFD_CLOEXEC, 3);
+	walk->dir_owned = false;
+	walk->dir = object->parent;
+	if (object->parent < 0)
+		return -errno;
+	memcpy(object->last, name, len);
+	object->last[len] = '\0';
+	object->len = path_append(object->path, walk_path(walk), sizeof(object->path), object->last);
+	if (pin < 0) {
+		object->err = -ENOENT;
+		/* Nothing can be made in a directory that is gone. */
+		if (fstat(object->parent, &st))
+			return -errno;
+		object->len = proc_rename(walk->resolver, walk->target, object->path, object->len);
+		return 0;
+	}
+	if (fstat(pin, &object->st))
+		return -errno;
+	object->exists = true;
+	return walk_settle(walk);
+}
+
+/* ---- entry ---- */
+
+static int resolve_exact(struct walk *walk)
+{
+	int err;
+
+	object_clear(walk->object);
+	walk->n_links = 0;
+	walk->fast = !walk->name->resolve;
+	walk->slash = false;
+	walk->root_known = walk->name->path[0] == '/';
+	walk->at_base = true;
+	walk_stand(walk, walk->base, false);
+	walk->text = strdup(walk->name->path);
+	walk->ns_path = NULL;
+	if (!walk->text)
+		return -ENOMEM;
+	walk->rest = walk->text;
+	err = walk_run(walk);
+	walk->object->slash = walk->slash;
+	walk_stand(walk, walk->base, false);
+	free(walk->text);
+	free(walk->ns_path);
+	return err;
+}
+
+int resolve(struct resolver *resolver, struct target *target, const struct name *name, int base,
+	    enum resolve_level level, struct object *object)
+{
+	AUTO_FD base_fd = base;
+	AUTO_FD own_root = -1;
+	bool absolute = name->path[0] == '/';
+	struct walk walk = { .resolver = resolver, .target = target, .name = name, .object = object };
+	int err = WALK_AGAIN;
+
+	if (level == RESOLVE_LEXICAL && resolve_lexical(resolver, name, object))
+		return 0;
+	if (!absolute && base_fd < 0)
+		return -EBADF;
+	walk.root = resolver->root;
+	if (resolver->other_roots) {
+		own_root = target_root(target);
+		if (own_root < 0)
+			return own_root;
+		walk.root = own_root;
+	}
+	/* An absolute name under RESOLVE_IN_ROOT was made relative when it was fetched. */
+	if (name->resolve & RESOLVE_IN_ROOT)
+		walk.root = base_fd;
+	walk.base = absolute ? walk.root : base_fd;
+	for (int i = 0; i < AGAIN_MAX && err == WALK_AGAIN; i++)
+		err = resolve_exact(&walk);
+	if (err == WALK_AGAIN)
+		err = walk_failed(&walk, ENOENT, name->path);
+	return err;
+}

@@ -1,0 +1,99 @@
+/*
+ * From (root, cwd or dirfd, spelled path) to a pinned object.
+ *
+ * Levels: RESOLVE_LEXICAL answers only for absolute paths without "..": no descriptor is opened, .path is the
+ * spelled path tidied, and the caller must open it with RESOLVE_NO_SYMLINKS from the root (then the name is
+ * the pin); RESOLVE_EXACT walks and pins. A lexical deny is never final: links may lead elsewhere.
+ *
+ * The walk uses O_PATH|O_NOFOLLOW descriptors, expands symlinks itself (40 => ELOOP), never leaves the
+ * target's root, and gives /proc/self, /proc/thread-self, /dev/fd and the magic links of procfs the target's
+ * meaning. The final .path is d_path of the pin (readlink of /proc/self/fd/N), never the sum of what was
+ * spelled. It runs with the target's credentials worn.
+ */
+#ifndef USHER_RESOLVE_H
+#define USHER_RESOLVE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "target.h"
+
+enum resolve_level { RESOLVE_LEXICAL, RESOLVE_EXACT };
+
+enum name_mode {
+	NAME_FOLLOW,		/* the object; the last symlink is followed */
+	NAME_NOFOLLOW,		/* the object; a last symlink is the object */
+	NAME_CREATE,		/* as FOLLOW, but may be missing: then parent and last (a dangling last symlink leads on) */
+	NAME_ENTRY,		/* parent and last name, and the object there (not followed) if any: unlink, rename, mkdir */
+};
+
+/* What fetch copied of one path argument. */
+struct name {
+	int dirfd;		/* AT_FDCWD or the target's number */
+	enum name_mode mode;
+	bool empty_ok;		/* AT_EMPTY_PATH: "" means dirfd itself */
+	bool directory;		/* must be a directory (O_DIRECTORY) */
+	uint64_t resolve;	/* RESOLVE_* of the target's own openat2 */
+	size_t len;
+	char path[PATH_MAX];
+};
+
+#define OBJECT_LINKS_MAX 40
+
+struct object {
+	int pin;		/* O_PATH of the object; -1: missing, or lexical. Owned */
+	int parent;		/* O_PATH of the directory; NAME_CREATE when missing, NAME_ENTRY always. Owned */
+	int err;		/* 0, or why resolution ended: -ENOENT (also: missing entry), -ENOTDIR, -ELOOP, -EACCES... .path is then as far
+				 * as it went plus the rest as spelled, so that a denied name reveals nothing */
+	bool exists;
+	bool lexical;
+	bool nameless;		/* pipe, socket, memfd, deleted: .held is the access already held (O_ACCMODE+1 bits: 1 read, 2 write) */
+	unsigned held;
+	bool slash;		/* spelled with a slash at the end */
+	bool magic;		/* came through a magic link of procfs */
+	bool foreign;		/* what procfs shows of a process outside the sandbox: never to be changed */
+	struct stat st;		/* of pin; valid if pin >= 0 */
+	size_t len;		/* of .path; for the policy: /proc/PID of the caller is /proc/self */
+	char path[PATH_MAX + NAME_MAX + 2];
+	char last[NAME_MAX + 1];	/* the name in parent */
+	unsigned n_links;	/* symlinks met on the way: where they lay, for beneath */
+	char *links[OBJECT_LINKS_MAX];	/* owned */
+};
+
+struct resolver;	/* per sandbox: the launch root, what namespaces are possible */
+/* OTHER_ROOTS: the policy lets targets chroot, unshare or setns, so that their root must be looked at each time.
+ * GUARDIAN: magic links are followed only into descendants of this process. */
+int resolver_new(struct resolver **resolver, bool other_roots, pid_t guardian);
+void resolver_free(struct resolver *resolver);
+/* The O_PATH descriptor of the launch root. Borrowed. */
+int resolver_root(const struct resolver *resolver);
+
+void object_init(struct object *object);
+void object_clear(struct object *object);
+/* BASE: an owned descriptor of dirfd or cwd, or -1 for an absolute path; consumed. 0: look at .err. Otherwise -errno that is not
+ * about the path (-EMFILE, -ENOMEM). What RESOLVE_LEXICAL cannot answer (relative names, "..", procfs) it resolves exactly:
+ * .lexical says which. */
+int resolve(struct resolver *resolver, struct target *target, const struct name *name, int base,
+	    enum resolve_level level, struct object *object);
+/* Opens a lexical object: openat2(2) from the root without symlinks, FLAGS as given. The name is then the pin. -EAGAIN: there
+ * is a symlink in the way or procfs below, resolve exactly; any other -errno is the kernel's and certain. */
+int object_open_lexical(const struct resolver *resolver, const struct object *object, int flags);
+/* Sets .pin and .st of a lexical object (NOFOLLOW: a last symlink is the object), or .parent alone (object_lexical_parent).
+ * 0 or as object_open_lexical(). */
+int object_lexical_pin(const struct resolver *resolver, struct object *object, bool nofollow);
+int object_lexical_parent(const struct resolver *resolver, struct object *object);
+/* What fstatat(2) of a lexical name says, without following: a hint. 0, or -EAGAIN as above. */
+int object_lexical_hint(struct resolver *resolver, const struct object *object, struct stat *st);
+/* The text of a pinned symlink, as TARGET would read it. Its length or -errno. */
+ssize_t object_readlink(struct resolver *resolver, struct target *target, const struct object *object,
+			char *text, size_t size);
+/* Opens the pinned object anew with FLAGS (as given by the target; O_CREAT, O_EXCL, O_NOFOLLOW, O_CLOEXEC and O_NOCTTY are seen to). -errno. */
+int object_reopen(const struct object *object, int flags);
+/* When that failed with ERR: once more with what a process may do to itself, if the object is the target's own entry of procfs and
+ * FLAGS only read. */
+int object_reopen_own(const struct resolver *resolver, const struct object *object, int flags, int err);
+/* "/proc/self/fd/N" of the pin into BUF (at least 32 bytes): for calls that only take paths. */
+const char *object_proc_path(int fd, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,80 @@
+/* What the parts of the resolver share: resolve.c (entry, pins), resolve_walk.c (components), resolve_proc.c (procfs). */
+#ifndef USHER_RESOLVE_WALK_H
+#define USHER_RESOLVE_WALK_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "resolve.h"
+
+#define RESOLVE_LINKS_MAX 40	/* as the kernel's MAXSYMLINKS */
+#define RESOLVE_DEVS 16
+
+struct resolver {
+	int root;			/* O_PATH of the launch root. Owned */
+	int self_fd;			/* O_PATH of our /proc/self/fd. Owned */
+	int self_task;			/* and of /proc/self/task. Owned */
+	bool other_roots;
+	pid_t pid, guardian;
+	dev_t proc_dev;			/* of the instance at /proc */
+	bool protected_symlinks;
+	_Atomic uint64_t plain_devs[RESOLVE_DEVS];	/* anonymous device numbers seen not to be procfs */
+};
+
+struct walk {
+	struct resolver *resolver;
+	struct target *target;
+	const struct name *name;
+	struct object *object;
+	int root;		/* borrowed: absolute names and links begin here */
+	int base;		/* borrowed: where this name began */
+	int dir;		/* where we stand; owned if dir_owned */
+	bool dir_owned;
+	bool at_base;		/* reached through a descriptor or a magic link, not by a name */
+	bool fast;		/* the rest was not tried in one step yet */
+	bool slash;		/* the name ended in a slash */
+	bool root_known;	/* as in the kernel's walk: for RESOLVE_NO_XDEV */
+	unsigned n_links;
+	uint64_t mount;		/* of the base, for RESOLVE_NO_XDEV */
+	char *ns_path;		/* where the magic link of a namespace lay: it has no other path. Owned */
+	char *rest;		/* what is left to be looked up */
+	char *text;		/* what rest points into. Owned */
+};
+
+/* ---- resolve.c ---- */
+
+/* d_path of FD into PATH: its length or -errno. */
+ssize_t resolve_path_of(const struct resolver *resolver, int fd, char *path, size_t size);
+bool resolve_on_proc(struct resolver *resolver, int fd, const struct stat *st);
+/* The end of a walk. Each returns 0, or -errno that is not about the path. */
+enum { WALK_AGAIN = 1 };	/* it was removed while we looked: walk once more */
+/* PIN is handed over. */
+int walk_found(struct walk *walk, int pin);
+/* NAME (one component) in the directory where the walk stands; PIN (handed over) is what is there, -1 if nothing. */
+int walk_entry(struct walk *walk, const char *name, size_t len, int pin);
+/* It ended with ERR where the walk stands, before REST. */
+int walk_failed(struct walk *walk, int err, const char *rest);
+/* An errno that says nothing about the path. */
+bool walk_fatal(int err);
+
+/* ---- resolve_walk.c ---- */
+int walk_run(struct walk *walk);
+void walk_stand(struct walk *walk, int dir, bool owned);
+
+/* ---- resolve_proc.c ---- */
+
+enum proc_relation { PROC_TARGET, PROC_MEMBER, PROC_OURS, PROC_FOREIGN };
+/* Looks NAME up in DIR like openat(O_PATH|FLAGS) did with ERR, but with what a process may do to itself. */
+int proc_open_own(struct walk *walk, int dir, const char *name, int flags, int err);
+/*
+ * LINK, called NAME in the walk's directory, is a symlink on procfs. 0 and its text in TEXT; 1 when it is a magic link, and *JUMP
+ * is what it leads to (owned); or -errno as the end of the walk.
+ */
+int proc_follow(struct walk *walk, int link, const char *name, char *text, size_t size, int *jump);
+/* The pin is on procfs: whose is it, and may it be seen? 0 or -errno; sets object.foreign. */
+int proc_judge(struct walk *walk, int pin, const struct stat *st, const char *path);
+/* /proc/N of TARGET's own process becomes /proc/self. Returns the new length. */
+size_t proc_rename(const struct resolver *resolver, const struct target *target, char *path, size_t len);
+
+#endif

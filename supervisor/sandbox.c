@@ -1,0 +1,106 @@
+#include "sandbox.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+
+#include "calls/abstract.h"
+#include "crew.h"
+#include "err.h"
+#include "fd.h"
+#include "gate.h"
+#include "park.h"
+
+/* Descriptors: two for each cached target, a few for each parked call. What was forked before keeps its own limit. */
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void sandbox_hung_up(struct loop_op *op, int result)
+{
+	struct sandbox *sandbox = container_of(op, struct sandbox, hangup);
+
+	(void)result;
+	sandbox->hung_up = true;
+	if (sandbox->gone)
+		sandbox->gone(sandbox->ctx);
+	else
+		loop_stop(sandbox->loop);
+}
+
+static int sandbox_make(struct sandbox *sandbox)
+{
+	const struct plan *plan = sandbox->plan;
+	int err = targets_new(&sandbox->targets, plan->kernel, plan->exec || plan->creds_vary);
+
+	if (!err)
+		err = resolver_new(&sandbox->resolver, !plan->topology_fixed, sandbox->guardian);
+	if (!err)
+		err = parking_new(&sandbox->parking, sandbox);
+	if (!err && (plan->exec || plan->creds_vary))
+		err = gate_new(&sandbox->gate, sandbox);
+	return err ? err : crew_start(&sandbox->crew, sandbox);
+}
+
+int sandbox_open(struct sandbox **sandbox, const struct sandbox_options *options)
+{
+	struct sandbox *new = calloc(1, sizeof(*new));
+	int err;
+
+	if (!new) {
+		fd_close(options->listener);
+		return -ENOMEM;
+	}
+	raise_limit();
+	new->listener = options->listener;
+	new->guardian = options->guardian;
+	new->policy = options->plan->policy;
+	new->plan = options->plan;
+	new->loop = options->loop;
+	new->audit = options->audit;
+	new->gone = options->gone;
+	new->ctx = options->ctx;
+	new->hangup.done = sandbox_hung_up;
+	pthread_mutex_init(&new->directories, NULL);
+	err = sandbox_make(new);
+	if (err) {
+		sandbox_close(new);
+		return err;
+	}
+	*sandbox = new;
+	return 0;
+}
+
+int sandbox_run(struct sandbox *sandbox)
+{
+	return sandbox->hung_up ? 0 : loop_run(sandbox->loop);
+}
+
+void sandbox_close(struct sandbox *sandbox)
+{
+	bool abandoned = false;
+
+	if (!sandbox)
+		return;
+	if (sandbox->crew)
+		crew_stop(sandbox->crew);
+	gate_free(sandbox->gate);
+	if (sandbox->crew) {
+		parking_stop(sandbox->parking);
+		abandoned = !crew_free(sandbox->crew);
+	}
+	fd_close(sandbox->listener);
+	/* A thread that is stuck in the kernel for good still looks at the rest. */
+	if (abandoned)
+		return;
+	abstract_free(sandbox);
+	parking_free(sandbox->parking);
+	resolver_free(sandbox->resolver);
+	targets_free(sandbox->targets);
+	free(sandbox);
+}

@@ -1,0 +1,63 @@
+/* One sandbox: one listener, one crew, one policy. Sandboxes share nothing but code. */
+#ifndef USHER_SANDBOX_H
+#define USHER_SANDBOX_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "loop.h"
+#include "plan.h"
+#include "policy.h"
+#include "request.h"
+#include "resolve.h"
+#include "target.h"
+
+struct abstract;
+struct audit;
+struct crew;
+struct parking;
+struct gate;
+
+struct sandbox {
+	int listener;			/* owned */
+	pid_t guardian;			/* as seen by the supervisor */
+	const struct policy *policy;
+	const struct plan *plan;
+	struct targets *targets;
+	struct resolver *resolver;
+	struct loop *loop;		/* the ring, on the main thread */
+	struct crew *crew;		/* serving threads */
+	struct parking *parking;	/* calls that wait by nature */
+	struct gate *gate;		/* execve */
+	struct audit *audit;
+	_Atomic(struct abstract *) abstract;	/* socket names bound by the tree; freed by abstract_free() (calls/abstract.h) */
+	pthread_mutex_t directories;	/* held by what puts a directory at a name (calls/names.c) */
+	_Atomic unsigned long calls, denied;
+	void (*gone)(void *ctx);
+	void *ctx;
+	bool hung_up;			/* loop's thread: no task uses the filter any more */
+	struct loop_op hangup;
+};
+
+struct sandbox_options {
+	int listener;			/* handed over, also on failure */
+	pid_t guardian;
+	const struct plan *plan;	/* with its policy and kernel; borrowed */
+	struct loop *loop;		/* borrowed: audit was made with it */
+	struct audit *audit;		/* borrowed; NULL: no records */
+	/* On the loop's thread, once, when no task uses the filter any more (POLLHUP). NULL: loop_stop(). */
+	void (*gone)(void *ctx);
+	void *ctx;
+};
+
+/* Serves the listener from now on, on threads of its own. Call it after the forks: it raises the soft limit of
+ * descriptors and starts threads. 0 or -errno. */
+int sandbox_open(struct sandbox **sandbox, const struct sandbox_options *options);
+/* loop_run() on the calling thread until the last task has gone or loop_stop(). 0 or -errno. */
+int sandbox_run(struct sandbox *sandbox);
+/* Stops serving: what is not answered gets ENOSYS from the kernel. */
+void sandbox_close(struct sandbox *sandbox);
+
+#endif

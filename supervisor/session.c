@@ -1,0 +1,143 @@
+#include "session.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "fd.h"
+
+#define ORPHANS_MAX 1024
+
+/* Faults of our own stay ours; so does SIGPIPE. */
+static const int not_passed[] = { SIGCHLD, SIGPIPE, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
+
+void session_block(sigset_t *mask, bool *chld)
+{
+	sigset_t all;
+	struct sigaction was;
+	sigfillset(&all);
+	ASSERT(pthread_sigmask(SIG_SETMASK, &all, mask) == 0);
+	/* Ignored SIGCHLD would reap children for us, and lose their status. */
+	ASSERT(sigaction(SIGCHLD, NULL, &was) == 0);
+	*chld = was.sa_handler == SIG_IGN;
+	ASSERT(signal(SIGCHLD, SIG_DFL) != SIG_ERR);
+}
+
+static bool child_stopped(const struct session *session)
+{
+	const struct wire_page *page = session->launch->page;
+	return atomic_load(&page->stopped) > atomic_load(&page->continued);
+}
+
+static void signal_pidfd(int pidfd, const struct signalfd_siginfo *info)
+{
+	siginfo_t queued;
+	memset(&queued, 0, sizeof(queued));
+	queued.si_signo = (int)info->ssi_signo;
+	queued.si_code = SI_QUEUE;
+	queued.si_pid = (pid_t)info->ssi_pid;
+	queued.si_uid = info->ssi_uid;
+	queued.si_ptr = (void *)(uintptr_t)info->ssi_ptr;
+	bool value = info->ssi_code == SI_QUEUE;
+	(void)syscall(SYS_pidfd_send_signal, pidfd, (int)info->ssi_signo, value ? &queued : NULL, 0);
+}
+
+/* The child has ended and daemons go on: theirs is what is sent to us. */
+static void signal_orphans(const struct session *session, const struct signalfd_siginfo *info)
+{
+	static pid_t orphans[ORPHANS_MAX];
+	size_t n = kin_children(session->launch->guardian, orphans, ORPHANS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		AUTO_FD pidfd = (int)syscall(SYS_pidfd_open, orphans[i], 0);
+		if (pidfd >= 0)
+			signal_pidfd(pidfd, info);
+	}
+}
+
+static bool passed_on(const struct session *session, const struct signalfd_siginfo *info)
+{
+	int number = (int)info->ssi_signo;
+	if (info->ssi_pid == (uint32_t)session->launch->guardian && number == SIGCONT)
+		return false;
+	if (number == SIGCONT)
+		return child_stopped(session);
+	/* From the kernel, that is the terminal: the child has got it too. But a hang-up goes to the session's leader alone. */
+	if (info->ssi_code > 0)
+		return number == SIGHUP && getsid(0) == getpid();
+	return true;
+}
+
+static void signals_come(struct loop_op *op, int result)
+{
+	struct session *session = container_of(op, struct session, signal_op);
+	struct signalfd_siginfo info;
+	if (result == -ECANCELED)
+		return;
+	while (read(session->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (!passed_on(session, &info))
+			continue;
+		if (atomic_load(&session->launch->page->exited))
+			signal_orphans(session, &info);
+		else
+			signal_pidfd(session->launch->child, &info);
+	}
+	(void)loop_poll(session->loop, &session->signal_op, session->signals, POLLIN);
+}
+
+/* All threads stop here, by the same signal as the child, until somebody continues us. */
+static void stop_too(struct session *session)
+{
+	int stops = atomic_load(&session->launch->page->stopped);
+	int number = atomic_load(&session->launch->page->stop_signal);
+	sigset_t set, before;
+	if (stops == session->stops_seen || !child_stopped(session))
+		return;
+	session->stops_seen = stops;
+	sigemptyset(&set);
+	sigaddset(&set, number);
+	pthread_sigmask(SIG_UNBLOCK, &set, &before);
+	(void)kill(getpid(), number);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void news_come(struct loop_op *op, int result)
+{
+	struct session *session = container_of(op, struct session, news_op);
+	char bytes[64];
+	if (result == -ECANCELED)
+		return;
+	ssize_t n = recv(session->launch->alive, bytes, sizeof(bytes), MSG_DONTWAIT);
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+		loop_stop(session->loop);	/* the guardian ends when the last of the tree has */
+		return;
+	}
+	stop_too(session);
+	(void)loop_poll(session->loop, &session->news_op, session->launch->alive, POLLIN);
+}
+
+int session_start(struct session *session, struct loop *loop, struct launch *launch)
+{
+	sigset_t set;
+	*session = (struct session){ .loop = loop, .launch = launch, .signals = -1 };
+	sigfillset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(not_passed); i++)
+		sigdelset(&set, not_passed[i]);
+	session->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (session->signals < 0)
+		return -errno;
+	session->signal_op.done = signals_come;
+	session->news_op.done = news_come;
+	int result = loop_poll(loop, &session->signal_op, session->signals, POLLIN);
+	return result < 0 ? result : loop_poll(loop, &session->news_op, launch->alive, POLLIN);
+}
+
+void session_end(struct session *session)
+{
+	session->signals = fd_close(session->signals);
+}

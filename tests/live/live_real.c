@@ -1,0 +1,73 @@
+/*
+ * Real programs under the shipped profiles. Each case is a script in real/, run with USHER, PROFILES, TOOLS and DIR set; exit status
+ * 77 means that a program is not installed (a loud skip, which fails under CI=true: scripts/packages installs them all).
+ */
+#include "live.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* as_nobody copies profiles and scripts beside this program. */
+static const char *beside(const char *name, const char *otherwise)
+{
+	static char paths[2][4096];
+	static int turn;
+	char *path = paths[turn++ % 2];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof paths[0] - 64);
+	assert_true(len > 0);
+	path[len] = '\0';
+	strcpy(strrchr(path, '/') + 1, name);
+	return access(path, R_OK) == 0 ? path : otherwise;
+}
+
+static void run_case(struct live *live, const char *name)
+{
+	char script[4200], tools[4096];
+	snprintf(script, sizeof script, "%s/%s.sh", beside("real", SOURCE_DIR "/tests/live/real"), name);
+	ssize_t len = readlink("/proc/self/exe", tools, sizeof tools - 1);
+	assert_true(len > 0);
+	tools[len] = '\0';
+	*strrchr(tools, '/') = '\0';
+	setenv("USHER", live_usher(), 1);
+	setenv("PROFILES", beside("profiles", SOURCE_DIR "/profiles"), 1);
+	setenv("TOOLS", tools, 1);
+	setenv("DIR", live->dir, 1);
+	pid_t pid = fork();
+	if (pid == 0) {
+		execl("/bin/sh", "sh", script, (char *)NULL);
+		_exit(126);
+	}
+	int status;
+	assert_true(pid > 0 && waitpid(pid, &status, 0) == pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77 && !getenv("CI")) {
+		print_message("SKIPPED %s: a program is missing\n", name);
+		skip();
+	}
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+#define CASE(name)                              \
+	static void name(void **state)          \
+	{                                       \
+		run_case(*state, #name);        \
+	}
+CASE(web)
+CASE(redis)
+CASE(postgres)
+CASE(python)
+CASE(shell)
+CASE(storm)
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, live_setup, live_teardown)
+static const struct CMUnitTest tests[] = { TEST(web), TEST(redis), TEST(postgres), TEST(python), TEST(shell), TEST(storm) };
+
+int main(int argc, char **argv)
+{
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests_name("live_real", tests, NULL, NULL);
+}

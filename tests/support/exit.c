@@ -1,0 +1,5 @@
+/* A program that only says that it ran. */
+int main(void)
+{
+	return STATUS;
+}

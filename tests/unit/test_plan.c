@@ -1,0 +1,332 @@
+/* What a policy needs of each layer, what is refused, and limits { }. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+#include <linux/landlock.h>
+
+#include "lang_env.h"
+
+#include "child_limits.h"
+#include "cred.h"
+#include "kernel.h"
+#include "landlock.h"
+#include "plan.h"
+
+#define CAP(n) (UINT64_C(1) << (n))
+
+static const struct kernel modern = { .major = 6, .minor = 12, .wait_killable = true, .landlock_abi = 7 };
+
+struct made {
+	struct policy *policy;
+	struct plan plan;
+	int result;
+	char *messages;
+};
+
+static struct made make(const char *text, const struct kernel *kernel, bool no_landlock)
+{
+	struct made made = { .policy = lang_good(text) };
+	struct policy_diags diags = { 0 };
+	made.result = plan_make(&made.plan, made.policy, kernel, no_landlock, &diags);
+	made.messages = lang_messages(&diags, made.policy);
+	policy_diags_free(&diags);
+	return made;
+}
+
+static void drop(struct made *made)
+{
+	policy_free(made->policy);
+	free(made->messages);
+}
+
+static void refused(const char *text, const char *message, const char *help)
+{
+	struct made made = make(text, &modern, false);
+	if (made.result != -EOPNOTSUPP || !strstr(made.messages, message) || (help && !strstr(made.messages, help)))
+		fail_msg("%s: %d\n%s", text, made.result, made.messages);
+	drop(&made);
+}
+
+static void noted(const char *text, const char *message)
+{
+	struct made made = make(text, &modern, false);
+	if (made.result != 0 || !strstr(made.messages, message))
+		fail_msg("%s: %d\n%s", text, made.result, made.messages);
+	drop(&made);
+}
+
+static void what_cannot_be_enforced_is_refused(void **state)
+{
+	(void)state;
+	refused("network { default allow; deny connect tcp 10.0.0.0/8:80; }", "t.policy:1:", "only unix sockets by path");
+	refused("network { default allow; deny connect tcp 10.0.0.0/8:80; }", "not enforced by this version", NULL);
+	refused("network { allow connect unix /run/x; }", "network's default deny", "default allow;");
+	refused("network { default allow; deny connect unix @name; }", "not enforced", NULL);
+	refused("redirect read /a to /b;", "'redirect' rules are not served", NULL);
+	refused("answer read /a with errno ENOENT;", "'answer' rules are not served", NULL);
+	refused("allow mount tmpfs on /mnt;", "mount rules", NULL);
+	refused("domain d { files { allow read /x; } } files { allow exec /y -> d; }", "domains are not enforced", NULL);
+	refused("limits { decision-time 250ms else deny EAGAIN; }", "'decision-time'", "are enforced");
+	refused("limits { rate connect 5/s; }", "'rate'", NULL);
+	refused("limits { mounts 5; }", "'mounts'", NULL);
+	refused("limits { files 0; }", "takes one number", NULL);
+	refused("audit { level none; }", "level is 'deny' or 'all'", NULL);
+}
+
+static void all_of_it_is_named_at_once(void **state)
+{
+	(void)state;
+	struct made made = make("limits { decision-time 1s; } redirect read /a to /b; network { default allow; deny connect tcp *:25; }",
+				&modern, false);
+	assert_int_equal(made.result, -EOPNOTSUPP);
+	assert_non_null(strstr(made.messages, "decision-time"));
+	assert_non_null(strstr(made.messages, "redirect"));
+	assert_non_null(strstr(made.messages, "network rules"));
+	drop(&made);
+}
+
+static void what_concerns_other_verbs_is_noted(void **state)
+{
+	(void)state;
+	noted("rollout { gate would-deny 0 over 7d; steps log, deny; }", "'rollout' has no effect");
+	noted("audit { rotate size=100M keep=10; }", "'rotate' has no effect");
+	noted("audit { footprint every 60s; }", "'footprint' has no effect");
+	struct made made = make("files { allow read /; } audit { level all; log /var/log/x; } limits { files 100; supervisor-exit kill; }",
+				&modern, false);
+	assert_int_equal(made.result, 0);
+	assert_string_equal(made.messages, "");
+	drop(&made);
+}
+
+static void layers_follow_the_rules(void **state)
+{
+	(void)state;
+	struct made made = make("syscalls { default allow; deny EPERM ptrace; }", &modern, false);
+	assert_int_equal(made.result, 0);
+	assert_false(made.plan.files || made.plan.stat || made.plan.exec || made.plan.unix_paths || made.plan.topology_fixed);
+	assert_true(made.plan.landlock);
+	assert_int_equal(made.plan.landlock_fs, 0);
+	assert_int_equal(made.plan.landlock_scoped, LANDLOCK_SCOPE_SIGNAL);
+	assert_int_equal(made.plan.creds_vary, !cred_constant());
+	drop(&made);
+
+	made = make("files { default allow; deny read /secret; }", &modern, false);
+	assert_true(made.plan.files && made.plan.unix_paths && made.plan.topology_fixed);
+	assert_false(made.plan.stat || made.plan.exec);
+	/* exec anywhere needs reading anywhere */
+	assert_false(made.plan.landlock_fs & (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE));
+	drop(&made);
+
+	made = make("files { default deny; cover all; allow rx /usr/; }", &modern, false);
+	assert_true(made.plan.files && made.plan.stat && made.plan.exec);
+	assert_int_equal(made.plan.landlock_fs, (UINT64_C(1) << 16) - 1);
+	assert_int_equal(made.plan.landlock_scoped, LANDLOCK_SCOPE_SIGNAL | LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET);
+	drop(&made);
+
+	made = make("files { default deny stage log; }", &modern, false);
+	assert_true(made.plan.files && made.plan.exec);	/* judged, and counted */
+	assert_false(made.plan.landlock_fs & LANDLOCK_ACCESS_FS_EXECUTE);	/* but not enforced */
+	drop(&made);
+
+	made = make("mounts { default deny; }", &modern, false);
+	assert_true(made.plan.topology_fixed);
+	assert_false(made.plan.files);
+	drop(&made);
+
+	made = make("files { default allow; } network { default allow; deny connect unix /run/docker.sock; }", &modern, false);
+	assert_int_equal(made.result, 0);
+	assert_true(made.plan.unix_paths && made.plan.topology_fixed);
+	drop(&made);
+}
+
+static const struct landlock_tree *tree(const struct landlock_trees *trees, const char *path)
+{
+	for (size_t i = 0; i < trees->n; i++)
+		if (strcmp(trees->list[i].path, path) == 0)
+			return &trees->list[i];
+	return NULL;
+}
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *to = fopen(path, "we");
+	assert_non_null(to);
+	fputs(text, to);
+	fclose(to);
+	assert_int_equal(chmod(path, 0755), 0);
+}
+
+static void landlock_is_never_narrower_than_exec_rules(void **state)
+{
+	(void)state;
+	char dir[] = "/tmp/usher-plan-XXXXXX", text[2000], path[300];
+	struct landlock_trees trees;
+	assert_non_null(mkdtemp(dir));
+	char *real = realpath("/bin/sh", NULL);
+	(void)snprintf(path, sizeof(path), "%s/scripts", dir);
+	assert_int_equal(mkdir(path, 0755), 0);
+	(void)snprintf(path, sizeof(path), "%s/scripts/run.sh", dir);
+	write_file(path, "#! /bin/sh -e\n");
+	(void)snprintf(path, sizeof(path), "%s/image", dir);
+	write_file(path, "#!/bin/sh\n");
+	(void)snprintf(path, sizeof(path), "%s/made", dir);
+	write_file(path, "x");
+	(void)snprintf(text, sizeof(text),
+		       "files { default deny; allow exec %s/scripts/*.sh, %s/image, %s/made, %s/not/yet; allow create %s/made;"
+		       "allow exec /opt/no-{a,b}/**; allow exec /usr/bin/env stage log; }", dir, dir, dir, dir, dir);
+	struct made made = make(text, &modern, false);
+	assert_int_equal(made.result, 0);
+	assert_int_equal(landlock_trees(&made.plan, &trees), 0);
+	const uint64_t run = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE;
+	(void)snprintf(path, sizeof(path), "%s/scripts", dir);
+	assert_non_null(tree(&trees, path));
+	assert_int_equal(tree(&trees, path)->access, run);
+	assert_non_null(tree(&trees, real));		/* the scripts' interpreter */
+	(void)snprintf(path, sizeof(path), "%s/image", dir);
+	assert_non_null(tree(&trees, path));
+	assert_non_null(tree(&trees, dir));		/* what may be replaced, and what is not there yet */
+	assert_non_null(tree(&trees, "/opt"));
+	assert_null(tree(&trees, "/"));
+	assert_null(tree(&trees, "/usr/bin/env"));	/* at log: not enforced, so not granted */
+	landlock_trees_free(&trees);
+	drop(&made);
+
+	(void)snprintf(path, sizeof(path), "rm -r %s", dir);
+	assert_int_equal(system(path), 0);
+	free(real);
+}
+
+static void exec_everywhere_handles_neither(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {
+		"files { default deny; allow exec /; }", "files { default deny; allow exec **/bin/*; }",
+		"files { default deny; cover read, write; }", "files { default allow; deny exec /tmp/; }",
+	};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct made made = make(texts[i], &modern, false);
+		assert_false(made.plan.landlock_fs & (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE));
+		drop(&made);
+	}
+}
+
+static void kernels_without_landlock(void **state)
+{
+	(void)state;
+	const char *text = "files { default deny; }";
+	struct kernel kernel = modern;
+	kernel.landlock_abi = 0;
+	struct made made = make(text, &kernel, false);
+	assert_int_equal(made.result, -EOPNOTSUPP);
+	assert_non_null(strstr(made.messages, "--no-landlock"));
+	drop(&made);
+
+	made = make(text, &kernel, true);
+	assert_int_equal(made.result, 0);
+	assert_non_null(strstr(made.messages, "nothing stands behind"));
+	assert_int_equal(made.plan.landlock_fs, 0);
+	assert_int_equal(made.plan.landlock_scoped, 0);
+	bool needed = true;
+	assert_int_equal(plan_landlock(&made.plan, &needed), -1);
+	assert_false(needed);
+	drop(&made);
+
+	kernel.landlock_abi = 3;
+	made = make(text, &kernel, false);
+	assert_int_equal(made.result, 0);
+	assert_int_equal(made.plan.landlock_fs, (UINT64_C(1) << 15) - 1);
+	assert_int_equal(made.plan.landlock_scoped, 0);
+	assert_non_null(strstr(made.messages, "signals and abstract sockets are not scoped"));
+	drop(&made);
+}
+
+static void limits_are_read(void **state)
+{
+	(void)state;
+	struct limits limits;
+	struct policy_diags diags = { 0 };
+	struct policy *policy = lang_good("limits { files 4096; processes 2k; memory 3G; supervisor-exit keep; capabilities keep chown, setuid; }");
+	assert_int_equal(limits_read(&limits, policy, &diags), 0);
+	assert_int_equal(limits.files, 4096);
+	assert_int_equal(limits.processes, 2048);
+	assert_int_equal(limits.memory, UINT64_C(3) << 30);
+	assert_false(limits.kill_on_exit);
+	assert_int_equal(limits.capabilities, CAP(0) | CAP(7));
+	policy_free(policy);
+
+	policy = lang_good("limits { capabilities all; }");
+	assert_int_equal(limits_read(&limits, policy, &diags), 0);
+	assert_true(limits.capabilities == LIMITS_CAPABILITIES_ALL);
+	assert_true(limits.kill_on_exit);
+	policy_free(policy);
+
+	policy = lang_good("limits { capabilities none; }");
+	assert_int_equal(limits_read(&limits, policy, &diags), 0);
+	assert_int_equal(limits.capabilities, 0);
+	policy_free(policy);
+
+	policy = lang_good("files { allow read /; }");
+	assert_int_equal(limits_read(&limits, policy, &diags), 0);
+	assert_int_equal(limits.capabilities, CAP(0) | CAP(1) | CAP(3) | CAP(4) | CAP(5) | CAP(6) | CAP(7) | CAP(8) | CAP(10));
+	assert_int_equal(limits.files | limits.processes, 0);
+	policy_free(policy);
+	policy_diags_free(&diags);
+	assert_int_equal(limits_capability("checkpoint_restore"), 40);
+	assert_int_equal(limits_capability("sys_admin"), 21);
+}
+
+static void the_plan_is_printed(void **state)
+{
+	(void)state;
+	struct made made = make("files { default deny; allow rx /usr/; } syscalls { default allow; deny EPERM ptrace; deny EPERM bpf audit none; }",
+				&modern, false);
+	char *text = NULL;
+	size_t len = 0;
+	FILE *to = open_memstream(&text, &len);
+	plan_print(&made.plan, to, false);
+	fclose(to);
+	assert_non_null(strstr(text, "not brokered: stat"));
+	assert_non_null(strstr(text, "but for /usr: EXECUTE READ_FILE"));
+	assert_non_null(strstr(text, "broker, exec gate, Landlock"));
+	free(text);
+
+	to = open_memstream(&text, &len);
+	plan_print(&made.plan, to, true);
+	fclose(to);
+	json_t *root = json_loads(text, 0, NULL);
+	assert_non_null(root);
+	assert_true(json_is_true(json_object_get(json_object_get(root, "broker"), "exec_gate")));
+	const json_t *rules = json_object_get(root, "rules");
+	assert_int_equal(json_array_size(rules), 3);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(rules, 1), "layer")), "filter, broker");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(rules, 2), "layer")), "filter");
+	json_decref(root);
+	free(text);
+	drop(&made);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_cannot_be_enforced_is_refused),
+		cmocka_unit_test(all_of_it_is_named_at_once),
+		cmocka_unit_test(what_concerns_other_verbs_is_noted),
+		cmocka_unit_test(layers_follow_the_rules),
+		cmocka_unit_test(landlock_is_never_narrower_than_exec_rules),
+		cmocka_unit_test(exec_everywhere_handles_neither),
+		cmocka_unit_test(kernels_without_landlock),
+		cmocka_unit_test(limits_are_read),
+		cmocka_unit_test(the_plan_is_printed),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
