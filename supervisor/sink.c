@@ -125,6 +125,13 @@ static void sink_succeed(struct sink *sink)
 	sink->torn = false;
 }
 
+static void sink_rest(struct sink *sink)
+{
+	pthread_mutex_lock(&sink->mutex);
+	sink->busy = false;
+	pthread_mutex_unlock(&sink->mutex);
+}
+
 /* ---- through the ring ---- */
 
 static void sink_submit(struct sink *sink)
@@ -133,9 +140,7 @@ static void sink_submit(struct sink *sink)
 	int error = loop_write(sink->loop, &sink->write, sink->fd, sink->writing.s + sink->done, sink->writing.len - sink->done);
 	if (error) {
 		sink_fail(sink);
-		pthread_mutex_lock(&sink->mutex);
-		sink->busy = false;
-		pthread_mutex_unlock(&sink->mutex);
+		sink_rest(sink);
 	}
 }
 
@@ -173,9 +178,7 @@ static void sink_written(struct loop_op *op, int result)
 		sink_fail(sink);
 		/* While closing, a descriptor that fails is not tried for ever: the loss is in the summary. */
 		if (sink->closing) {
-			pthread_mutex_lock(&sink->mutex);
-			sink->busy = false;
-			pthread_mutex_unlock(&sink->mutex);
+			sink_rest(sink);
 			loop_stop(sink->loop);
 			return;
 		}
@@ -215,8 +218,10 @@ static void sink_write_now(struct sink *sink)
 			continue;
 		}
 		sink_fail(sink);
-		if (sink->closing)
+		if (sink->closing) {
+			sink_rest(sink);
 			return;
+		}
 	}
 }
 

@@ -18,7 +18,7 @@
 	LIVE_BASE                                                                       \
 	"set $tool = %s;\n"                                                             \
 	"files {\n"                                                                     \
-	"  allow rx $tool; allow list /;\n"                                             \
+	"  allow rx $tool; \n"                                             \
 	"  allow all $dir/open/; deny exec $dir/open/; allow exec $dir/open/good;\n"    \
 	"  deny modify $dir/open/readonly;\n"                                           \
 	"}\n"                                                                           \

@@ -368,6 +368,8 @@ static void *write_many(void *arg)
 {
 	struct writer *writer = arg;
 	struct request req = writer->f->req;
+	struct target target = *req.target;	/* a thread has one call at a time */
+	req.target = &target;
 	pthread_barrier_wait(writer->start);
 	for (int i = 0; i < 2000; i++)
 		audit_record(writer->audit, &req);
