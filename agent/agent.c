@@ -93,6 +93,7 @@ _Noreturn void agent_run(const struct agent_plan *plan)
 	struct wire_page *page = plan->page;
 	int result;
 
+	atomic_store(&page->child, (int)getpid());	/* the guardian might come to it later than we to our filter */
 	announce(page, WIRE_LIMITS);
 	if ((result = privileges_limit(plan)) < 0)
 		fail_early(page, WIRE_LIMITS, result);

@@ -54,6 +54,7 @@ static void child_changed(struct guardian *guardian, int status)
 	if (WIFSTOPPED(status)) {
 		atomic_store(&page->stop_signal, WSTOPSIG(status));
 		atomic_fetch_add(&page->stopped, 1);
+		guardian->continue_again = false;
 	} else if (WIFCONTINUED(status)) {
 		atomic_store(&page->continued, atomic_load(&page->stopped));
 		/* The supervisor stops when the child does, and must not stay behind when only the child was continued. It

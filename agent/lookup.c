@@ -42,7 +42,7 @@ int agent_lookup(const char *name, const char *path, char *found, size_t size)
 			int verdict = judge(found);
 			if (verdict == 0)
 				return 0;
-			if (verdict == -EACCES)
+			if (verdict == -EACCES && access(found, F_OK) == 0)	/* else it is a directory we may not look into */
 				result = -EACCES;
 		}
 		if (!*end)

@@ -201,8 +201,12 @@ static inline void floor_serve(int listener, int root, enum floor_mode mode)
 		floor_send(listener, notif.id, 0, error, 0);
 	} else {
 		struct seccomp_notif_addfd add = { .id = notif.id, .srcfd = (unsigned)fd, .newfd_flags = flags & O_CLOEXEC };
-		int number = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+		int number;
 
+		/* The task work of a ring on this thread interrupts the wait; the descriptor is then withdrawn. */
+		do
+			number = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+		while (number < 0 && errno == EINTR);
 		error = number < 0 ? -errno : 0;
 		close(fd);
 		floor_send(listener, notif.id, error ? 0 : number, error, 0);

@@ -1,11 +1,13 @@
 /*
  * The audit: what is recorded, what is shown, what is counted.
  *
- * audit_record() runs on serving threads for every call, so an allowed call at level deny costs two comparisons and a
- * relaxed increment. Records and lines for people go to two sinks (sink.c), which the loop's thread writes.
+ * audit_record() runs on serving threads for every call, so an allowed call at level deny costs two
+ * comparisons and a relaxed increment. Records and lines for people go to two sinks (sink.c), which the
+ * loop's thread writes.
  *
- * Lines for people are few on purpose: of equal denials one in SHOWN_AGAIN_S is shown, of different ones BURST at once and
- * then PER_SECOND; how many were left out is said with the next line and in the summary. An alert is always shown.
+ * Lines for people are few on purpose: of equal denials one in SHOWN_AGAIN_S is shown, of different ones
+ * BURST at once and then PER_SECOND; how many were left out is said with the next line and in the summary. An
+ * alert is always shown.
  */
 #include "audit.h"
 
@@ -28,34 +30,37 @@
 #include "sandbox.h"
 #include "sink.h"
 
-#define FILE_QUEUE	(8U << 20)
-#define TERMINAL_QUEUE	(64U << 10)
-#define BURST		10
-#define PER_SECOND	2
-#define SHOWN_AGAIN_S	30
-#define SEEN_MAX	(1U << 16)
+#define FILE_QUEUE (8U << 20)
+#define TERMINAL_QUEUE (64U << 10)
+#define BURST 10
+#define PER_SECOND 2
+#define SHOWN_AGAIN_S 30
+#define SEEN_MAX (1U << 16)
 
-struct seen { uint64_t hash; int64_t shown_s; };
+struct seen {
+	uint64_t hash;
+	int64_t shown_s;
+};
 
 struct audit {
 	const struct policy *policy;
 	struct audit_options options;
 	char *file_name;
-	bool all;
+	bool all, none; /* level all; level none: only where a rule says so */
 	struct sink *file, *terminal;
 	uint32_t id_key;
 	uint16_t id_run;
 	_Atomic uint64_t seq;
 	_Atomic unsigned long calls, denied, would_denied;
 
-	pthread_mutex_t mutex;	/* guards what follows */
-	struct seen *seen;	/* open addressing, a power of two */
+	pthread_mutex_t mutex; /* guards what follows */
+	struct seen *seen;     /* open addressing, a power of two */
 	size_t n_seen, size_seen;
 	bool seen_full;
 	double tokens;
 	int64_t tokens_at_ms;
 	unsigned long hidden, hidden_unsaid;
-	char *last_question;	/* without a file: there an id is enough */
+	char *last_question; /* without a file: there an id is enough */
 };
 
 static int64_t clock_ms(void)
@@ -76,10 +81,12 @@ static uint32_t id_mix(uint32_t x)
 static struct record audit_next(struct audit *audit)
 {
 	struct timespec now;
-	struct record record = { .seq = atomic_fetch_add_explicit(&audit->seq, 1, memory_order_relaxed) + 1, .policy = audit->policy };
+	struct record record = { .seq = atomic_fetch_add_explicit(&audit->seq, 1, memory_order_relaxed) + 1,
+				 .policy = audit->policy };
 	clock_gettime(CLOCK_REALTIME, &now);
 	record.realtime_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-	snprintf(record.id, sizeof(record.id), "%08" PRIx32 "%04" PRIx16, id_mix((uint32_t)record.seq ^ audit->id_key), audit->id_run);
+	snprintf(record.id, sizeof(record.id), "%08" PRIx32 "%04" PRIx16,
+		 id_mix((uint32_t)record.seq ^ audit->id_key), audit->id_run);
 	return record;
 }
 
@@ -129,10 +136,10 @@ static int file_open(const char *name)
 	return error && error != -ENOSPC && error != -EDQUOT ? error : fd_take(&fd);
 }
 
-static bool level_all(const struct policy *policy)
+static bool level_is(const struct policy *policy, const char *name)
 {
 	const struct policy_setting *level = policy_setting(policy, "audit", "level");
-	return level && level->n_words && strcmp(level->words[0], "all") == 0;
+	return level && level->n_words && strcmp(level->words[0], name) == 0;
 }
 
 static int audit_open(struct audit *audit, struct loop *loop, const char *file)
@@ -143,7 +150,9 @@ static int audit_open(struct audit *audit, struct loop *loop, const char *file)
 		if (fd < 0)
 			return fd;
 		audit->file_name = realpath(file, NULL);
-		error = audit->file_name ? sink_new(&audit->file, loop, fd, true, FILE_QUEUE, audit_gap, audit) : -errno;
+		error = audit->file_name
+				? sink_new(&audit->file, loop, fd, true, FILE_QUEUE, audit_gap, audit)
+				: -errno;
 		if (error)
 			return error;
 		(void)fd_take(&fd);
@@ -154,7 +163,8 @@ static int audit_open(struct audit *audit, struct loop *loop, const char *file)
 	return error;
 }
 
-int audit_new(struct audit **audit, struct loop *loop, const struct policy *policy, const struct audit_options *options)
+int audit_new(struct audit **audit, struct loop *loop, const struct policy *policy,
+	      const struct audit_options *options)
 {
 	const struct policy_setting *log = policy_setting(policy, "audit", "log");
 	struct audit *new = calloc(1, sizeof(*new));
@@ -162,7 +172,8 @@ int audit_new(struct audit **audit, struct loop *loop, const struct policy *poli
 		return -ENOMEM;
 	new->policy = policy;
 	new->options = *options;
-	new->all = options->all || level_all(policy);
+	new->all = options->all || level_is(policy, "all");
+	new->none = !new->all &&level_is(policy, "none");
 	new->tokens = BURST;
 	new->tokens_at_ms = clock_ms();
 	pthread_mutex_init(&new->mutex, NULL);
@@ -170,7 +181,10 @@ int audit_new(struct audit **audit, struct loop *loop, const struct policy *poli
 	if (getrandom(&new->id_key, sizeof(new->id_key), GRND_NONBLOCK) < 0 ||
 	    getrandom(&new->id_run, sizeof(new->id_run), GRND_NONBLOCK) < 0)
 		new->id_key = (uint32_t)time(NULL), new->id_run = (uint16_t)getpid();
-	int error = audit_open(new, loop, options->file ? options->file : log && log->n_words ? log->words[0] : NULL);
+	int error = audit_open(new, loop,
+			       options->file	     ? options->file
+			       : log && log->n_words ? log->words[0]
+						     : NULL);
 	if (error) {
 		new->options = (struct audit_options){ 0 };
 		audit_free(new);
@@ -254,7 +268,8 @@ static bool may_show(struct audit *audit, struct seen *seen, bool alert, unsigne
 	return true;
 }
 
-static void show(struct audit *audit, const struct request *req, enum record_kind kind, const struct record *record)
+static void show(struct audit *audit, const struct request *req, enum record_kind kind,
+		 const struct record *record)
 {
 	struct text text = { 0 };
 	unsigned long unsaid = 0;
@@ -266,14 +281,16 @@ static void show(struct audit *audit, const struct request *req, enum record_kin
 		free(audit->last_question);
 		audit->last_question = text_take(&question);
 	}
-	bool shown = audit->terminal && may_show(audit, seen, record_verdict(req, kind)->audit == AUDIT_ALERT, &unsaid);
+	bool shown = audit->terminal &&
+		     may_show(audit, seen, record_verdict(req, kind)->audit == AUDIT_ALERT, &unsaid);
 	pthread_mutex_unlock(&audit->mutex);
 	if (shown && audit->options.json) {
 		record_request(&text, record, req);
 		sink_put(audit->terminal, text.s, text.len);
 	} else if (shown) {
 		if (unsaid)
-			text_addf(&text, "usher: %lu more denial%s not shown\n", unsaid, unsaid == 1 ? "" : "s");
+			text_addf(&text, "usher: %lu more denial%s not shown\n", unsaid,
+				  unsaid == 1 ? "" : "s");
 		text_puts(&text, "usher: ");
 		record_line(&text, req, kind, audit->file ? record->id : NULL);
 		text_puts(&text, "\n");
@@ -308,7 +325,7 @@ void audit_record(struct audit *audit, const struct request *req)
 	if (level == AUDIT_NONE || level == AUDIT_COUNT)
 		return;
 	struct record record = audit_next(audit);
-	if (audit->file)
+	if (audit->file && !(audit->none && level == AUDIT_DENY))
 		write_record(audit, &record, req);
 	if (kind != RECORD_ALLOW)
 		show(audit, req, kind, &record);
@@ -367,14 +384,17 @@ static void print_summary(const struct audit *audit, unsigned long lost)
 	if (denied + would > 1)
 		text_addf(&text, ", %s%zu different", audit->seen_full ? "more than " : "", audit->n_seen);
 	if (would)
-		text_addf(&text, "; %lu call%s would be denied without stage log", would, would == 1 ? "" : "s");
+		text_addf(&text, "; %lu call%s would be denied without stage log", would,
+			  would == 1 ? "" : "s");
 	if (audit->hidden)
 		text_addf(&text, "; %lu not shown", audit->hidden);
-	text_addf(&text, "; %lu brokered call%s\n", atomic_load(&audit->calls), atomic_load(&audit->calls) == 1 ? "" : "s");
+	text_addf(&text, "; %lu brokered call%s\n", atomic_load(&audit->calls),
+		  atomic_load(&audit->calls) == 1 ? "" : "s");
 	if (audit->file ? denied + would > 0 : audit->last_question != NULL)
 		add_next_command(&text, audit);
 	if (lost)
-		text_addf(&text, "usher: %lu audit record%s could not be written to %s\n", lost, lost == 1 ? "" : "s", audit->file_name);
+		text_addf(&text, "usher: %lu audit record%s could not be written to %s\n", lost,
+			  lost == 1 ? "" : "s", audit->file_name);
 	(void)!write(STDERR_FILENO, text.s, text.len);
 	free(text_take(&text));
 }

@@ -8,8 +8,8 @@
 #include "audit.h"
 #include "fd.h"
 
-/* Does LINE hold a record with an id that begins with PREFIX? The text is searched first: parsing every line of a large
- * log would take a minute. */
+/* Does LINE hold a record with an id that begins with PREFIX? The text is searched first: parsing every line
+ * of a large log would take a minute. */
 static bool line_has_id(const char *line, const char *prefix)
 {
 	char key[64];

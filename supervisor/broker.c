@@ -443,6 +443,10 @@ static void broker_record(struct request *req)
 /* ERR is what serve or a step before it returned. True when all is over. */
 static bool broker_end(struct request *req, int err)
 {
+	if (err < 0 && req->refused_by) {
+		req->decision.enforced = req->decision.would = verdict_of(req->refused_by, -err, first_op(req->ops[0]));
+		err = BROKER_DENIED;
+	}
 	if (err == BROKER_GONE) {
 		request_end(req);
 		return true;

@@ -1,8 +1,9 @@
 /*
  * Callbacks of struct policy_env on real files.
  *
- * env_resolve() does by hand what realpath(3) does, because a pattern's literal prefix may lead to what does not exist
- * yet, and because /proc/self must stay what it says: in a pattern it means the process that calls (ruling 3).
+ * env_resolve() does by hand what realpath(3) does, because a pattern's literal prefix may lead to what does
+ * not exist yet, and because /proc/self must stay what it says: in a pattern it means the process that calls
+ * (ruling 3).
  */
 #include "env.h"
 
@@ -66,7 +67,8 @@ int env_read(void *ctx, const char *path, char **text, size_t *len)
 static int name_is_policy(const struct dirent *entry)
 {
 	size_t len = strlen(entry->d_name);
-	return len > strlen(".policy") && entry->d_name[0] != '.' && strcmp(entry->d_name + len - strlen(".policy"), ".policy") == 0;
+	return len > strlen(".policy") && entry->d_name[0] != '.' &&
+	       strcmp(entry->d_name + len - strlen(".policy"), ".policy") == 0;
 }
 
 static int name_compare(const void *a, const void *b)
@@ -135,7 +137,7 @@ struct walk {
 	char done[PATH_MAX], rest[PATH_MAX * 2];
 	size_t len;
 	unsigned links;
-	bool literal;	/* what is left does not exist, or differs for each process */
+	bool literal; /* what is left does not exist, or differs for each process */
 	env_link_fn *fn;
 	void *ctx;
 };
@@ -272,7 +274,10 @@ static int arch_predicate(const char *value)
 {
 	struct utsname name;
 	static const char *const aliases[][2] = {
-		{ "x86-64", "x86_64" }, { "amd64", "x86_64" }, { "x64", "x86_64" }, { "arm64", "aarch64" },
+		{ "x86-64", "x86_64" },
+		{ "amd64", "x86_64" },
+		{ "x64", "x86_64" },
+		{ "arm64", "aarch64" },
 	};
 	if (uname(&name) < 0)
 		return -errno;

@@ -9,11 +9,11 @@
 /* Whom `when user` and `when cap` ask about. */
 struct env {
 	uid_t uid;
-	uint64_t capabilities;	/* what the child will have, unless limits { capabilities } says otherwise */
+	uint64_t capabilities; /* what the child will have, unless limits { capabilities } says otherwise */
 };
 
-/* Fills ENV with the calling process's identity and POLICY_ENV with the callbacks; ENV must outlive it. The caller adds
- * vars, mode_log and own_paths. */
+/* Fills ENV with the calling process's identity and POLICY_ENV with the callbacks; ENV must outlive it. The
+ * caller adds vars, mode_log and own_paths. */
 void env_init(struct env *env, struct policy_env *policy_env);
 
 /* As the callbacks, for others who look at real files. 0 or -errno. */

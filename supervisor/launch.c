@@ -66,7 +66,7 @@ static int wait_listener(struct launch *launch)
 		int stage = atomic_load(&page->stage);
 		if (stage == WIRE_FAILED)
 			return -atomic_load(&page->error);
-		if (atomic_load(&page->listener) >= 0)
+		if (atomic_load(&page->listener) >= 0 && atomic_load(&page->child) > 0)
 			return 0;
 		if (atomic_load(&page->exited) || guardian_ended(launch))
 			return -ECANCELED;

@@ -1,13 +1,13 @@
 /*
- * Records are made by hand, without a tree in memory: at `level all` there is one for every call, on the thread that
- * serves. The order of the keys is fixed; the five that every record has come first.
+ * Records are made by hand, without a tree in memory: at `level all` there is one for every call, on the
+ * thread that serves. The order of the keys is fixed; the five that every record has come first.
  */
 #include "record.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -27,7 +27,8 @@ bool json_add_string(struct text *text, const char *s, size_t len)
 	text_puts(text, "\"");
 	for (size_t i = 0; i < len;) {
 		size_t plain = i;
-		while (plain < len && s[plain] >= 0x20 && s[plain] < 0x7f && s[plain] != '"' && s[plain] != '\\')
+		while (plain < len && s[plain] >= 0x20 && s[plain] < 0x7f && s[plain] != '"' &&
+		       s[plain] != '\\')
 			plain++;
 		if (plain > i) {
 			text_add(text, s + i, plain - i);
@@ -58,7 +59,8 @@ static void add_base64(struct text *text, const char *s, size_t len)
 		unsigned bits = 0;
 		for (size_t k = 0; k < 3; k++)
 			bits = bits << 8 | (i + k < len ? (unsigned char)s[i + k] : 0U);
-		char four[4] = { digits[bits >> 18], digits[bits >> 12 & 63], i + 1 < len ? digits[bits >> 6 & 63] : '=',
+		char four[4] = { digits[bits >> 18], digits[bits >> 12 & 63],
+				 i + 1 < len ? digits[bits >> 6 & 63] : '=',
 				 i + 2 < len ? digits[bits & 63] : '=' };
 		text_add(text, four, 4);
 	}
@@ -106,8 +108,8 @@ static enum policy_section op_section(const struct policy *policy, enum policy_o
 	return SECTION_FILES;
 }
 
-static const char *where_of(const struct policy *policy, const struct request *req, const struct policy_verdict *verdict,
-			    char *buf, size_t size)
+static const char *where_of(const struct policy *policy, const struct request *req,
+			    const struct policy_verdict *verdict, char *buf, size_t size)
 {
 	if (verdict->rule)
 		return policy_where(policy, verdict->rule->pos, buf, size);
@@ -115,7 +117,8 @@ static const char *where_of(const struct policy *policy, const struct request *r
 		return "default";
 	const struct policy_default *section =
 		&policy->defaults[decided_object(req) ? op_section(policy, verdict->op) : SECTION_SYSCALLS];
-	return section->present && section->pos.line ? policy_where(policy, section->pos, buf, size) : "default";
+	return section->present && section->pos.line ? policy_where(policy, section->pos, buf, size)
+						     : "default";
 }
 
 const char *record_where(const struct request *req, enum record_kind kind, char *buf, size_t size)
@@ -138,7 +141,8 @@ static void add_timestamp(struct text *text, int64_t realtime_ns)
 static void add_end(struct text *text, const struct record *record)
 {
 	char name[256];
-	int len = snprintf(name, sizeof(name), "%s@%.7s", record->policy->name ? record->policy->name : "", record->policy->digest);
+	int len = snprintf(name, sizeof(name), "%s@%.7s", record->policy->name ? record->policy->name : "",
+			   record->policy->digest);
 	text_addf(text, ",\"id\":\"%s\",\"policy\":", record->id);
 	json_add_string(text, name, len < (int)sizeof(name) ? (size_t)len : sizeof(name) - 1);
 }
@@ -168,7 +172,8 @@ static void add_process(struct text *text, const struct request *req)
 		text_addf(text, "\"%d\"", req->notif.data.nr);
 }
 
-/* Where a relative name began, as far as it can still be seen: for people only. Its length, 0 if it cannot. */
+/* Where a relative name began, as far as it can still be seen: for people only. Its length, 0 if it cannot.
+ */
 static size_t base_of(const struct request *req, const struct name *name, char base[PATH_MAX])
 {
 	char link[32];
@@ -199,13 +204,17 @@ static void add_errno(struct text *text, int error)
 		text_addf(text, ",\"errno\":%d", error);
 }
 
-/* An object that was decided by its spelling alone is asked for reading and listing at once; what it is tells which was meant. */
-static enum policy_op op_of(const struct request *req, const struct object *object, const struct policy_verdict *verdict)
+/* An object that was decided by its spelling alone is asked for reading and listing at once; what it is tells
+ * which was meant. */
+static enum policy_op op_of(const struct request *req, const struct object *object,
+			    const struct policy_verdict *verdict)
 {
 	struct statx st;
 	if (verdict->op != OP_LIST || !object->lexical || !(req->ops[req->decided] & OP_BIT(OP_READ)))
 		return verdict->op;
-	bool directory = statx(AT_FDCWD, object->path, AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_TYPE, &st) == 0 && S_ISDIR(st.stx_mode);
+	bool directory =
+		statx(AT_FDCWD, object->path, AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_TYPE, &st) == 0 &&
+		S_ISDIR(st.stx_mode);
 	return directory ? OP_LIST : OP_READ;
 }
 
@@ -233,10 +242,13 @@ static const char *verdict_reason(const struct policy_verdict *verdict)
 		return NULL;
 	if (verdict->rule->pos.file == POLICY_BUILTIN)
 		return verdict->rule->text;
-	return verdict->rule->beneath && !(verdict->rule->action >= ACTION_DENY) ? "a symlink leads out of the tree of this rule (beneath)" : NULL;
+	return verdict->rule->beneath && !(verdict->rule->action >= ACTION_DENY)
+		       ? "a symlink leads out of the tree of this rule (beneath)"
+		       : NULL;
 }
 
-static void add_details(struct text *text, const struct request *req, const struct policy_verdict *verdict, enum record_kind kind)
+static void add_details(struct text *text, const struct request *req, const struct policy_verdict *verdict,
+			enum record_kind kind)
 {
 	const struct object *object = decided_object(req);
 	text_puts(text, ",\"details\":{");
@@ -244,8 +256,9 @@ static void add_details(struct text *text, const struct request *req, const stru
 		add_objects(text, req, object, verdict, kind);
 	} else {
 		const __u64 *args = req->notif.data.args;
-		text_addf(text, "\"args\":[\"0x%llx\",\"0x%llx\",\"0x%llx\",\"0x%llx\",\"0x%llx\",\"0x%llx\"]", args[0], args[1], args[2],
-			  args[3], args[4], args[5]);
+		text_addf(text,
+			  "\"args\":[\"0x%llx\",\"0x%llx\",\"0x%llx\",\"0x%llx\",\"0x%llx\",\"0x%llx\"]",
+			  args[0], args[1], args[2], args[3], args[4], args[5]);
 	}
 	if (kind == RECORD_WOULD_DENY)
 		add_errno(text, verdict->err);
@@ -290,9 +303,11 @@ void record_request(struct text *text, const struct record *record, const struct
 	text_puts(text, ",\"rule\":");
 	record_where(req, kind, where, sizeof(where));
 	json_add_string(text, where, strlen(where));
-	text_addf(text, ",\"stage\":\"%s\",\"enforced\":%s", kind == RECORD_WOULD_DENY ? "log" : policy_stage_name(verdict->stage),
+	text_addf(text, ",\"stage\":\"%s\",\"enforced\":%s",
+		  kind == RECORD_WOULD_DENY ? "log" : policy_stage_name(verdict->stage),
 		  kind == RECORD_WOULD_DENY ? "false" : "true");
-	if (kind == RECORD_DENY && policy_denies(&req->decision.enforced) && !policy_denies(&req->decision.would))
+	if (kind == RECORD_DENY && policy_denies(&req->decision.enforced) &&
+	    !policy_denies(&req->decision.would))
 		text_puts(text, ",\"would\":\"allow\"");
 	text_addf(text, ",\"us\":%" PRIu64 ",\"seq\":%" PRIu64 "}\n", elapsed_us(req), record->seq);
 }
@@ -309,11 +324,14 @@ static void add_policy_file(struct text *text, const struct policy *policy)
 	}
 }
 
-void record_event(struct text *text, const struct record *record, const char *action, const char *message, unsigned long lost)
+void record_event(struct text *text, const struct record *record, const char *action, const char *message,
+		  unsigned long lost)
 {
 	add_timestamp(text, record->realtime_ns);
-	text_addf(text, ",\"process\":{\"pid\":%d,\"exe\":\"usher\",\"uid\":%u},\"syscall\":null,\"action\":\"%s\",\"details\":{", getpid(),
-		  geteuid(), action);
+	text_addf(text,
+		  ",\"process\":{\"pid\":%d,\"exe\":\"usher\",\"uid\":%u},\"syscall\":null,\"action\":\"%s\","
+		  "\"details\":{",
+		  getpid(), geteuid(), action);
 	text_puts(text, "\"message\":");
 	json_add_string(text, message ? message : "", message ? strlen(message) : 0);
 	if (lost)
@@ -324,7 +342,8 @@ void record_event(struct text *text, const struct record *record, const char *ac
 	}
 	text_puts(text, "}");
 	add_end(text, record);
-	text_addf(text, ",\"rule\":null,\"stage\":null,\"enforced\":true,\"us\":0,\"seq\":%" PRIu64 "}\n", record->seq);
+	text_addf(text, ",\"rule\":null,\"stage\":null,\"enforced\":true,\"us\":0,\"seq\":%" PRIu64 "}\n",
+		  record->seq);
 }
 
 /* ---- for people ---- */
@@ -337,13 +356,15 @@ static void add_deed(struct text *text, const struct request *req, enum record_k
 		text_puts(text, call_name(req) ? call_name(req) : "a system call");
 		return;
 	}
-	text_addf(text, "%s %s", policy_op_name(op_of(req, object, verdict)), (OP_BIT(verdict->op) & OPS_NETWORK) ? "unix " : "");
+	text_addf(text, "%s %s", policy_op_name(op_of(req, object, verdict)),
+		  (OP_BIT(verdict->op) & OPS_NETWORK) ? "unix " : "");
 }
 
 /* A word of a shell. */
 static void add_quoted(struct text *text, const char *s, size_t len)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+:@%=~-,";
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+:@%=~-,";
 	bool quote = false;
 	for (size_t i = 0; i < len; i++)
 		quote = quote || !s[i] || !strchr(plain, s[i]);
@@ -412,9 +433,13 @@ uint64_t record_hash(const struct request *req, enum record_kind kind)
 {
 	const struct policy_verdict *verdict = record_verdict(req, kind);
 	const struct object *object = decided_object(req);
-	struct { uint32_t rule, op, kind, nr; } key = {
-		.rule = verdict->rule ? verdict->rule->number : UINT32_MAX, .op = object ? (uint32_t)verdict->op : UINT32_MAX,
-		.kind = (uint32_t)kind, .nr = object ? 0 : (uint32_t)req->notif.data.nr,
+	struct {
+		uint32_t rule, op, kind, nr;
+	} key = {
+		.rule = verdict->rule ? verdict->rule->number : UINT32_MAX,
+		.op = object ? (uint32_t)verdict->op : UINT32_MAX,
+		.kind = (uint32_t)kind,
+		.nr = object ? 0 : (uint32_t)req->notif.data.nr,
 	};
 	uint64_t hash = hash_bytes(UINT64_C(0xcbf29ce484222325), &key, sizeof(key));
 	hash = object ? hash_bytes(hash, object->path, object->len) : hash;

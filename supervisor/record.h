@@ -16,14 +16,14 @@ struct request;
 /* What is said of every record. */
 struct record {
 	uint64_t seq;
-	char id[RECORD_ID_SIZE];	/* 12 hex digits; the first 8 never recur within a run */
+	char id[RECORD_ID_SIZE]; /* 12 hex digits; the first 8 never recur within a run */
 	int64_t realtime_ns;
 	const struct policy *policy;
 };
 
 /*
- * What a request means to the log. RECORD_DENY: refused by the policy; RECORD_WOULD_DENY: let through because of a stage;
- * RECORD_ALLOW: everything else, whatever the kernel's answer was.
+ * What a request means to the log. RECORD_DENY: refused by the policy; RECORD_WOULD_DENY: let through because
+ * of a stage; RECORD_ALLOW: everything else, whatever the kernel's answer was.
  */
 enum record_kind { RECORD_ALLOW, RECORD_WOULD_DENY, RECORD_DENY };
 enum record_kind record_kind(const struct request *req);
@@ -36,16 +36,18 @@ const char *record_where(const struct request *req, enum record_kind kind, char 
 /* A JSON line with its newline, added to TEXT. */
 void record_request(struct text *text, const struct record *record, const struct request *req);
 /* Of usher's own. MESSAGE may be NULL. LOST: how many records a "gap" stands for, else 0. */
-void record_event(struct text *text, const struct record *record, const char *action, const char *message, unsigned long lost);
-/* "denied read /srv/www/.git/config (nginx 4711)  web.policy:22  why d3f9", escaped, without "usher: " and newline.
- * ID NULL: without why. */
+void record_event(struct text *text, const struct record *record, const char *action, const char *message,
+		  unsigned long lost);
+/* "denied read /srv/www/.git/config (nginx 4711)  web.policy:22  why d3f9", escaped, without "usher: " and
+ * newline. ID NULL: without why. */
 void record_line(struct text *text, const struct request *req, enum record_kind kind, const char *id);
 /* Of two equal denials: the same number. */
 uint64_t record_hash(const struct request *req, enum record_kind kind);
 /* What to ask usher why: "read /srv/www/leak", as it was asked, quoted for a shell. */
 void record_question(struct text *text, const struct request *req, enum record_kind kind);
 
-/* S as a JSON string with its quotes; bytes that are not UTF-8 become \xHH (in JSON: \\xHH). True if there were such. */
+/* S as a JSON string with its quotes; bytes that are not UTF-8 become \xHH (in JSON: \\xHH). True if there
+ * were such. */
 bool json_add_string(struct text *text, const char *s, size_t len);
 
 #endif

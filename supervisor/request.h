@@ -74,6 +74,7 @@ struct request {
 	bool fetched;			/* call.release is due */
 	int bases[REQUEST_NAMES];	/* what relative names start from, until resolve() takes them; owned */
 
+	const struct policy_rule *refused_by;	/* set by judge or serve with -errno: a refusal of usher's own, which is recorded */
 	struct policy_decision decision;
 	unsigned decided;		/* which object decided */
 	struct reply reply;

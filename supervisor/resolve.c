@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "err.h"
@@ -38,6 +39,20 @@ static bool sysctl_on(const char *path)
 	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	return fd >= 0 && read(fd, &c, 1) == 1 && c != '0';
+}
+
+static bool mounts_have(const char *option)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	AUTO_FREE char *line = NULL;
+	bool found = false;
+	size_t size = 0;
+
+	while (file && !found && getline(&line, &size, file) > 0)
+		found = strstr(line, option);
+	if (file)
+		(void)fclose(file);
+	return found;
 }
 
 int resolver_new(struct resolver **resolver, bool other_roots, pid_t guardian)
@@ -66,6 +81,7 @@ int resolver_new(struct resolver **resolver, bool other_roots, pid_t guardian)
 	}
 	new->proc_dev = st.st_dev;
 	new->protected_symlinks = sysctl_on("/proc/sys/fs/protected_symlinks");
+	new->nosymfollow = mounts_have("nosymfollow");
 	*resolver = new;
 	return 0;
 }
@@ -78,6 +94,16 @@ void resolver_free(struct resolver *resolver)
 	fd_close(resolver->self_fd);
 	fd_close(resolver->self_task);
 	free(resolver);
+}
+
+void resolver_ignore_links(struct resolver *resolver)
+{
+	resolver->no_links = true;
+}
+
+void resolver_forget(struct resolver *resolver)
+{
+	atomic_fetch_add(&resolver->generation, 1);
 }
 
 int resolver_root(const struct resolver *resolver)
@@ -99,7 +125,7 @@ ssize_t resolve_path_of(const struct resolver *resolver, int fd, char *path, siz
 }
 
 /* Procfs has an anonymous device number. Those that were once seen on another file system are remembered. */
-static bool dev_plain(struct resolver *resolver, dev_t dev)
+bool resolve_dev_plain(struct resolver *resolver, dev_t dev)
 {
 	if (major(dev))
 		return true;
@@ -113,7 +139,7 @@ bool resolve_on_proc(struct resolver *resolver, int fd, const struct stat *st)
 {
 	struct statfs fs;
 
-	if (dev_plain(resolver, st->st_dev))
+	if (resolve_dev_plain(resolver, st->st_dev))
 		return false;
 	if (st->st_dev == resolver->proc_dev)
 		return true;
@@ -132,6 +158,7 @@ bool resolve_on_proc(struct resolver *resolver, int fd, const struct stat *st)
 void object_init(struct object *object)
 {
 	object->pin = -1;
+	object->self_fd = -1;
 	object->parent = -1;
 	object->n_links = 0;
 	object->err = 0;
@@ -163,134 +190,14 @@ int object_reopen(const struct object *object, int flags)
 	int fd;
 
 	ASSERT(object->pin >= 0);
-	flags &= ~(O_CREAT | O_EXCL | O_NOFOLLOW);
-	fd = open(object_proc_path(object->pin, path, sizeof(path)), flags | O_CLOEXEC | O_NOCTTY);
-	return fd < 0 ? -errno : fd;
-}
-
-/* ---- lexical objects ---- */
-
-/* PATH of a lexical object relative to the root, with the slash at its end. */
-static const char *lexical_name(const struct object *object, char buf[PATH_MAX])
-{
-	if (object->len == 1)
-		return ".";
-	if (!object->slash || object->len + 1 > PATH_MAX)
-		return object->path + 1;
-	memcpy(buf, object->path + 1, object->len - 1);
-	buf[object->len - 1] = '/';
-	buf[object->len] = '\0';
-	return buf;
-}
-
-/* What NO_SYMLINKS and a rename meanwhile answer is no answer. */
-static int lexical_error(int err)
-{
-	return err == ELOOP || err == EAGAIN || err == EXDEV || err == EINTR ? -EAGAIN : -err;
-}
-
-static int open_plain(int dir, const char *path, uint64_t flags)
-{
-	struct open_how how = { .flags = flags | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
-
-	return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
-}
-
-int object_open_lexical(const struct resolver *resolver, const struct object *object, int flags)
-{
-	char buf[PATH_MAX];
-	int fd = open_plain(resolver->root, lexical_name(object, buf), (uint64_t)(unsigned)flags);
-
-	return fd < 0 ? lexical_error(errno) : fd;
-}
-
-int object_lexical_pin(const struct resolver *resolver, struct object *object, bool nofollow)
-{
-	AUTO_FD fd = object_open_lexical(resolver, object, O_PATH | (nofollow ? O_NOFOLLOW : 0));
-
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &object->st))
-		return -errno;
-	if (!dev_plain((struct resolver *)resolver, object->st.st_dev))
-		return -EAGAIN;
-	object->exists = true;
-	object->pin = fd_take(&fd);
-	return 0;
-}
-
-int object_lexical_parent(const struct resolver *resolver, struct object *object)
-{
-	char buf[PATH_MAX];
-	size_t len = object->len - strlen(object->last);
-	int fd;
-
-	ASSERT(object->lexical && object->last[0] && len <= PATH_MAX);
-	if (len <= 1) {
-		memcpy(buf, ".", 2);
+	flags = (flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY;
+	if (object->self_fd < 0) {
+		fd = open(object_proc_path(object->pin, path, sizeof(path)), flags);
 	} else {
-		memcpy(buf, object->path + 1, len - 2);
-		buf[len - 2] = '\0';
+		(void)snprintf(path, sizeof(path), "%d", object->pin);
+		fd = openat(object->self_fd, path, flags);
 	}
-	fd = open_plain(resolver->root, buf, O_PATH | O_DIRECTORY);
-	if (fd < 0)
-		return lexical_error(errno);
-	object->parent = fd;
-	return 0;
-}
-
-int object_lexical_hint(struct resolver *resolver, const struct object *object, struct stat *st)
-{
-	char buf[PATH_MAX];
-
-	if (fstatat(resolver->root, lexical_name(object, buf), st, AT_SYMLINK_NOFOLLOW)) {
-		memset(st, 0, sizeof(*st));
-		return 0;
-	}
-	return dev_plain(resolver, st->st_dev) ? 0 : -EAGAIN;
-}
-
-/* The spelled path, tidied, if that may be what is meant. */
-static bool resolve_lexical(const struct resolver *resolver, const struct name *name, struct object *object)
-{
-	const char *in = name->path;
-	char *out = object->path;
-	size_t last = 0;
-	bool dot = false;
-
-	if (resolver->other_roots || *in != '/' || name->resolve || name->mode == NAME_CREATE)
-		return false;
-	for (;;) {
-		while (*in == '/')
-			in++;
-		if (!*in)
-			break;
-		last = (size_t)(strchrnul(in, '/') - in);
-		dot = last == 1 && in[0] == '.';
-		if (last > NAME_MAX || (last == 2 && in[0] == '.' && in[1] == '.'))
-			return false;
-		if (!dot) {
-			if (out == object->path && last == 4 && !memcmp(in, "proc", 4))
-				return false;
-			*out++ = '/';
-			memcpy(out, in, last);
-			out += last;
-		}
-		in += last;
-	}
-	object->slash = dot || in[-1] == '/';
-	if (name->mode == NAME_ENTRY) {
-		if (dot || out == object->path)
-			return false;
-		memcpy(object->last, out - last, last);
-		object->last[last] = '\0';
-	}
-	if (out == object->path)
-		*out++ = '/';
-	*out = '\0';
-	object->len = (size_t)(out - object->path);
-	object->lexical = true;
-	return true;
+	return fd < 0 ? -errno : fd;
 }
 
 /* ---- the ends of a walk ---- */
@@ -434,7 +341,8 @@ int walk_found(struct walk *walk, int pin)
 	ssize_t len;
 
 	object->pin = pin;
-	if (fstat(pin, &object->st))
+	object->self_fd = walk->resolver->self_fd;
+	if (walk->known != pin && fstat(pin, &object->st))
 		return -errno;
 	len = resolve_path_of(walk->resolver, pin, object->path, PATH_MAX);
 	if (len == -ENAMETOOLONG) {
@@ -473,6 +381,7 @@ int walk_entry(struct walk *walk, const char *name, size_t len, int pin)
 	struct stat st;
 
 	object->pin = pin;
+	object->self_fd = walk->resolver->self_fd;
 	object->parent = walk->dir_owned ? walk->dir : fcntl(walk->dir, F_DUPFD_CLOEXEC, 3);
 	walk->dir_owned = false;
 	walk->dir = object->parent;
@@ -503,6 +412,8 @@ static int resolve_exact(struct walk *walk)
 
 	object_clear(walk->object);
 	walk->n_links = 0;
+	walk->link = -1;
+	walk->known = -1;
 	walk->fast = !walk->name->resolve;
 	walk->slash = false;
 	walk->root_known = walk->name->path[0] == '/';
@@ -516,6 +427,7 @@ static int resolve_exact(struct walk *walk)
 	err = walk_run(walk);
 	walk->object->slash = walk->slash;
 	walk_stand(walk, walk->base, false);
+	walk->link = fd_close(walk->link);
 	free(walk->text);
 	free(walk->ns_path);
 	return err;

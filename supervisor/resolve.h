@@ -43,6 +43,7 @@ struct name {
 
 struct object {
 	int pin;		/* O_PATH of the object; -1: missing, or lexical. Owned */
+	int self_fd;		/* the resolver's /proc/self/fd, a shorter way to reopen; -1 in lexical objects. Borrowed */
 	int parent;		/* O_PATH of the directory; NAME_CREATE when missing, NAME_ENTRY always. Owned */
 	int err;		/* 0, or why resolution ended: -ENOENT (also: missing entry), -ENOTDIR, -ELOOP, -EACCES... .path is then as far
 				 * as it went plus the rest as spelled, so that a denied name reveals nothing */
@@ -66,6 +67,10 @@ struct resolver;	/* per sandbox: the launch root, what namespaces are possible *
  * GUARDIAN: magic links are followed only into descendants of this process. */
 int resolver_new(struct resolver **resolver, bool other_roots, pid_t guardian);
 void resolver_free(struct resolver *resolver);
+/* No rule of the policy says beneath: object.links are not wanted. Before the first resolve(). */
+void resolver_ignore_links(struct resolver *resolver);
+/* Some name may have changed its type (rename, link, mknod): what object_lexical_prompt() remembers is forgotten. */
+void resolver_forget(struct resolver *resolver);
 /* The O_PATH descriptor of the launch root. Borrowed. */
 int resolver_root(const struct resolver *resolver);
 
@@ -83,8 +88,8 @@ int object_open_lexical(const struct resolver *resolver, const struct object *ob
  * 0 or as object_open_lexical(). */
 int object_lexical_pin(const struct resolver *resolver, struct object *object, bool nofollow);
 int object_lexical_parent(const struct resolver *resolver, struct object *object);
-/* What fstatat(2) of a lexical name says, without following: a hint. 0, or -EAGAIN as above. */
-int object_lexical_hint(struct resolver *resolver, const struct object *object, struct stat *st);
+/* Is the lexical name one whose open does not wait: a file, a directory, or nothing? Remembered for a moment: a hint. */
+bool object_lexical_prompt(struct resolver *resolver, const struct object *object);
 /* The text of a pinned symlink, as TARGET would read it. Its length or -errno. */
 ssize_t object_readlink(struct resolver *resolver, struct target *target, const struct object *object,
 			char *text, size_t size);

@@ -21,7 +21,7 @@
 enum { WALK_ON = 2 };
 
 struct part {
-	char name[NAME_MAX + 1];
+	char name[PATH_MAX];	/* file systems have their own NAME_MAX */
 	size_t len;
 	bool last, slash;	/* the last one; a slash follows it */
 };
@@ -71,6 +71,101 @@ static bool plain_certain(int err)
 	return err != -ELOOP && err != -EACCES && err != -EAGAIN && err != -EXDEV && err != -EINTR && err != -EPERM;
 }
 
+/* fs.protected_symlinks, as the kernel's may_follow_link(): reaching the object by its pin goes round that one. */
+static bool link_protected(const struct walk *walk, const struct stat *link)
+{
+	struct stat dir;
+
+	if (!walk->resolver->protected_symlinks || (uid_t)syscall(SYS_setfsuid, -1) == link->st_uid)
+		return false;
+	if (fstat(walk->dir, &dir) || (dir.st_mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH))
+		return false;
+	return dir.st_uid != link->st_uid;
+}
+
+/* TEXT and then what is left becomes the rest. */
+static int walk_expand(struct walk *walk, const char *text, const char *left)
+{
+	size_t text_len = strlen(text), left_len = strlen(left);
+	char *new = malloc(text_len + left_len + 2);
+
+	if (!new)
+		return -ENOMEM;
+	memcpy(new, text, text_len);
+	memcpy(new + text_len, left, left_len + 1);
+	free(walk->text);
+	walk->text = new;
+	walk->rest = new;
+	walk->fast = !walk->name->resolve;
+	return WALK_ON;
+}
+
+static int remember_link(struct walk *walk, int link)
+{
+	struct object *object = walk->object;
+	char path[PATH_MAX];
+
+	if (walk->resolver->no_links || object->n_links >= OBJECT_LINKS_MAX || resolve_path_of(walk->resolver, link, path, sizeof(path)) < 0)
+		return 0;
+	object->links[object->n_links] = strdup(path);
+	if (!object->links[object->n_links])
+		return -ENOMEM;
+	object->n_links++;
+	return 0;
+}
+
+/*
+ * LINK is the last name of REST, which begins at LAST, and nothing before it is a link: its text is put in its place there and
+ * then. WALK_ON, 0 if that is not enough to go by, or the end of the walk.
+ */
+static int walk_shortcut(struct walk *walk, int link, const char *rest, const char *last)
+{
+	const struct stat *st = &walk->object->st;
+	size_t before = (size_t)(last - rest);
+	char text[PATH_MAX], *joined;
+	ssize_t len;
+	int err;
+
+	if (walk->resolver->nosymfollow || resolve_on_proc(walk->resolver, link, st) ||
+	    (walk->resolver->protected_symlinks && (uid_t)syscall(SYS_setfsuid, -1) != st->st_uid))
+		return 0;
+	len = readlinkat(link, "", text, sizeof(text) - 1);
+	if (len <= 0)
+		return 0;
+	text[len] = '\0';
+	if (has_dotdot(text))
+		return 0;
+	if (walk->n_links++ >= RESOLVE_LINKS_MAX)
+		return walk_failed(walk, ELOOP, rest);
+	err = remember_link(walk, link);
+	if (err)
+		return err;
+	if (text[0] == '/') {
+		walk_stand(walk, walk->root, false);
+		walk->at_base = true;
+		return walk_expand(walk, text, "");
+	}
+	joined = malloc(before + (size_t)len + 1);
+	if (!joined)
+		return -ENOMEM;
+	memcpy(joined, rest, before);
+	memcpy(joined + before, text, (size_t)len + 1);
+	free(walk->text);
+	walk->text = walk->rest = joined;
+	walk->fast = true;
+	return WALK_ON;
+}
+
+static bool is_link(struct walk *walk, int fd)
+{
+	if (fstat(fd, &walk->object->st))
+		return false;
+	if (S_ISLNK(walk->object->st.st_mode))
+		return true;
+	walk->known = fd;
+	return false;
+}
+
 /*
  * The whole rest at once, or at least all but the last component. WALK_ON with less left to do when a symlink is in the way.
  */
@@ -78,7 +173,8 @@ static int walk_fast(struct walk *walk)
 {
 	enum name_mode mode = walk->name->mode;
 	char *rest = walk->rest, *last, *end;
-	int fd;
+	AUTO_FD link = -1;
+	int fd, err;
 
 	while (*rest == '/')
 		rest++;
@@ -87,23 +183,33 @@ static int walk_fast(struct walk *walk)
 	if (!rest[strspn(rest, "./")] || has_dotdot(rest) || end - rest >= PATH_MAX)
 		return WALK_ON;
 	if (mode == NAME_FOLLOW || mode == NAME_NOFOLLOW) {
-		fd = open_plain(walk->dir, rest, mode == NAME_NOFOLLOW ? O_NOFOLLOW : 0);
-		if (fd >= 0) {
+		/* A last symlink that is to be followed would refuse all of it: it is taken as it is and known for one below. */
+		fd = open_plain(walk->dir, rest, O_NOFOLLOW);
+		if (fd >= 0 && (mode == NAME_NOFOLLOW || !is_link(walk, fd))) {
 			walk->at_base = false;
 			walk->slash = end[-1] == '/';
 			return walk_found(walk, fd);
 		}
-		if (plain_certain(fd)) {
+		if (fd < 0 && plain_certain(fd)) {
 			walk->slash = end[-1] == '/';
 			return walk_failed(walk, -fd, rest);
 		}
+		if (fd >= 0)
+			link = fd;
 	}
 	while (end > rest && end[-1] == '/')
 		end--;
 	for (last = end; last > rest && last[-1] != '/'; last--)
 		;
-	if (last == rest)
+	if (link >= 0) {
+		err = walk_shortcut(walk, link, rest, last);
+		if (err)
+			return err;
+	}
+	if (last == rest) {
+		walk->link = fd_take(&link);
 		return WALK_ON;
+	}
 	last[-1] = '\0';
 	fd = open_plain(walk->dir, rest, O_DIRECTORY);
 	last[-1] = '/';
@@ -113,6 +219,7 @@ static int walk_fast(struct walk *walk)
 	walk_stand(walk, fd, true);
 	walk->at_base = false;
 	walk->rest = last;
+	walk->link = fd_take(&link);
 	return WALK_ON;
 }
 
@@ -192,49 +299,6 @@ static int walk_dotdot(struct walk *walk, const struct part *part, char *left)
 	return WALK_ON;
 }
 
-/* fs.protected_symlinks, as the kernel's may_follow_link(): reaching the object by its pin goes round that one. */
-static bool link_protected(const struct walk *walk, const struct stat *link)
-{
-	struct stat dir;
-
-	if (!walk->resolver->protected_symlinks || (uid_t)syscall(SYS_setfsuid, -1) == link->st_uid)
-		return false;
-	if (fstat(walk->dir, &dir) || (dir.st_mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH))
-		return false;
-	return dir.st_uid != link->st_uid;
-}
-
-/* TEXT and then what is left becomes the rest. */
-static int walk_expand(struct walk *walk, const char *text, const char *left)
-{
-	size_t text_len = strlen(text), left_len = strlen(left);
-	char *new = malloc(text_len + left_len + 2);
-
-	if (!new)
-		return -ENOMEM;
-	memcpy(new, text, text_len);
-	memcpy(new + text_len, left, left_len + 1);
-	free(walk->text);
-	walk->text = new;
-	walk->rest = new;
-	walk->fast = !walk->name->resolve;
-	return WALK_ON;
-}
-
-static int remember_link(struct walk *walk, int link)
-{
-	struct object *object = walk->object;
-	char path[PATH_MAX];
-
-	if (object->n_links >= OBJECT_LINKS_MAX || resolve_path_of(walk->resolver, link, path, sizeof(path)) < 0)
-		return 0;
-	object->links[object->n_links] = strdup(path);
-	if (!object->links[object->n_links])
-		return -ENOMEM;
-	object->n_links++;
-	return 0;
-}
-
 static int walk_jump(struct walk *walk, const struct part *part, char *left, int jump)
 {
 	AUTO_FD to = jump;
@@ -273,7 +337,7 @@ static int walk_link(struct walk *walk, const struct part *part, char *left, int
 	int err, jump = -1;
 
 	if (walk->n_links++ >= RESOLVE_LINKS_MAX || walk->name->resolve & RESOLVE_NO_SYMLINKS ||
-	    fstatvfs(link, &fs) || fs.f_flag & 0x2000 /* ST_NOSYMFOLLOW */)
+	    (walk->resolver->nosymfollow && (fstatvfs(link, &fs) || fs.f_flag & 0x2000 /* ST_NOSYMFOLLOW */)))
 		return walk_failed(walk, ELOOP, walk->rest);
 	if (part->last && link_protected(walk, st))
 		return walk_failed(walk, EACCES, walk->rest);
@@ -312,7 +376,7 @@ static int walk_missing(struct walk *walk, const struct part *part, int err)
 {
 	enum name_mode mode = walk->name->mode;
 
-	if (err == ENOENT && part->last && (mode == NAME_CREATE || mode == NAME_ENTRY)) {
+	if (err == ENOENT && part->last && part->len <= NAME_MAX && (mode == NAME_CREATE || mode == NAME_ENTRY)) {
 		walk->slash = walk->slash || part->slash;
 		return walk_entry(walk, part->name, part->len, -1);
 	}
@@ -327,7 +391,7 @@ static int walk_part(struct walk *walk, const struct part *part, char *left)
 	struct stat st;
 	int err;
 
-	child = open_path(walk->dir, part->name, O_NOFOLLOW);
+	child = walk->link >= 0 ? fd_take(&walk->link) : open_path(walk->dir, part->name, O_NOFOLLOW);
 	if (child == -EACCES)
 		child = proc_open_own(walk, walk->dir, part->name, O_NOFOLLOW, -EACCES);
 	if (child < 0)
@@ -390,14 +454,14 @@ static int walk_step(struct walk *walk)
 	if (walk->fast) {
 		walk->fast = false;
 		err = walk_fast(walk);
-		if (err != WALK_ON)
+		if (err != WALK_ON || walk->fast)
 			return err;
 		while (*walk->rest == '/')
 			walk->rest++;
 	}
 	end = strchrnul(walk->rest, '/');
 	part.len = (size_t)(end - walk->rest);
-	if (part.len > NAME_MAX)
+	if (part.len >= sizeof(part.name))
 		return walk_failed(walk, ENAMETOOLONG, walk->rest);
 	memcpy(part.name, walk->rest, part.len);
 	part.name[part.len] = '\0';

@@ -1,4 +1,5 @@
-/* What the parts of the resolver share: resolve.c (entry, pins), resolve_walk.c (components), resolve_proc.c (procfs). */
+/* What the parts of the resolver share: resolve.c (entry, pins), resolve_lexical.c (names taken as spelled), resolve_walk.c
+ * (components), resolve_proc.c (procfs). */
 #ifndef USHER_RESOLVE_WALK_H
 #define USHER_RESOLVE_WALK_H
 
@@ -10,6 +11,7 @@
 
 #define RESOLVE_LINKS_MAX 40	/* as the kernel's MAXSYMLINKS */
 #define RESOLVE_DEVS 16
+#define RESOLVE_HINTS 1024
 
 struct resolver {
 	int root;			/* O_PATH of the launch root. Owned */
@@ -19,6 +21,10 @@ struct resolver {
 	pid_t pid, guardian;
 	dev_t proc_dev;			/* of the instance at /proc */
 	bool protected_symlinks;
+	bool nosymfollow;		/* some mount had that option at start */
+	bool no_links;			/* object.links are not wanted */
+	_Atomic uint64_t hints[RESOLVE_HINTS];	/* names seen to be prompt: hash, generation and time, see resolve.c */
+	_Atomic uint64_t generation;
 	_Atomic uint64_t plain_devs[RESOLVE_DEVS];	/* anonymous device numbers seen not to be procfs */
 };
 
@@ -31,6 +37,8 @@ struct walk {
 	int base;		/* borrowed: where this name began */
 	int dir;		/* where we stand; owned if dir_owned */
 	bool dir_owned;
+	int link;		/* the next component, known to be a symlink: pinned already; -1. Owned */
+	int known;		/* what walk_found() is called with next, its stat is in object.st; -1. Borrowed */
 	bool at_base;		/* reached through a descriptor or a magic link, not by a name */
 	bool fast;		/* the rest was not tried in one step yet */
 	bool slash;		/* the name ended in a slash */
@@ -46,6 +54,8 @@ struct walk {
 
 /* d_path of FD into PATH: its length or -errno. */
 ssize_t resolve_path_of(const struct resolver *resolver, int fd, char *path, size_t size);
+/* Not procfs, by its number alone. */
+bool resolve_dev_plain(struct resolver *resolver, dev_t dev);
 bool resolve_on_proc(struct resolver *resolver, int fd, const struct stat *st);
 /* The end of a walk. Each returns 0, or -errno that is not about the path. */
 enum { WALK_AGAIN = 1 };	/* it was removed while we looked: walk once more */
@@ -57,6 +67,10 @@ int walk_entry(struct walk *walk, const char *name, size_t len, int pin);
 int walk_failed(struct walk *walk, int err, const char *rest);
 /* An errno that says nothing about the path. */
 bool walk_fatal(int err);
+
+/* ---- resolve_lexical.c ---- */
+/* The spelled path of NAME, tidied, if that may be what is meant. */
+bool resolve_lexical(const struct resolver *resolver, const struct name *name, struct object *object);
 
 /* ---- resolve_walk.c ---- */
 int walk_run(struct walk *walk);

@@ -1,8 +1,10 @@
 #include "session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -90,6 +92,42 @@ static void signals_come(struct loop_op *op, int result)
 	(void)loop_poll(session->loop, &session->signal_op, session->signals, POLLIN);
 }
 
+/*
+ * A shell that is the child makes a group of its own and takes the terminal. When it suspends itself, the outer shell
+ * gives the terminal to our group later, since that is the job it knows: we hand it on.
+ */
+struct handover { int tty; pid_t group; };
+
+static struct handover handover_prepare(const struct session *session)
+{
+	struct handover handover = { .tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC) };
+	handover.group = getpgid(atomic_load(&session->launch->page->child));
+	if (handover.tty >= 0 && (handover.group == getpgrp() || tcgetpgrp(handover.tty) != handover.group))
+		handover.tty = fd_close(handover.tty);
+	return handover;
+}
+
+static void handover_do(struct handover *handover)
+{
+	if (handover->tty < 0)
+		return;
+	if (tcgetpgrp(handover->tty) == getpgrp() && tcsetpgrp(handover->tty, handover->group) == 0)
+		(void)killpg(handover->group, SIGCONT);
+	handover->tty = fd_close(handover->tty);
+}
+
+/* What the guardian told may be over: who stopped now would not be continued, and the shell would see a job stopped that runs. */
+static bool still_stopped(const struct session *session)
+{
+	char path[40], text[128];
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", atomic_load(&session->launch->page->child));
+	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
+	text[n > 0 ? n : 0] = '\0';
+	const char *end = strrchr(text, ')');
+	return end && end[1] == ' ' && (end[2] == 'T' || end[2] == 't');
+}
+
 /* All threads stop here, by the same signal as the child, until somebody continues us. */
 static void stop_too(struct session *session)
 {
@@ -99,11 +137,14 @@ static void stop_too(struct session *session)
 	if (stops == session->stops_seen || !child_stopped(session))
 		return;
 	session->stops_seen = stops;
+	struct handover handover = handover_prepare(session);
 	sigemptyset(&set);
 	sigaddset(&set, number);
 	pthread_sigmask(SIG_UNBLOCK, &set, &before);
-	(void)kill(getpid(), number);
+	if (still_stopped(session))
+		(void)kill(getpid(), number);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	handover_do(&handover);
 }
 
 static void news_come(struct loop_op *op, int result)

@@ -1,9 +1,10 @@
 /*
- * Two buffers: lines are put into .filling under the mutex; the loop's thread takes it over as .writing and writes it to
- * the end, however short the kernel's writes are. At most one operation of a sink is under way: .busy says so, and
- * belongs to whoever set it until the buffers are empty.
+ * Two buffers: lines are put into .filling under the mutex; the loop's thread takes it over as .writing and
+ * writes it to the end, however short the kernel's writes are. At most one operation of a sink is under way:
+ * .busy says so, and belongs to whoever set it until the buffers are empty.
  *
- * A write that fails may have torn a line; the next one begins with a newline, so that only that line is unreadable.
+ * A write that fails may have torn a line; the next one begins with a newline, so that only that line is
+ * unreadable.
  */
 #include "sink.h"
 
@@ -23,21 +24,22 @@
 
 struct sink {
 	struct loop *loop;
-	int fd, next_fd;	/* next_fd: -1, or the descriptor to change to */
+	int fd, next_fd; /* next_fd: -1, or the descriptor to change to */
 	bool owned;
 	size_t limit;
 	sink_gap_fn *gap;
 	void *ctx;
 
-	pthread_mutex_t mutex;	/* guards what follows, up to the empty line */
+	pthread_mutex_t mutex; /* guards what follows, up to the empty line */
 	struct text filling;
 	bool busy;
 	unsigned long lost, unreported;
 
 	/* Only the thread that writes. */
 	struct text writing;
-	size_t done, gap_len;	/* of .writing: bytes written; bytes of the newline and the gap line at its start */
-	unsigned long claimed;	/* lost lines that the gap line tells of */
+	size_t done,
+		gap_len; /* of .writing: bytes written; bytes of the newline and the gap line at its start */
+	unsigned long claimed; /* lost lines that the gap line tells of */
 	bool torn, closing;
 	struct loop_op wake, write, timer;
 };
@@ -47,15 +49,23 @@ static void sink_written(struct loop_op *op, int result);
 static void sink_writable(struct loop_op *op, int result);
 static void sink_too_late(struct loop_op *op, int result);
 
-int sink_new(struct sink **sink, struct loop *loop, int fd, bool owned, size_t limit, sink_gap_fn *gap, void *ctx)
+int sink_new(struct sink **sink, struct loop *loop, int fd, bool owned, size_t limit, sink_gap_fn *gap,
+	     void *ctx)
 {
 	struct sink *new = calloc(1, sizeof(*new));
 	if (!new)
 		return -ENOMEM;
 	*new = (struct sink){
-		.loop = loop, .fd = fd, .next_fd = -1, .owned = owned, .limit = limit, .gap = gap, .ctx = ctx,
+		.loop = loop,
+		.fd = fd,
+		.next_fd = -1,
+		.owned = owned,
+		.limit = limit,
+		.gap = gap,
+		.ctx = ctx,
 		.mutex = PTHREAD_MUTEX_INITIALIZER,
-		.wake.done = sink_woken, .timer.done = sink_too_late,
+		.wake.done = sink_woken,
+		.timer.done = sink_too_late,
 	};
 	*sink = new;
 	return 0;
@@ -137,7 +147,8 @@ static void sink_rest(struct sink *sink)
 static void sink_submit(struct sink *sink)
 {
 	sink->write = (struct loop_op){ .done = sink_written };
-	int error = loop_write(sink->loop, &sink->write, sink->fd, sink->writing.s + sink->done, sink->writing.len - sink->done);
+	int error = loop_write(sink->loop, &sink->write, sink->fd, sink->writing.s + sink->done,
+			       sink->writing.len - sink->done);
 	if (error) {
 		sink_fail(sink);
 		sink_rest(sink);
@@ -176,7 +187,8 @@ static void sink_written(struct loop_op *op, int result)
 		sink_fail(sink);
 	} else {
 		sink_fail(sink);
-		/* While closing, a descriptor that fails is not tried for ever: the loss is in the summary. */
+		/* While closing, a descriptor that fails is not tried for ever: the loss is in the summary.
+		 */
 		if (sink->closing) {
 			sink_rest(sink);
 			loop_stop(sink->loop);
@@ -207,7 +219,8 @@ static void sink_write_now(struct sink *sink)
 {
 	while (sink_turn(sink)) {
 		while (sink->done < sink->writing.len) {
-			ssize_t n = write(sink->fd, sink->writing.s + sink->done, sink->writing.len - sink->done);
+			ssize_t n =
+				write(sink->fd, sink->writing.s + sink->done, sink->writing.len - sink->done);
 			if (n > 0)
 				sink->done += (size_t)n;
 			else if (n == 0 || errno != EINTR)
@@ -245,7 +258,8 @@ bool sink_put(struct sink *sink, const char *line, size_t len)
 		sink_write_now(sink);
 		return room;
 	}
-	/* Under the mutex: once .busy is seen to be set the wake must be on its way, or sink_free() would wait for nothing. */
+	/* Under the mutex: once .busy is seen to be set the wake must be on its way, or sink_free() would
+	 * wait for nothing. */
 	if (wake)
 		loop_post(sink->loop, &sink->wake);
 	pthread_mutex_unlock(&sink->mutex);

@@ -179,6 +179,11 @@ static int target_open(const struct kernel *kernel, pid_t tid, struct target *ta
 	if (cred_constant() && kernel->pidfd_info && target->pidfd >= 0) {
 		err = pidfd_facts(target->pidfd, &facts);
 		target->tgid = (pid_t)facts.tgid;
+		/* Never worn, but recorded. */
+		target->cred = (struct cred){
+			.ruid = facts.ruid, .euid = facts.euid, .suid = facts.suid, .fsuid = facts.fsuid,
+			.rgid = facts.rgid, .egid = facts.egid, .sgid = facts.sgid, .fsgid = facts.fsgid,
+		};
 	}
 	if (err == -ENOTTY)
 		err = cred_read(target->proc, &target->cred, NULL, &target->tgid);
@@ -460,7 +465,8 @@ const char *target_exe(struct target *target)
 {
 	ssize_t n;
 
-	if (target->exe[0] && target->exe_kept && target_lives(target))
+	/* target_get() has asked already where credentials can differ. */
+	if (target->exe[0] && target->exe_kept && (!cred_constant() || target_lives(target)))
 		return target->exe;
 	n = readlinkat(target->proc, "exe", target->exe, sizeof(target->exe) - 1);
 	if (n < 0 && cred_power())

@@ -1,5 +1,6 @@
 #include "calls/abstract.h"
 
+#include <errno.h>
 #include <linux/unix_diag.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -110,7 +111,18 @@ static bool abstract_holds(const struct bound *bound)
 	return len >= 0 && (size_t)len == bound->len && !memcmp(name, bound->name, bound->len);
 }
 
-bool abstract_reachable(struct sandbox *sandbox, const struct address *address)
+static char outside_text[] = "an abstract socket name that nothing under usher has bound";
+
+static const struct policy_rule outside_rule = {
+	.number = UINT32_MAX,
+	.pos = { .file = POLICY_BUILTIN },
+	.section = SECTION_NETWORK,
+	.action = ACTION_DENY,
+	.err = EPERM,
+	.text = outside_text,
+};
+
+static bool abstract_reachable(struct sandbox *sandbox, const struct address *address)
 {
 	struct abstract *abstract = atomic_load(&sandbox->abstract);
 	struct bound copy = { 0 }, *bound = NULL;
@@ -126,6 +138,14 @@ bool abstract_reachable(struct sandbox *sandbox, const struct address *address)
 		copy = *bound;
 	(void)pthread_mutex_unlock(&abstract->lock);
 	return bound && abstract_holds(&copy);
+}
+
+int abstract_reach(struct request *req, const struct address *address)
+{
+	if (socket_call(req)->domain != AF_UNIX || abstract_reachable(req->sandbox, address))
+		return 0;
+	req->refused_by = &outside_rule;
+	return -EPERM;
 }
 
 void abstract_free(struct sandbox *sandbox)

@@ -10,8 +10,8 @@
 struct sandbox;
 /* FD was just bound for the tree: if to an abstract name, remember that. */
 void abstract_bound(struct sandbox *sandbox, int fd);
-/* False if ADDRESS is an abstract name that nobody in the tree has bound. */
-bool abstract_reachable(struct sandbox *sandbox, const struct address *address);
+/* 0, or -EPERM (with req->refused_by) if ADDRESS is an abstract name that nobody in the tree has bound. */
+int abstract_reach(struct request *req, const struct address *address);
 /* For sandbox_close(). */
 void abstract_free(struct sandbox *sandbox);
 

@@ -55,9 +55,10 @@ static bool connect_waits(const struct socket_call *call)
 int connect_serve(struct request *req)
 {
 	struct socket_call *call = socket_call(req);
+	int err = abstract_reach(req, &call->addr);
 
-	if (call->domain == AF_UNIX && !abstract_reachable(req->sandbox, &call->addr))
-		return -EPERM;
+	if (err)
+		return err;
 	socket_out(req, &call->addr, &call->out);
 	if (connect_waits(call))
 		return connect_park(req);

@@ -26,6 +26,27 @@
 
 #define SCRIPTS_MAX 5		/* the kernel's limit of rewrites */
 
+static char loader_text[] = "the dynamic loader runs what it is told to: name it in a rule to allow that";
+static char traced_text[] = "somebody traces the process: what would start cannot be compared";
+
+static const struct policy_rule loader_rule = {
+	.number = UINT32_MAX,
+	.pos = { .file = POLICY_BUILTIN },
+	.section = SECTION_FILES,
+	.action = ACTION_DENY,
+	.err = EACCES,
+	.text = loader_text,
+};
+
+static const struct policy_rule traced_rule = {
+	.number = UINT32_MAX,
+	.pos = { .file = POLICY_BUILTIN },
+	.section = SECTION_FILES,
+	.action = ACTION_DENY,
+	.err = EACCES,
+	.text = traced_text,
+};
+
 int execve_fetch(struct request *req)
 {
 	req->args.exec.flags = 0;
@@ -170,8 +191,10 @@ int exec_judge(struct request *req)
 		if (err)
 			return err;
 		if (image.kind == IMAGE_LOADER && gate_strict(req->sandbox->gate) &&
-		    !exec_named(req->sandbox->policy, object->path, object->len))
+		    !exec_named(req->sandbox->policy, object->path, object->len)) {
+			req->refused_by = &loader_rule;
 			return -EACCES;
+		}
 		if (image.kind != IMAGE_SCRIPT)
 			return 0;
 		if (i && !exec_allowed(req, object))
@@ -197,8 +220,12 @@ int exec_serve(struct request *req)
 	}
 	if (gate_wanted(req->sandbox->gate)) {
 		err = gate_pass(req->sandbox->gate, req, image->st.st_dev, image->st.st_ino);
+		if (err == -EPERM) {
+			req->refused_by = &traced_rule;
+			return -EACCES;
+		}
 		if (err)
-			return err == -EPERM ? -EACCES : err;
+			return err;
 	}
 	target_forget(req->sandbox->targets, req->target->tid);
 	req->reply.kind = REPLY_CONTINUE;

@@ -21,7 +21,7 @@ struct image {
 
 /* What FD, a regular file open for reading, is. 0, -ENOEXEC, or -errno of reading it. */
 int image_read(int fd, struct image *image);
-/* Exported for the tests: a script's first line. 0 or -ENOEXEC. */
+/* A script's first line, from the beginning of the file: 0 or -ENOEXEC. */
 int image_script(const char *head, size_t len, struct image *image);
 
 #endif

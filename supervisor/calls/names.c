@@ -123,6 +123,7 @@ int mknod_serve(struct request *req)
 	if (syscall(SYS_mknodat, object->parent, serve_last(object, name), req->args.attr.mode,
 		    (unsigned)req->args.attr.dev))
 		return -errno;
+	resolver_forget(req->sandbox->resolver);
 	return reply_value(req, 0);
 }
 
@@ -260,6 +261,7 @@ int rename_serve(struct request *req)
 	if (!err && syscall(SYS_renameat2, from->parent, serve_last(from, old_name), to->parent, serve_last(to, new_name), flags))
 		err = -errno;
 	pthread_mutex_unlock(&req->sandbox->directories);
+	resolver_forget(req->sandbox->resolver);
 	return err ? err : reply_value(req, 0);
 }
 
@@ -307,6 +309,7 @@ int link_serve(struct request *req)
 	if (linkat(AT_FDCWD, object_proc_path(from->pin, path, sizeof(path)), to->parent, serve_last(to, name),
 		   AT_SYMLINK_FOLLOW))
 		return -errno;
+	resolver_forget(req->sandbox->resolver);
 	return reply_value(req, 0);
 }
 

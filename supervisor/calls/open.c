@@ -439,11 +439,10 @@ static int open_missing(struct request *req, const struct object *object)
 static int open_lexical(struct request *req, const struct object *object)
 {
 	const struct open_how *how = &req->args.open.how;
-	struct stat st;
-	int err = object_lexical_hint(req->sandbox->resolver, object, &st);
+	int err = 0;
 
 	/* What may wait is pinned first. A hint only: the crew copes with what it missed. */
-	if (err || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || !st.st_mode))
+	if (!object_lexical_prompt(req->sandbox->resolver, object))
 		return -EAGAIN;
 	if (how_has(how, O_TRUNC))
 		err = serve_room(req);

@@ -180,11 +180,9 @@ static int send_go_on(struct request *req, struct socket_call *call)
 {
 	for (; call->next < call->n_messages; call->next++) {
 		const struct message *message = &call->messages[call->next];
-		int err;
+		int err = abstract_reach(req, &message->to);
 
-		if (call->domain == AF_UNIX && !abstract_reachable(req->sandbox, &message->to))
-			err = -EPERM;
-		else
+		if (!err)
 			err = send_try(req, call);
 		if (err == -EAGAIN && call->blocking && !call->next)
 			return send_park(req, call);

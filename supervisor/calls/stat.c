@@ -89,11 +89,10 @@ int stat_serve(struct request *req)
 	out = malloc(size);
 	if (!out)
 		return -ENOMEM;
-	if (form == FORM_STATX)
-		err = statx(req->objects[0].pin, "", (int)(AT_EMPTY_PATH | sync), req->args.stat.mask, out);
-	else
-		err = (int)syscall(SYS_newfstatat, req->objects[0].pin, "", out, AT_EMPTY_PATH);
-	if (err)
+	/* The pin was asked just now: the C library's struct stat is the kernel's. */
+	if (form == FORM_STAT)
+		memcpy(out, &req->objects[0].st, size);
+	else if (statx(req->objects[0].pin, "", (int)(AT_EMPTY_PATH | sync), req->args.stat.mask, out))
 		return -errno;
 	taken = out;
 	out = NULL;

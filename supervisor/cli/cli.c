@@ -27,20 +27,17 @@ static const struct cli_option global_options[] = {
 	{ NULL, 0, NULL, NULL },
 };
 
-const struct cli_option *cli_global_options(void)
-{
-	return global_options;
-}
-
 /* ---- messages ---- */
 
+__attribute__((format(printf, 4, 0)))
 static void say(const struct cli *cli, const char *kind, const char *color, const char *format, va_list ap)
 {
 	char *text = NULL;
 	if (vasprintf(&text, format, ap) < 0)
 		return;
 	char *shown = cli_escape(text, strlen(text));
-	fprintf(stderr, "usher: %s%s%s%s\n", cli->color_err ? color : "", kind, cli->color_err ? COLOR_OFF : "", shown);
+	fprintf(stderr, "usher: %s%s%s%s\n", cli->color_err ? color : "", kind,
+		cli->color_err ? COLOR_OFF : "", shown);
 	free(shown);
 	free(text);
 }
@@ -85,7 +82,8 @@ int cli_usage(const struct cli *cli, const struct cli_verb *verb, const char *fo
 	say(cli, "error: ", COLOR_RED, format, ap);
 	va_end(ap);
 	if (verb)
-		fprintf(stderr, "usage: usher %s %s\n       see usher help %s\n", verb->name, verb->usage, verb->name);
+		fprintf(stderr, "usage: usher %s %s\n       see usher help %s\n", verb->name, verb->usage,
+			verb->name);
 	else
 		fprintf(stderr, "       see usher help\n");
 	return usage_status(verb);
@@ -131,14 +129,21 @@ static bool option_short(int val)
 }
 
 /* getopt_long's arrays out of the verb's table and the global one. */
-struct tables { struct option longs[OPTIONS_MAX]; char shorts[2 * OPTIONS_MAX + 4]; size_t n; char *end; };
+struct tables {
+	struct option longs[OPTIONS_MAX];
+	char shorts[2 * OPTIONS_MAX + 4];
+	size_t n;
+	char *end;
+};
 
 static void tables_add(struct tables *tables, const struct cli_option *option)
 {
 	for (; option && option->name; option++) {
 		ASSERT(tables->n + 1 < OPTIONS_MAX);
 		tables->longs[tables->n++] = (struct option){
-			.name = option->name, .has_arg = option->arg ? required_argument : no_argument, .val = option->val,
+			.name = option->name,
+			.has_arg = option->arg ? required_argument : no_argument,
+			.val = option->val,
 		};
 		if (option_short(option->val)) {
 			*tables->end++ = (char)option->val;
@@ -182,7 +187,8 @@ void cli_colors(struct cli *cli, const char *when)
 	cli->color_err = color_wanted(when, STDERR_FILENO);
 }
 
-static int option_unknown(const struct cli *cli, const struct cli_verb *verb, const struct tables *tables, char **argv)
+static int option_unknown(const struct cli *cli, const struct cli_verb *verb, const struct tables *tables,
+			  char **argv)
 {
 	const char *wrong = argv[optind - 1];
 	if (optopt != 0 || strncmp(wrong, "--", 2) != 0)
@@ -226,7 +232,9 @@ int cli_next(struct cli *cli, const struct cli_verb *verb, int argc, char **argv
 			continue;
 		case OPT_COLOR:
 			if (strcmp(optarg, "auto") && strcmp(optarg, "always") && strcmp(optarg, "never"))
-				return (void)cli_usage(cli, verb, "--color is auto, always or never, not '%s'", optarg), CLI_BAD;
+				return (void)cli_usage(cli, verb,
+						       "--color is auto, always or never, not '%s'", optarg),
+				       CLI_BAD;
 			cli_colors(cli, optarg);
 			continue;
 		case 'h':
@@ -242,10 +250,12 @@ int cli_next(struct cli *cli, const struct cli_verb *verb, int argc, char **argv
 		case '?':
 			if (optopt >= CLI_LONG || (optopt != 0 && strncmp(argv[optind - 1], "--", 2) == 0))
 				return (void)cli_usage(cli, verb, "option '%.*s' takes no value",
-						       (int)strcspn(argv[optind - 1], "="), argv[optind - 1]), CLI_BAD;
+						       (int)strcspn(argv[optind - 1], "="), argv[optind - 1]),
+				       CLI_BAD;
 			return option_unknown(cli, verb, &tables, argv);
 		case ':':
-			return (void)cli_usage(cli, verb, "option '%s' needs a value", argv[optind - 1]), CLI_BAD;
+			return (void)cli_usage(cli, verb, "option '%s' needs a value", argv[optind - 1]),
+			       CLI_BAD;
 		case -1:
 			return CLI_END;
 		default:
@@ -256,15 +266,21 @@ int cli_next(struct cli *cli, const struct cli_verb *verb, int argc, char **argv
 
 /* ---- help of one verb ---- */
 
-static void print_options(const struct cli_option *option, FILE *to)
+static void cli_options_print(const struct cli_option *option, FILE *to)
 {
 	for (; option && option->name; option++) {
 		char left[64], head[8] = "    ";
 		if (option_short(option->val))
 			snprintf(head, sizeof(head), "-%c, ", option->val);
-		snprintf(left, sizeof(left), "%s--%s%s%s", head, option->name, option->arg ? " " : "", option->arg ? option->arg : "");
+		snprintf(left, sizeof(left), "%s--%s%s%s", head, option->name, option->arg ? " " : "",
+			 option->arg ? option->arg : "");
 		fprintf(to, "  %-28s %s\n", left, option->help);
 	}
+}
+
+void cli_global_options_print(FILE *to)
+{
+	cli_options_print(global_options, to);
 }
 
 void cli_verb_help_print(const struct cli_verb *verb, FILE *to, bool full)
@@ -274,11 +290,11 @@ void cli_verb_help_print(const struct cli_verb *verb, FILE *to, bool full)
 		fprintf(to, "\n%s\n", verb->details);
 	if (verb->options && verb->options->name) {
 		fprintf(to, "\nOptions:\n");
-		print_options(verb->options, to);
+		cli_options_print(verb->options, to);
 	}
 	if (full) {
 		fprintf(to, "\nGlobal options:\n");
-		print_options(global_options, to);
+		cli_options_print(global_options, to);
 	}
 	if (verb->examples[0])
 		fprintf(to, "\nExamples:\n");
@@ -290,14 +306,16 @@ void cli_verb_help_print(const struct cli_verb *verb, FILE *to, bool full)
 
 /* ---- --set ---- */
 
-int cli_vars_add(const struct cli *cli, const struct cli_verb *verb, struct cli_vars *vars, const char *assignment)
+int cli_vars_add(const struct cli *cli, const struct cli_verb *verb, struct cli_vars *vars,
+		 const char *assignment)
 {
 	const char *equals = strchr(assignment, '=');
 	if (!equals || equals == assignment)
 		return cli_usage(cli, verb, "--set needs NAME=VALUE, not '%s'", assignment);
 	for (const char *c = assignment; c < equals; c++) {
 		if (!isalnum((unsigned char)*c) && *c != '_')
-			return cli_usage(cli, verb, "--set: '%.*s' is not a name of a variable", (int)(equals - assignment), assignment);
+			return cli_usage(cli, verb, "--set: '%.*s' is not a name of a variable",
+					 (int)(equals - assignment), assignment);
 	}
 	struct policy_var *list = reallocarray(vars->list, vars->n + 1, sizeof(*list));
 	ASSERT(list);

@@ -1,8 +1,8 @@
 /*
  * What the verbs share: options, exit statuses, finding and loading a policy, talking to people.
  *
- * A verb is one file cmd_NAME.c that defines cli_verb_NAME. Its options are a table: getopt_long's arrays, the help
- * text and "did you mean" are all made from it. Data goes to stdout, talk to stderr.
+ * A verb is one file cmd_NAME.c that defines cli_verb_NAME. Its options are a table: getopt_long's arrays,
+ * the help text and "did you mean" are all made from it. Data goes to stdout, talk to stderr.
  */
 #ifndef USHER_CLI_H
 #define USHER_CLI_H
@@ -56,7 +56,8 @@ struct cli_verb {
 	int (*run)(int argc, char **argv, const struct cli *cli);	/* argv[0] is the verb's name */
 };
 
-extern const struct cli_verb cli_verb_run, cli_verb_check, cli_verb_test, cli_verb_why, cli_verb_dump, cli_verb_doctor, cli_verb_help;
+extern const struct cli_verb cli_verb_run, cli_verb_check, cli_verb_test, cli_verb_why, cli_verb_dump,
+	cli_verb_doctor, cli_verb_help;
 extern const struct cli_verb *const cli_verbs[];	/* NULL-ended */
 int cmd_run(int argc, char **argv, const struct cli *cli);
 
@@ -66,7 +67,8 @@ int cmd_run(int argc, char **argv, const struct cli *cli);
  *	int opt;
  *	while ((opt = cli_next(&my, &cli_verb_check, argc, argv)) >= 0) switch (opt) { ... }
  *	if (opt != CLI_END) return cli_stop(&cli_verb_check, opt);
- * Global options are handled here and change MY. An error has been printed when CLI_BAD is returned; help when CLI_DONE.
+ * Global options are handled here and change MY. An error has been printed when CLI_BAD is returned; help
+ * when CLI_DONE.
  */
 enum { CLI_END = -1, CLI_BAD = -2, CLI_DONE = -3 };
 int cli_next(struct cli *cli, const struct cli_verb *verb, int argc, char **argv);
@@ -79,10 +81,11 @@ __attribute__((format(printf, 2, 3))) void cli_warn(const struct cli *cli, const
 /* Not with --quiet. */
 __attribute__((format(printf, 2, 3))) void cli_note(const struct cli *cli, const char *format, ...);
 /* An error about usage, with "see usher help VERB". Returns CLI_USAGE (run: CLI_RUN_FAILED). */
-__attribute__((format(printf, 3, 4))) int cli_usage(const struct cli *cli, const struct cli_verb *verb, const char *format, ...);
+__attribute__((format(printf, 3, 4)))
+int cli_usage(const struct cli *cli, const struct cli_verb *verb, const char *format, ...);
 void cli_verb_help_print(const struct cli_verb *verb, FILE *to, bool full);
 
-/* TEXT as it may be shown on a terminal: control characters and what is not UTF-8 as \xHH. Malloc'ed, never NULL. */
+/* TEXT as it may be shown on a terminal: control characters and what is not UTF-8 as \xHH. Malloc'ed. */
 char *cli_escape(const char *text, size_t len);
 /* The name of NAMES (NULL-ended) nearest to WRONG, or NULL if none is near. */
 const char *cli_nearest(const char *wrong, const char *const *names);
@@ -93,8 +96,9 @@ int cli_vars_add(const struct cli *cli, const struct cli_verb *verb, struct cli_
 void cli_vars_free(struct cli_vars *vars);
 
 /*
- * Ruling 15: a NAME with a slash is a file; any other is looked for as NAME.policy in $XDG_CONFIG_HOME/usher (or
- * ~/.config/usher), /etc/usher and the installed profiles. *PATH malloc'ed. 0 or -errno (-ENOENT: nowhere; -EINVAL: no name).
+ * Ruling 15: a NAME with a slash is a file; any other is looked for as NAME.policy in $XDG_CONFIG_HOME/usher
+ * (or ~/.config/usher), /etc/usher and the installed profiles. *PATH malloc'ed. 0 or -errno (-ENOENT: nowhere;
+ * -EINVAL: no name).
  */
 int cli_find_policy(const char *name, char **path);
 
@@ -107,8 +111,9 @@ struct cli_load {
 };
 
 /*
- * Finds, reads and compiles policy NAME for VERB. Messages are printed. Policy files, drop-ins, `audit { log }` and
- * LOAD->audit_file are forbidden to the child (ruling 10), so every verb judges what run enforces. LOAD may be NULL.
+ * Finds, reads and compiles policy NAME. Messages are printed. Policy files, drop-ins, `audit { log }` and
+ * LOAD->audit_file are forbidden to the child (ruling 10), so every verb judges what run enforces. LOAD may
+ * be NULL.
  * 0 with *POLICY, else the exit status of a verb; run answers CLI_RUN_FAILED instead.
  */
 int cli_load_policy(const struct cli *cli, const char *name, const struct cli_load *load, struct policy **policy);

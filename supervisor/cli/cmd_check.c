@@ -37,7 +37,8 @@ const struct cli_verb cli_verb_check = {
 		"Exit status: 0 the policy is good; 1 there are warnings and --strict was given; 2 usage; 3 the policy\n"
 		"is invalid; 4 it is valid, but `usher run` would refuse it on this kernel or in this version; 5 a file\n"
 		"cannot be read.",
-	.examples = { "usher check web", "usher check --plan ./web.policy", "usher check --strict --json web" },
+	.examples = { "usher check web", "usher check --plan ./web.policy",
+		      "usher check --strict --json web" },
 	.options = options,
 	.run = run,
 };
@@ -59,7 +60,8 @@ static size_t count_rules(const struct policy *policy, enum policy_section secti
 {
 	size_t n = 0;
 	for (size_t i = 0; i < policy->n_rules; i++)
-		n += policy->rules[i].section == section && (!log_only || policy->rules[i].stage == STAGE_LOG);
+		n += policy->rules[i].section == section &&
+		     (!log_only || policy->rules[i].stage == STAGE_LOG);
 	return n;
 }
 
@@ -85,14 +87,16 @@ static void soften_includes(struct check *check)
 {
 	for (size_t i = 0; i < check->diags.n; i++) {
 		struct policy_diag *diag = &check->diags.list[i];
-		if (strcmp(diag->code, "W005") == 0 && diag->pos.file < check->policy->n_files && !check->policy->files[diag->pos.file].main)
+		if (strcmp(diag->code, "W005") == 0 && diag->pos.file < check->policy->n_files &&
+		    !check->policy->files[diag->pos.file].main)
 			diag->severity = DIAG_NOTE;
 	}
 }
 
 static bool section_matters(const struct policy *policy, enum policy_section section)
 {
-	return policy->defaults[section].present || policy->defaults[section].written || count_rules(policy, section, false);
+	return policy->defaults[section].present || policy->defaults[section].written ||
+	       count_rules(policy, section, false);
 }
 
 static void default_text(const struct policy *policy, enum policy_section section, char *buf, size_t size)
@@ -104,8 +108,11 @@ static void default_text(const struct policy *policy, enum policy_section sectio
 	else if (given->action == ACTION_ALLOW)
 		snprintf(buf, size, "allow");
 	else
-		snprintf(buf, size, "deny %s%s", name ? name : "", given->stage == STAGE_LOG ? " stage log" :
-			 given->stage == STAGE_KILL ? " stage kill" : given->stage == STAGE_TRAP ? " stage trap" : "");
+		snprintf(buf, size, "deny %s%s", name ? name : "",
+			 given->stage == STAGE_LOG    ? " stage log"
+			 : given->stage == STAGE_KILL ? " stage kill"
+			 : given->stage == STAGE_TRAP ? " stage trap"
+						      : "");
 }
 
 static uint32_t uncovered(const struct policy *policy)
@@ -161,7 +168,8 @@ static void print_filter(const struct check *check)
 {
 	const struct seccomp_data *data = &check->different;
 	if (!check->filter_error) {
-		printf("filter    %u instructions, agrees with the policy in %lu cases\n", check->compiled.filter.len, check->checked);
+		printf("filter    %u instructions, agrees with the policy in %lu cases\n",
+		       check->compiled.filter.len, check->checked);
 		return;
 	}
 	if (check->filter_error != -EBADMSG) {
@@ -169,17 +177,22 @@ static void print_filter(const struct check *check)
 		return;
 	}
 	const struct syscall_info *info = syscall_by_nr(data->nr);
-	cli_error(check->cli, "the compiled filter differs from the policy for %s(0x%llx, 0x%llx, 0x%llx, 0x%llx, 0x%llx, 0x%llx): "
-		  "this is a bug in usher, and `usher run` would not start", info ? info->name : "an unknown call", data->args[0],
-		  data->args[1], data->args[2], data->args[3], data->args[4], data->args[5]);
+	cli_error(check->cli,
+		  "the compiled filter differs from the policy for %s(0x%llx, 0x%llx, 0x%llx, 0x%llx, "
+		  "0x%llx, 0x%llx): "
+		  "this is a bug in usher, and `usher run` would not start",
+		  info ? info->name : "an unknown call", data->args[0], data->args[1], data->args[2],
+		  data->args[3], data->args[4], data->args[5]);
 }
 
 static void print_people(const struct check *check)
 {
 	const struct policy *policy = check->policy;
-	char *title = cli_escape(policy->title ? policy->title : "", policy->title ? strlen(policy->title) : 0);
-	printf("%s%s%s@%.7s  %s\n", check->cli->color_out ? COLOR_BOLD : "", policy->name ? policy->name : "unnamed",
-	       check->cli->color_out ? COLOR_OFF : "", policy->digest, title);
+	char *title =
+		cli_escape(policy->title ? policy->title : "", policy->title ? strlen(policy->title) : 0);
+	printf("%s%s%s@%.7s  %s\n", check->cli->color_out ? COLOR_BOLD : "",
+	       policy->name ? policy->name : "unnamed", check->cli->color_out ? COLOR_OFF : "",
+	       policy->digest, title);
 	free(title);
 	printf("digest    sha256:%s\n", policy->digest);
 	for (size_t i = 0; i < policy->n_files; i++) {
@@ -212,9 +225,10 @@ static json_t *json_sections(const struct policy *policy)
 			continue;
 		default_text(policy, section, text, sizeof(text));
 		json_object_set_new(sections, policy_section_name(section),
-				    json_pack("{s:i, s:i, s:s, s:b}", "rules", (int)count_rules(policy, section, false), "only_log",
-					      (int)count_rules(policy, section, true), "default", text, "default_written",
-					      (int)policy->defaults[s].written));
+				    json_pack("{s:i, s:i, s:s, s:b}", "rules",
+					      (int)count_rules(policy, section, false), "only_log",
+					      (int)count_rules(policy, section, true), "default", text,
+					      "default_written", (int)policy->defaults[s].written));
 	}
 	return sections;
 }
@@ -238,9 +252,11 @@ static json_t *json_log_rules(const struct policy *policy)
 	char where[300];
 	for (size_t i = 0; i < policy->n_rules; i++) {
 		if (policy->rules[i].stage == STAGE_LOG)
-			json_array_append_new(list, json_pack("{s:o, s:o}", "where",
-							      json_text(policy_where(policy, policy->rules[i].pos, where, sizeof(where))),
-							      "rule", json_text(policy->rules[i].text)));
+			json_array_append_new(list,
+					      json_pack("{s:o, s:o}", "where",
+							json_text(policy_where(policy, policy->rules[i].pos,
+									       where, sizeof(where))),
+							"rule", json_text(policy->rules[i].text)));
 	}
 	return list;
 }
@@ -263,13 +279,16 @@ static void print_json(const struct check *check, int status)
 		json_array_append_new(files, json_text(policy->files[i].path));
 	for (size_t i = 0; i < check->diags.n; i++)
 		json_array_append_new(diags, load_diag_json(policy, &check->diags.list[i]));
-	json_t *root = json_pack("{s:i, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:i, s:{s:i, s:I, s:b}, s:b, s:o, s:i}", "schema", 1, "verb",
-				 "check", "policy", json_text(policy->name ? policy->name : ""), "title",
-				 json_text(policy->title ? policy->title : ""), "digest", policy->digest, "files", files, "sections",
-				 json_sections(policy), "not_brokered", json_uncovered(policy), "only_log", json_log_rules(policy), "tests",
-				 (int)policy->n_expects, "filter", "instructions", (int)check->compiled.filter.len, "checked",
-				 (json_int_t)check->checked, "agrees", check->filter_error == 0, "enforceable",
-				 check->compiled.plan_error == 0 && !check->compiled.lacks, "diagnostics", diags, "status", status);
+	json_t *root = json_pack(
+		"{s:i, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:i, s:{s:i, s:I, s:b}, s:b, s:o, s:i}",
+		"schema", 1, "verb", "check", "policy", json_text(policy->name ? policy->name : ""), "title",
+		json_text(policy->title ? policy->title : ""), "digest", policy->digest, "files", files,
+		"sections", json_sections(policy), "not_brokered", json_uncovered(policy), "only_log",
+		json_log_rules(policy), "tests", (int)policy->n_expects, "filter", "instructions",
+		(int)check->compiled.filter.len, "checked", (json_int_t)check->checked, "agrees",
+		check->filter_error == 0, "enforceable",
+		check->compiled.plan_error == 0 && !check->compiled.lacks, "diagnostics", diags, "status",
+		status);
 	if (check->plan)
 		json_object_set_new(root, "plan", json_plan(&check->compiled.plan));
 	json_dumpf(root, stdout, JSON_INDENT(2));
@@ -293,7 +312,8 @@ static void print_diags(const struct check *check)
 	struct policy_diags shown = { .list = calloc(check->diags.n + 1, sizeof(*shown.list)) };
 	for (size_t i = 0; shown.list && i < check->diags.n; i++) {
 		const struct policy_diag *diag = &check->diags.list[i];
-		if (diag->severity == DIAG_ERROR || (diag->severity == DIAG_WARNING && !cli->quiet) || cli->verbose)
+		if (diag->severity == DIAG_ERROR || (diag->severity == DIAG_WARNING && !cli->quiet) ||
+		    cli->verbose)
 			shown.list[shown.n++] = *diag;
 	}
 	shown.errors = check->diags.errors;
@@ -309,8 +329,9 @@ static int check_policy(struct check *check, const struct policy_env *env, bool 
 	soften_includes(check);
 	check->filter_error = compiled_make(&check->compiled, check->policy, &check->diags);
 	if (!check->filter_error)
-		check->filter_error = filter_check(check->policy, check->compiled.rows, check->compiled.n_rows, &check->compiled.filter,
-						   &check->different, &check->checked);
+		check->filter_error =
+			filter_check(check->policy, check->compiled.rows, check->compiled.n_rows,
+				     &check->compiled.filter, &check->different, &check->checked);
 	int status = check_status(check, strict);
 	if (cli->json) {
 		print_json(check, status);
@@ -328,7 +349,8 @@ static int check_policy(struct check *check, const struct policy_env *env, bool 
 	size_t warnings = count_diags(&check->diags, DIAG_WARNING);
 	const char *code = first_code(&check->diags);
 	if (warnings && !cli->quiet)
-		cli_note(cli, "%zu warning%s; usher help %s says more", warnings, warnings == 1 ? "" : "s", code ? code : "warnings");
+		cli_note(cli, "%zu warning%s; usher help %s says more", warnings, warnings == 1 ? "" : "s",
+			 code ? code : "warnings");
 	return status;
 }
 

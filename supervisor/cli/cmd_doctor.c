@@ -1,8 +1,8 @@
 /*
  * usher doctor: what this kernel has, and whether usher works on it.
  *
- * The self-test is no simulation: it starts `usher run` with a policy of two files, and a program that opens both. One must
- * come back with its content, the other with EACCES, and the audit log must say so.
+ * The self-test is no simulation: it starts `usher run` with a policy of two files, and a program that opens
+ * both. One must come back with its content, the other with EACCES, and the audit log must say so.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +44,11 @@ const struct cli_verb cli_verb_doctor = {
 
 enum finding_kind { FINDING_GOOD, FINDING_LESS, FINDING_BAD };
 
-struct finding { const char *name; enum finding_kind kind; char text[256]; };
+struct finding {
+	const char *name;
+	enum finding_kind kind;
+	char text[256];
+};
 
 #define FINDINGS_MAX 24
 struct doctor {
@@ -53,7 +57,8 @@ struct doctor {
 	size_t n;
 };
 
-__attribute__((format(printf, 4, 5))) static void find(struct doctor *doctor, const char *name, enum finding_kind kind, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void find(struct doctor *doctor, const char *name,
+						       enum finding_kind kind, const char *format, ...)
 {
 	ASSERT(doctor->n < FINDINGS_MAX);
 	struct finding *finding = &doctor->findings[doctor->n++];
@@ -67,7 +72,8 @@ __attribute__((format(printf, 4, 5))) static void find(struct doctor *doctor, co
 
 /* ---- the kernel ---- */
 
-static void find_feature(struct doctor *doctor, const char *name, bool there, const char *since, const char *without)
+static void find_feature(struct doctor *doctor, const char *name, bool there, const char *since,
+			 const char *without)
 {
 	if (there)
 		find(doctor, name, FINDING_GOOD, "yes");
@@ -78,12 +84,15 @@ static void find_feature(struct doctor *doctor, const char *name, bool there, co
 static void find_landlock(struct doctor *doctor, int abi)
 {
 	if (abi <= 0)
-		find(doctor, "landlock", FINDING_BAD, "no: `usher run` refuses to start without --no-landlock; CONFIG_SECURITY_LANDLOCK "
+		find(doctor, "landlock", FINDING_BAD,
+		     "no: `usher run` refuses to start without --no-landlock; CONFIG_SECURITY_LANDLOCK "
 		     "and lsm=landlock turn it on");
 	else if (abi < 3)
-		find(doctor, "landlock", FINDING_LESS, "ABI %d (3 is Linux 6.2): truncate is not behind the second layer", abi);
+		find(doctor, "landlock", FINDING_LESS,
+		     "ABI %d (3 is Linux 6.2): truncate is not behind the second layer", abi);
 	else if (abi < 6)
-		find(doctor, "landlock", FINDING_LESS, "ABI %d (6 is Linux 6.12): signals and abstract sockets are not scoped", abi);
+		find(doctor, "landlock", FINDING_LESS,
+		     "ABI %d (6 is Linux 6.12): signals and abstract sockets are not scoped", abi);
 	else
 		find(doctor, "landlock", FINDING_GOOD, "ABI %d", abi);
 }
@@ -95,18 +104,20 @@ static void find_kernel(struct doctor *doctor)
 	const char *lacks = NULL;
 	int error = probe_kernel(&kernel, &lacks);
 	(void)uname(&name);
-	find(doctor, "kernel", error ? FINDING_BAD : FINDING_GOOD, "%s %s%s%s", name.release, name.machine, error ? ": lacks " : "",
-	     error && lacks ? lacks : "");
+	find(doctor, "kernel", error ? FINDING_BAD : FINDING_GOOD, "%s %s%s%s", name.release, name.machine,
+	     error ? ": lacks " : "", error && lacks ? lacks : "");
 	if (kernel.wait_killable)
 		find(doctor, "wait-killable", FINDING_GOOD, "yes");
 	else
 		find(doctor, "wait-killable", FINDING_BAD, "no (Linux 5.19): required");
 	find_feature(doctor, "sync-wake-up", kernel.sync_wake, "6.6", "a brokered call costs more");
 	find_feature(doctor, "fchmodat2", kernel.fchmodat2, "6.6", "usher chmods through /proc instead");
-	find_feature(doctor, "pidfd-thread", kernel.pidfd_thread, "6.9", "descriptors of threads are reached through their leader");
+	find_feature(doctor, "pidfd-thread", kernel.pidfd_thread, "6.9",
+		     "descriptors of threads are reached through their leader");
 	find_feature(doctor, "pidfd-info", kernel.pidfd_info, "6.13", "/proc is read instead");
 	find_feature(doctor, "xattrat", kernel.xattrat, "6.13", "usher goes through /proc instead");
-	find_feature(doctor, "execve-check", kernel.execve_check, "6.14", "permission to execute is checked by usher's own rules");
+	find_feature(doctor, "execve-check", kernel.execve_check, "6.14",
+		     "permission to execute is checked by usher's own rules");
 	find_landlock(doctor, kernel.landlock_abi);
 }
 
@@ -129,7 +140,8 @@ static void find_ptrace(struct doctor *doctor)
 	if (!read_line("/proc/sys/kernel/yama/ptrace_scope", line, sizeof(line)))
 		find(doctor, "ptrace", FINDING_GOOD, "no restriction");
 	else if (strcmp(line, "3") == 0)
-		find(doctor, "ptrace", FINDING_BAD, "kernel.yama.ptrace_scope is 3: the memory of programs cannot be read");
+		find(doctor, "ptrace", FINDING_BAD,
+		     "kernel.yama.ptrace_scope is 3: the memory of programs cannot be read");
 	else if (strcmp(line, "2") == 0 && geteuid() != 0)
 		find(doctor, "ptrace", FINDING_BAD, "kernel.yama.ptrace_scope is 2: usher must be root");
 	else
@@ -141,7 +153,8 @@ static void find_uring(struct doctor *doctor)
 	char line[32];
 	if (read_line("/proc/sys/kernel/io_uring_disabled", line, sizeof(line)) &&
 	    (strcmp(line, "2") == 0 || (strcmp(line, "1") == 0 && geteuid() != 0)))
-		find(doctor, "io_uring", FINDING_BAD, "kernel.io_uring_disabled is %s: usher's own event loop needs it", line);
+		find(doctor, "io_uring", FINDING_BAD,
+		     "kernel.io_uring_disabled is %s: usher's own event loop needs it", line);
 	else
 		find(doctor, "io_uring", FINDING_GOOD, "yes");
 }
@@ -152,17 +165,23 @@ static void find_limits(struct doctor *doctor)
 	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
 		return;
 	if (files.rlim_max < 4096)
-		find(doctor, "open files", FINDING_LESS, "hard limit %llu: few calls can be under way at once; raise it (ulimit -Hn)",
+		find(doctor, "open files", FINDING_LESS,
+		     "hard limit %llu: few calls can be under way at once; raise it (ulimit -Hn)",
 		     (unsigned long long)files.rlim_max);
 	else
-		find(doctor, "open files", FINDING_GOOD, "hard limit %llu", (unsigned long long)files.rlim_max);
-	find(doctor, "user", FINDING_GOOD, geteuid() == 0 ? "root: programs may change their credentials" : "uid %u: everything runs as this user",
+		find(doctor, "open files", FINDING_GOOD, "hard limit %llu",
+		     (unsigned long long)files.rlim_max);
+	find(doctor, "user", FINDING_GOOD,
+	     geteuid() == 0 ? "root: programs may change their credentials"
+			    : "uid %u: everything runs as this user",
 	     geteuid());
 }
 
 /* ---- the self-test ---- */
 
-struct trial { char dir[64], policy[128], open[128], closed[128], log[128]; };
+struct trial {
+	char dir[64], policy[128], open[128], closed[128], log[128];
+};
 
 static int write_file(const char *path, const char *text)
 {
@@ -183,7 +202,9 @@ static int trial_make(struct trial *trial)
 	snprintf(trial->open, sizeof(trial->open), "%s/open", trial->dir);
 	snprintf(trial->closed, sizeof(trial->closed), "%s/closed", trial->dir);
 	snprintf(trial->log, sizeof(trial->log), "%s/log", trial->dir);
-	snprintf(text, sizeof(text), "syntax 1;\npolicy doctor;\nfiles {\n\tdefault allow;\n\tdeny EACCES read %s/closed;\n}\n", real ? real : trial->dir);
+	snprintf(text, sizeof(text),
+		 "syntax 1;\npolicy doctor;\nfiles {\n\tdefault allow;\n\tdeny EACCES read %s/closed;\n}\n",
+		 real ? real : trial->dir);
 	free(real);
 	int error = write_file(trial->policy, text);
 	if (!error)
@@ -200,7 +221,8 @@ static void trial_remove(const struct trial *trial)
 	(void)rmdir(trial->dir);
 }
 
-/* `usher run -- cat open closed`, both outputs into OUTPUT. The wait status, or -errno; -ETIMEDOUT after two seconds. */
+/* `usher run -- cat open closed`, both outputs into OUTPUT. The wait status, or -errno; -ETIMEDOUT after two
+ * seconds. */
 static int trial_run(const struct trial *trial, char *output, size_t size)
 {
 	int pipes[2];
@@ -215,8 +237,8 @@ static int trial_run(const struct trial *trial, char *output, size_t size)
 		dup2(to, STDOUT_FILENO);
 		dup2(to, STDERR_FILENO);
 		setenv("LC_ALL", "C", 1);
-		execl("/proc/self/exe", "usher", "run", "-q", "-p", trial->policy, "--audit", trial->log, "--", "cat", trial->open,
-		      trial->closed, (char *)NULL);
+		execl("/proc/self/exe", "usher", "run", "-q", "-p", trial->policy, "--audit", trial->log,
+		      "--", "cat", trial->open, trial->closed, (char *)NULL);
 		_exit(125);
 	}
 	to = fd_close(to);
@@ -254,7 +276,8 @@ static bool log_has_denial(const struct trial *trial)
 	while (log && !found && fgets(line, sizeof(line), log)) {
 		json_t *record = json_loads(line, 0, NULL);
 		const char *action = json_string_value(json_object_get(record, "action"));
-		const char *path = json_string_value(json_object_get(json_object_get(record, "details"), "path"));
+		const char *path =
+			json_string_value(json_object_get(json_object_get(record, "details"), "path"));
 		found = action && path && strcmp(action, "deny") == 0 && strstr(path, "/closed");
 		json_decref(record);
 	}
@@ -273,7 +296,8 @@ static void find_trial(struct doctor *doctor)
 		return;
 	}
 	int status = trial_run(&trial, output, sizeof(output));
-	bool opened = strstr(output, "this may be read\n"), refused = strstr(output, "closed: Permission denied"), leaked = strstr(output, "this may not\n");
+	bool opened = strstr(output, "this may be read\n"),
+	     refused = strstr(output, "closed: Permission denied"), leaked = strstr(output, "this may not\n");
 	char *shown = cli_escape(output, strnlen(output, 120));
 	if (status == -ETIMEDOUT)
 		find(doctor, "self-test", FINDING_BAD, "did not end within two seconds; it said: %s", shown);
@@ -282,11 +306,13 @@ static void find_trial(struct doctor *doctor)
 	else if (leaked)
 		find(doctor, "self-test", FINDING_BAD, "a denied file was read");
 	else if (!opened || !refused || !WIFEXITED(status) || WEXITSTATUS(status) != 1)
-		find(doctor, "self-test", FINDING_BAD, "usher run ended with %d: %s", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), shown);
+		find(doctor, "self-test", FINDING_BAD, "usher run ended with %d: %s",
+		     WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), shown);
 	else if (!log_has_denial(&trial))
 		find(doctor, "self-test", FINDING_BAD, "the denial is not in the audit log");
 	else
-		find(doctor, "self-test", FINDING_GOOD, "an allowed file was read, a denied one was refused and recorded");
+		find(doctor, "self-test", FINDING_GOOD,
+		     "an allowed file was read, a denied one was refused and recorded");
 	free(shown);
 	trial_remove(&trial);
 }
@@ -295,14 +321,16 @@ static void find_trial(struct doctor *doctor)
 
 static void print_people(const struct doctor *doctor)
 {
-	static const char *const words[] = { "ok", "less", "BAD" }, *const colors[] = { COLOR_GREEN, COLOR_YELLOW, COLOR_RED };
+	static const char *const words[] = { "ok", "less", "BAD" }, *const colors[] = { COLOR_GREEN,
+											COLOR_YELLOW,
+											COLOR_RED };
 	bool color = doctor->cli->color_out;
 	for (size_t i = 0; i < doctor->n; i++) {
 		const struct finding *finding = &doctor->findings[i];
 		if (doctor->cli->quiet && finding->kind != FINDING_BAD)
 			continue;
-		printf("%s%-5s%s %-14s %s\n", color ? colors[finding->kind] : "", words[finding->kind], color ? COLOR_OFF : "", finding->name,
-		       finding->text);
+		printf("%s%-5s%s %-14s %s\n", color ? colors[finding->kind] : "", words[finding->kind],
+		       color ? COLOR_OFF : "", finding->name, finding->text);
 	}
 }
 
@@ -311,9 +339,11 @@ static void print_json(const struct doctor *doctor, int status)
 	static const char *const words[] = { "ok", "less", "bad" };
 	json_t *list = json_array();
 	for (size_t i = 0; i < doctor->n; i++)
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "name", doctor->findings[i].name, "state", words[doctor->findings[i].kind], "text",
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "name", doctor->findings[i].name,
+						      "state", words[doctor->findings[i].kind], "text",
 						      doctor->findings[i].text));
-	json_t *root = json_pack("{s:i, s:s, s:s, s:o, s:i}", "schema", 1, "verb", "doctor", "version", USHER_VERSION, "findings", list, "status", status);
+	json_t *root = json_pack("{s:i, s:s, s:s, s:o, s:i}", "schema", 1, "verb", "doctor", "version",
+				 USHER_VERSION, "findings", list, "status", status);
 	json_dumpf(root, stdout, JSON_INDENT(2));
 	printf("\n");
 	json_decref(root);

@@ -15,7 +15,8 @@ enum { OPT_RAW = CLI_LONG, OPT_EMULATE, OPT_SET };
 
 static const struct cli_option options[] = {
 	{ "policy", 'p', "POLICY", "the policy; may also stand first, alone" },
-	{ "raw", OPT_RAW, NULL, "the instructions as the kernel takes them (struct sock_filter), for a file" },
+	{ "raw", OPT_RAW, NULL,
+	  "the instructions as the kernel takes them (struct sock_filter), for a file" },
 	{ "emulate", OPT_EMULATE, "CALL", "run the filter for one call; operands are its arguments" },
 	{ "set", OPT_SET, "NAME=VALUE", "set a variable of the policy; may be repeated" },
 	{ NULL, 0, NULL, NULL },
@@ -34,7 +35,8 @@ const struct cli_verb cli_verb_dump = {
 		"\n"
 		"Exit status: 0; 1 the emulated call is refused by the filter; 2 usage; 3 the policy is invalid; 4 this\n"
 		"version cannot compile it; 5 a file cannot be read.",
-	.examples = { "usher dump web", "usher dump web --emulate socket AF_PACKET SOCK_RAW", "usher dump web --raw >web.bpf" },
+	.examples = { "usher dump web", "usher dump web --emulate socket AF_PACKET SOCK_RAW",
+		      "usher dump web --raw >web.bpf" },
 	.options = options,
 	.run = run,
 };
@@ -54,8 +56,9 @@ static int parse_call(struct dump *dump, char **words, int n)
 	dump->nr = info ? info->nr : (int)strtol(dump->call, &end, 0);
 	if (!info && (*end || end == dump->call)) {
 		const char *nearest = syscall_nearest(dump->call, strlen(dump->call));
-		return cli_usage(dump->cli, &cli_verb_dump, "there is no system call '%s'%s%s%s", dump->call, nearest ? "; did you mean '" : "",
-				 nearest ? nearest : "", nearest ? "'?" : "");
+		return cli_usage(dump->cli, &cli_verb_dump, "there is no system call '%s'%s%s%s", dump->call,
+				 nearest ? "; did you mean '" : "", nearest ? nearest : "",
+				 nearest ? "'?" : "");
 	}
 	if (n > 6)
 		return cli_usage(dump->cli, &cli_verb_dump, "a system call has six arguments at most");
@@ -63,9 +66,11 @@ static int parse_call(struct dump *dump, char **words, int n)
 		if (syscall_constant(words[i], strlen(words[i]), &dump->args[i]))
 			continue;
 		errno = 0;
-		dump->args[i] = words[i][0] == '-' ? (uint64_t)strtoll(words[i], &end, 0) : strtoull(words[i], &end, 0);
+		dump->args[i] = words[i][0] == '-' ? (uint64_t)strtoll(words[i], &end, 0)
+						   : strtoull(words[i], &end, 0);
 		if (errno || *end || !*words[i])
-			return cli_usage(dump->cli, &cli_verb_dump, "'%s' is not a number or a constant", words[i]);
+			return cli_usage(dump->cli, &cli_verb_dump, "'%s' is not a number or a constant",
+					 words[i]);
 	}
 	return 0;
 }
@@ -94,13 +99,17 @@ static int emulate(const struct dump *dump, const struct compiled *compiled)
 	unsigned steps;
 	memcpy(data.args, dump->args, sizeof(data.args));
 	uint32_t answer = filter_run(&compiled->filter, &data, &steps);
-	const char *action = action_name(answer), *error = policy_errno_name((int)(answer & SECCOMP_RET_DATA));
+	const char *action = action_name(answer),
+		   *error = policy_errno_name((int)(answer & SECCOMP_RET_DATA));
 	const struct call *call = call_by_nr(dump->nr);
-	bool refused = strcmp(action, "errno") == 0 || strcmp(action, "kill") == 0 || strcmp(action, "trap") == 0;
+	bool refused =
+		strcmp(action, "errno") == 0 || strcmp(action, "kill") == 0 || strcmp(action, "trap") == 0;
 	bool is_errno = strcmp(action, "errno") == 0;
 	if (dump->cli->json) {
-		json_t *root = json_pack("{s:i, s:s, s:s, s:s, s:s*, s:i, s:I}", "schema", 1, "verb", "dump", "syscall", dump->call, "action", action,
-					 "errno", is_errno ? error : NULL, "steps", (int)steps, "value", (json_int_t)answer);
+		json_t *root =
+			json_pack("{s:i, s:s, s:s, s:s, s:s*, s:i, s:I}", "schema", 1, "verb", "dump",
+				  "syscall", dump->call, "action", action, "errno", is_errno ? error : NULL,
+				  "steps", (int)steps, "value", (json_int_t)answer);
 		json_dumpf(root, stdout, JSON_INDENT(2));
 		printf("\n");
 		json_decref(root);
@@ -113,8 +122,9 @@ static int emulate(const struct dump *dump, const struct compiled *compiled)
 	if (is_errno)
 		printf(" %s", error ? error : "0");
 	if (strcmp(action, "notify") == 0)
-		printf("%s", !call ? ": the supervisor applies the policy" : call->when == CALL_REFUSED ? ": the supervisor refuses and records it" :
-		       ": the supervisor decides");
+		printf("%s", !call			  ? ": the supervisor applies the policy"
+			     : call->when == CALL_REFUSED ? ": the supervisor refuses and records it"
+							  : ": the supervisor decides");
 	printf("   (%u instructions)\n", steps);
 	return refused ? CLI_NO : CLI_OK;
 }
@@ -134,8 +144,9 @@ static int print_filter(const struct dump *dump, const struct compiled *compiled
 	}
 	json_t *list = json_array();
 	for (size_t i = 0; i < filter->len; i++)
-		json_array_append_new(list, json_pack("[i, i, i, I]", filter->insns[i].code, filter->insns[i].jt, filter->insns[i].jf,
-						      (json_int_t)filter->insns[i].k));
+		json_array_append_new(list,
+				      json_pack("[i, i, i, I]", filter->insns[i].code, filter->insns[i].jt,
+						filter->insns[i].jf, (json_int_t)filter->insns[i].k));
 	json_t *root = json_pack("{s:i, s:s, s:o}", "schema", 1, "verb", "dump", "instructions", list);
 	json_dumpf(root, stdout, JSON_COMPACT);
 	printf("\n");

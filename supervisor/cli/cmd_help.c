@@ -13,7 +13,8 @@
 #include "topics.h"
 
 const struct cli_verb *const cli_verbs[] = {
-	&cli_verb_run, &cli_verb_check, &cli_verb_test, &cli_verb_why, &cli_verb_dump, &cli_verb_doctor, &cli_verb_help, NULL,
+	&cli_verb_run,	&cli_verb_check,  &cli_verb_test, &cli_verb_why,
+	&cli_verb_dump, &cli_verb_doctor, &cli_verb_help, NULL,
 };
 
 static int run(int argc, char **argv, const struct cli *cli);
@@ -36,11 +37,11 @@ void cli_help_print(FILE *to, bool full)
 		    "Starts programs under a policy that decides about each path and socket they touch.\n\n");
 	for (size_t i = 0; cli_verbs[i]; i++)
 		fprintf(to, "  %-8s %s\n", cli_verbs[i]->name, cli_verbs[i]->summary);
-	fprintf(to, "\nExamples:\n  usher run -p web -- nginx -g 'daemon off;'\n  usher why -p web read /etc/shadow\n");
+	fprintf(to, "\nExamples:\n  usher run -p web -- nginx -g 'daemon off;'\n  usher why -p web read "
+		    "/etc/shadow\n");
 	if (full) {
 		fprintf(to, "\nGlobal options, before or after the verb:\n");
-		for (const struct cli_option *option = cli_global_options(); option->name; option++)
-			fprintf(to, "  --%-9s%-6s %s\n", option->name, option->arg ? option->arg : "", option->help);
+		cli_global_options_print(to);
 	}
 	fprintf(to, "\nusher help TOPIC says more; usher help lists the topics.\n");
 }
@@ -65,7 +66,8 @@ static const char *when_text(const struct call *call)
 	case CALL_APPEND:
 		return "refused on what may only be appended to";
 	case CALL_REFUSED:
-		return call->topology ? "refused while path rules deny: it changes what paths mean" : "refused";
+		return call->topology ? "refused while path rules deny: it changes what paths mean"
+				      : "refused";
 	case CALL_NEVER:
 	default:
 		return "not brokered";
@@ -82,7 +84,8 @@ static void print_calls(void)
 		if (call->may_continue)
 			printf("  %-22s   the kernel may go on: %s\n", "", call->may_continue);
 	}
-	printf("\nOther calls are as the syscalls section says; usher dump POLICY --emulate CALL shows what the filter does.\n");
+	printf("\nOther calls are as the syscalls section says; usher dump POLICY --emulate CALL shows what "
+	       "the filter does.\n");
 }
 
 static void print_warnings(void)
@@ -99,7 +102,10 @@ static void print_groups(void)
 		printf("  %-20s %s\n", name, about ? about : "");
 }
 
-static const struct { const char *name, *about; void (*print)(void); } lists[] = {
+static const struct {
+	const char *name, *about;
+	void (*print)(void);
+} lists[] = {
 	{ "directives", "every word of the policy language", help_directives },
 	{ "calls", "the system calls that are brokered", print_calls },
 	{ "groups", "groups of system calls", print_groups },
@@ -113,7 +119,8 @@ static void print_topics(void)
 		printf("  %-12s %s\n", topics[i].name, topics[i].about);
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		printf("  %-12s %s\n", lists[i].name, lists[i].about);
-	printf("and every verb, every word of the policy language, every system call, every group (@file-system),\n"
+	printf("and every verb, every word of the policy language, every system call, every group "
+	       "(@file-system),\n"
 	       "and every warning (W012). The man page usher.policy(5) has the language as a whole.\n");
 }
 
@@ -128,7 +135,8 @@ static bool help_call(const char *name)
 	for (size_t i = 0; i < 6 && info->params[i].name; i++)
 		printf("%s%s", i ? ", " : "", info->params[i].name);
 	const struct call *call = call_by_nr(info->nr);
-	printf(")\n  %s\n", call ? when_text(call) : "not brokered: only the syscalls section decides about it");
+	printf(")\n  %s\n",
+	       call ? when_text(call) : "not brokered: only the syscalls section decides about it");
 	if (call && call->may_continue)
 		printf("  the kernel may go on: %s\n", call->may_continue);
 	const char *group;
@@ -192,8 +200,9 @@ static bool help_topic(const char *name)
 	}
 	for (size_t i = 0; warnings[i].name; i++) {
 		if (strcasecmp(warnings[i].name, name) == 0) {
-			printf("%s: %s\n%s\n`# usher: allow %s REASON` on the line, or the one before, silences it.\n", warnings[i].name,
-			       warnings[i].about, warnings[i].text, warnings[i].name);
+			printf("%s: %s\n%s\n`# usher: allow %s REASON` on the line, or the one before, "
+			       "silences it.\n",
+			       warnings[i].name, warnings[i].about, warnings[i].text, warnings[i].name);
 			return true;
 		}
 	}
@@ -206,9 +215,13 @@ static bool help_topic(const char *name)
 static const char *topic_alias(const char *name)
 {
 	static const char *const aliases[][2] = {
-		{ "statuses", "exit" }, { "status", "exit" }, { "exit-status", "exit" }, { "exit-statuses", "exit" }, { "stage", "stages" },
-		{ "lints", "warnings" }, { "lint", "warnings" }, { "codes", "warnings" }, { "words", "directives" },
-		{ "operations", "directives" }, { "records", "audit" }, { "syscall", "calls" }, { "topics", "" },
+		{ "statuses", "exit" },	   { "status", "exit" },
+		{ "exit-status", "exit" }, { "exit-statuses", "exit" },
+		{ "stage", "stages" },	   { "lints", "warnings" },
+		{ "lint", "warnings" },	   { "codes", "warnings" },
+		{ "words", "directives" }, { "operations", "directives" },
+		{ "records", "audit" },	   { "syscall", "calls" },
+		{ "topics", "" },
 	};
 	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
 		if (strcmp(aliases[i][0], name) == 0)

@@ -42,7 +42,7 @@ const struct cli_verb cli_verb_test = {
 struct tester {
 	const struct cli *cli;
 	const struct policy *policy;
-	uint32_t only_file;	/* index into policy.files, or UINT32_MAX: all */
+	uint32_t only_file; /* index into policy.files, or UINT32_MAX: all */
 	size_t passed, failed, not_judged, at_log;
 	json_t *results;
 };
@@ -58,26 +58,31 @@ static void verdict_text(const struct tester *tester, const struct expect_result
 		text_addf(text, "allowed for %s", result->witness);
 		return;
 	}
-	text_puts(text, policy_denies(&result->verdict) ? "denied" : policy_action_name(result->verdict.action));
+	text_puts(text,
+		  policy_denies(&result->verdict) ? "denied" : policy_action_name(result->verdict.action));
 	if (!policy_denies(&result->verdict))
 		text_puts(text, result->verdict.action == ACTION_ALLOW ? "ed" : "");
 	if (result->leads_out)
 		text_puts(text, ": a symlink leads out of its tree");
 	if (rule)
-		text_addf(text, " by %s  %s", policy_where(tester->policy, rule->pos, where, sizeof(where)), rule->text);
+		text_addf(text, " by %s  %s", policy_where(tester->policy, rule->pos, where, sizeof(where)),
+			  rule->text);
 	else if (!result->leads_out)
 		text_puts(text, " by default");
 }
 
 static void print_result(struct tester *tester, const struct expect_result *result)
 {
-	static const char *const words[] = { "ok", "FAIL", "skip" }, *const colors[] = { COLOR_GREEN, COLOR_RED, COLOR_YELLOW };
+	static const char *const words[] = { "ok", "FAIL", "skip" }, *const colors[] = { COLOR_GREEN,
+											 COLOR_RED,
+											 COLOR_YELLOW };
 	bool color = tester->cli->color_out;
 	char where[300];
 	if (result->outcome == EXPECT_PASS && !tester->cli->verbose && !result->at_log)
 		return;
 	char *text = cli_escape(result->expect->text, strlen(result->expect->text));
-	printf("%s%-5s%s %-18s %s%s\n", color ? colors[result->outcome] : "", words[result->outcome], color ? COLOR_OFF : "",
+	printf("%s%-5s%s %-18s %s%s\n", color ? colors[result->outcome] : "", words[result->outcome],
+	       color ? COLOR_OFF : "",
 	       policy_where(tester->policy, result->expect->pos, where, sizeof(where)), text,
 	       result->at_log ? "   (hangs on what is at stage log)" : "");
 	free(text);
@@ -97,8 +102,10 @@ static void add_json(struct tester *tester, const struct expect_result *result)
 {
 	static const char *const words[] = { "pass", "fail", "not judged" };
 	char where[300];
-	json_t *object = json_pack("{s:s, s:o, s:s, s:b}", "where", policy_where(tester->policy, result->expect->pos, where, sizeof(where)), "text",
-				   json_text(result->expect->text), "outcome", words[result->outcome], "at_log", (int)result->at_log);
+	json_t *object = json_pack("{s:s, s:o, s:s, s:b}", "where",
+				   policy_where(tester->policy, result->expect->pos, where, sizeof(where)),
+				   "text", json_text(result->expect->text), "outcome", words[result->outcome],
+				   "at_log", (int)result->at_log);
 	if (result->outcome != EXPECT_NOT_JUDGED) {
 		struct text verdict = { 0 };
 		verdict_text(tester, result, &verdict);
@@ -149,7 +156,8 @@ static bool file_has_rules(const struct policy *policy, uint32_t file)
 	return false;
 }
 
-static int judge_file(struct tester *tester, const char *policy_path, const char *file, const struct cli_load *load, const struct policy_env *env)
+static int judge_file(struct tester *tester, const char *policy_path, const char *file,
+		      const struct cli_load *load, const struct policy_env *env)
 {
 	struct load_added added;
 	struct policy_env world;
@@ -174,7 +182,8 @@ static int judge_file(struct tester *tester, const char *policy_path, const char
 		tester->policy = policy;
 		tester->only_file = file_index(policy, path);
 		if (tester->only_file == UINT32_MAX || file_has_rules(policy, tester->only_file)) {
-			cli_error(tester->cli, "%s holds rules; a test file holds test { } blocks only", file);
+			cli_error(tester->cli, "%s holds rules; a test file holds test { } blocks only",
+				  file);
 			status = CLI_POLICY;
 		} else if (policy_test_run(policy, env, take_result, tester) < 0) {
 			cli_error(tester->cli, "out of memory");
@@ -192,9 +201,11 @@ static int report(struct tester *tester)
 	size_t n = tester->passed + tester->failed + tester->not_judged;
 	int status = tester->failed ? CLI_NO : CLI_OK;
 	if (tester->cli->json) {
-		json_t *root = json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:O, s:i}", "schema", 1, "verb", "test", "passed", (json_int_t)tester->passed, "failed",
-					 (json_int_t)tester->failed, "not_judged", (json_int_t)tester->not_judged, "at_log",
-					 (json_int_t)tester->at_log, "results", tester->results, "status", status);
+		json_t *root =
+			json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:O, s:i}", "schema", 1, "verb", "test",
+				  "passed", (json_int_t)tester->passed, "failed", (json_int_t)tester->failed,
+				  "not_judged", (json_int_t)tester->not_judged, "at_log",
+				  (json_int_t)tester->at_log, "results", tester->results, "status", status);
 		json_dumpf(root, stdout, JSON_INDENT(2));
 		printf("\n");
 		json_decref(root);

@@ -15,9 +15,9 @@
 
 struct compiled {
 	struct kernel kernel;
-	const char *lacks;	/* what the kernel lacks that usher requires, NULL: nothing */
+	const char *lacks; /* what the kernel lacks that usher requires, NULL: nothing */
 	struct plan plan;
-	int plan_error;		/* -EOPNOTSUPP: `run` would refuse; the filter is made all the same */
+	int plan_error; /* -EOPNOTSUPP: `run` would refuse; the filter is made all the same */
 	struct filter_row *rows;
 	size_t n_rows;
 	struct filter filter;

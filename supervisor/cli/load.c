@@ -57,7 +57,8 @@ int cli_find_policy(const char *name, char **path)
 		if (asprintf(&file, "%s/%s.policy", dirs[i], name) < 0)
 			return -ENOMEM;
 		/* Where the answer is "you may not know", nothing farther down is taken instead. */
-		if (faccessat(AT_FDCWD, file, F_OK, AT_EACCESS) == 0 || (errno != ENOENT && errno != ENOTDIR)) {
+		if (faccessat(AT_FDCWD, file, F_OK, AT_EACCESS) == 0 ||
+		    (errno != ENOENT && errno != ENOTDIR)) {
 			*path = file;
 			return 0;
 		}
@@ -70,12 +71,16 @@ static int say_missing(const struct cli *cli, const char *name)
 {
 	AUTO_FREE char *config = config_dir();
 	char file[NAME_MAX + 16];
-	cli_error(cli, "there is no policy '%s' in %s, /etc/usher or %s", name, config ? config : "~/.config/usher", USHER_PROFILE_DIR);
+	cli_error(cli, "there is no policy '%s' in %s, /etc/usher or %s", name,
+		  config ? config : "~/.config/usher", USHER_PROFILE_DIR);
 	const char *const endings[] = { "", ".policy" };
 	for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
 		snprintf(file, sizeof(file), "./%.200s%s", name, endings[i]);
 		if (access(file, F_OK) == 0) {
-			cli_note(cli, "the current directory is never searched; if you mean the file here, write %s", file);
+			cli_note(
+				cli,
+				"the current directory is never searched; if you mean the file here, write %s",
+				file);
 			break;
 		}
 	}
@@ -89,10 +94,12 @@ static bool read_is_named(const struct policy *policy, const char *file)
 {
 	for (size_t i = 0; i < policy->n_rules; i++) {
 		const struct policy_rule *rule = &policy->rules[i];
-		if (rule->section != SECTION_FILES || rule->action != ACTION_ALLOW || !(rule->ops & OP_BIT(OP_READ)))
+		if (rule->section != SECTION_FILES || rule->action != ACTION_ALLOW ||
+		    !(rule->ops & OP_BIT(OP_READ)))
 			continue;
 		for (size_t k = 0; k < rule->n_patterns; k++) {
-			if (strcmp(rule->patterns[k].glob, file) == 0 || strcmp(rule->patterns[k].spelled, file) == 0)
+			if (strcmp(rule->patterns[k].glob, file) == 0 ||
+			    strcmp(rule->patterns[k].spelled, file) == 0)
 				return true;
 		}
 	}
@@ -191,7 +198,8 @@ static int added_exists(void *ctx, const char *path)
 	return added->env->exists(added->env->ctx, path);
 }
 
-void load_add(struct load_added *added, struct policy_env *world, const struct policy_env *env, const char *path, const char *statement)
+void load_add(struct load_added *added, struct policy_env *world, const struct policy_env *env,
+	      const char *path, const char *statement)
 {
 	*added = (struct load_added){ .env = env, .path = path, .statement = statement };
 	*world = *env;
@@ -205,7 +213,8 @@ void load_add(struct load_added *added, struct policy_env *world, const struct p
 
 /* ---- loading ---- */
 
-int load_file(const char *path, const char *audit_file, const struct policy_env *env, struct policy **policy, struct policy_diags *diags)
+int load_file(const char *path, const char *audit_file, const struct policy_env *env, struct policy **policy,
+	      struct policy_diags *diags)
 {
 	int error = policy_load(policy, env, path, diags);
 	return error ? error : forbid_own(*policy, cli_audit_file(*policy, audit_file));
@@ -223,8 +232,9 @@ json_t *json_text(const char *text)
 json_t *load_diag_json(const struct policy *policy, const struct policy_diag *diag)
 {
 	static const char *const severities[] = { "error", "warning", "note" };
-	json_t *object = json_pack("{s:s, s:s, s:i, s:i, s:o}", "severity", severities[diag->severity], "code", diag->code, "line",
-				   (int)diag->pos.line, "col", (int)diag->pos.col, "message", json_text(diag->message));
+	json_t *object = json_pack("{s:s, s:s, s:i, s:i, s:o}", "severity", severities[diag->severity],
+				   "code", diag->code, "line", (int)diag->pos.line, "col", (int)diag->pos.col,
+				   "message", json_text(diag->message));
 	if (policy && diag->pos.file < policy->n_files)
 		json_object_set_new(object, "file", json_text(policy->files[diag->pos.file].path));
 	if (diag->help)
@@ -232,18 +242,21 @@ json_t *load_diag_json(const struct policy *policy, const struct policy_diag *di
 	return object;
 }
 
-static void print_errors_json(const struct policy *policy, const char *verb, const struct policy_diags *diags, int status)
+static void print_errors_json(const struct policy *policy, const char *verb, const struct policy_diags *diags,
+			      int status)
 {
 	json_t *list = json_array();
 	for (size_t i = 0; i < diags->n; i++)
 		json_array_append_new(list, load_diag_json(policy, &diags->list[i]));
-	json_t *root = json_pack("{s:i, s:s, s:o, s:i}", "schema", 1, "verb", verb, "diagnostics", list, "status", status);
+	json_t *root = json_pack("{s:i, s:s, s:o, s:i}", "schema", 1, "verb", verb, "diagnostics", list,
+				 "status", status);
 	json_dumpf(root, stdout, JSON_INDENT(2));
 	printf("\n");
 	json_decref(root);
 }
 
-int cli_load_with(const struct cli *cli, const char *name, const struct cli_load *load, struct policy_env *env, struct policy **policy)
+int cli_load_with(const struct cli *cli, const char *name, const struct cli_load *load,
+		  struct policy_env *env, struct policy **policy)
 {
 	static const struct cli_load plain;
 	struct policy_diags diags = { 0 };
@@ -262,7 +275,8 @@ int cli_load_with(const struct cli *cli, const char *name, const struct cli_load
 	env->mode_log = load->mode_log;
 	error = load_file(path, load->audit_file, env, policy, &diags);
 	if (error && cli->json && load->json)
-		print_errors_json(*policy, load->json, &diags, error == -EINVAL ? CLI_POLICY : CLI_UNREACHABLE);
+		print_errors_json(*policy, load->json, &diags,
+				  error == -EINVAL ? CLI_POLICY : CLI_UNREACHABLE);
 	if (error || !load->diags) {
 		if (diags.n && (error || !cli->quiet))
 			policy_diags_print(&diags, *policy, stderr, cli->color_err);
@@ -280,7 +294,8 @@ int cli_load_with(const struct cli *cli, const char *name, const struct cli_load
 	return error == -EINVAL ? CLI_POLICY : CLI_UNREACHABLE;
 }
 
-int cli_load_policy(const struct cli *cli, const char *name, const struct cli_load *load, struct policy **policy)
+int cli_load_policy(const struct cli *cli, const char *name, const struct cli_load *load,
+		    struct policy **policy)
 {
 	struct env env;
 	struct policy_env policy_env;

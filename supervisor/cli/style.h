@@ -6,13 +6,13 @@
 
 #include "cli.h"
 
-#define COLOR_RED    "\033[1;31m"
-#define COLOR_GREEN  "\033[32m"
+#define COLOR_RED "\033[1;31m"
+#define COLOR_GREEN "\033[32m"
 #define COLOR_YELLOW "\033[33m"
-#define COLOR_BOLD   "\033[1m"
-#define COLOR_OFF    "\033[0m"
+#define COLOR_BOLD "\033[1m"
+#define COLOR_OFF "\033[0m"
 
-const struct cli_option *cli_global_options(void);
+void cli_global_options_print(FILE *to);
 /* --color=WHEN: "auto", "always" or "never". */
 void cli_colors(struct cli *cli, const char *when);
 /* `usher --help`: the verbs. */

@@ -1,7 +1,7 @@
 /*
- * Suggestions are made by trying: the policy is loaded again with one rule more at the end of its main file (the place
- * means nothing), and decides again. A rule for a directory is only offered if what it opens was closed by the default
- * or by the very rule that denied: it must never undo another rule's denial on the way.
+ * Suggestions are made by trying: the policy is loaded again with one rule more at the end of its main file
+ * (the place means nothing), and decides again. A rule for a directory is only offered if what it opens was
+ * closed by the default or by the very rule that denied: it must never undo another rule's denial on the way.
  */
 #include "suggest.h"
 
@@ -55,10 +55,10 @@ static struct policy *policy_with(const struct policy *policy, const struct poli
 
 struct count {
 	const struct policy *before, *after;
-	const struct policy_rule *denier;	/* the rule that may be undone; NULL: the default */
+	const struct policy_rule *denier; /* the rule that may be undone; NULL: the default */
 	uint32_t ops;
 	size_t seen, opens;
-	bool undoes;				/* another rule's denial would be lifted */
+	bool undoes; /* another rule's denial would be lifted */
 };
 
 static void count_path(struct count *count, const char *path)
@@ -89,14 +89,17 @@ static void count_tree(struct count *count, int dir, char *path, size_t len, uns
 	}
 	while (!count->undoes && count->seen < COUNT_MAX && (entry = readdir(stream))) {
 		size_t n = strlen(entry->d_name);
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || len + n + 2 > PATH_MAX)
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+		    len + n + 2 > PATH_MAX)
 			continue;
 		path[len] = '/';
 		memcpy(path + len + 1, entry->d_name, n + 1);
 		count->seen++;
 		count_path(count, path);
 		/* O_NOFOLLOW|O_DIRECTORY opens nothing but real directories: no device wakes up. */
-		int below = depth < DEPTH_MAX ? openat(dirfd(stream), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+		int below = depth < DEPTH_MAX ? openat(dirfd(stream), entry->d_name,
+						       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+					      : -1;
 		if (below >= 0)
 			count_tree(count, below, path, len + 1 + n, depth + 1);
 		path[len] = 0;
@@ -110,8 +113,10 @@ static void count_tree(struct count *count, int dir, char *path, size_t len, uns
 static bool directory_is_protected(const char *dir)
 {
 	static const char *const whole[] = {
-		"", "/", "/etc", "/proc", "/sys", "/dev", "/boot", "/root", "/home", "/usr", "/var", "/run", "/tmp", "/opt", "/srv",
-		"/bin", "/sbin", "/lib", "/lib64", "/usr/bin", "/usr/sbin", "/usr/lib", "/var/lib", "/var/run", "/var/tmp", "/dev/shm", NULL,
+		"",	    "/",	"/etc",	    "/proc",	"/sys",	    "/dev",	"/boot",
+		"/root",    "/home",	"/usr",	    "/var",	"/run",	    "/tmp",	"/opt",
+		"/srv",	    "/bin",	"/sbin",    "/lib",	"/lib64",   "/usr/bin", "/usr/sbin",
+		"/usr/lib", "/var/lib", "/var/run", "/var/tmp", "/dev/shm", NULL,
 	};
 	for (size_t i = 0; whole[i]; i++) {
 		if (strcmp(dir, whole[i]) == 0)
@@ -128,9 +133,12 @@ static bool directory_is_protected(const char *dir)
 
 static bool path_is_credential(const char *path)
 {
-	static const char *const inside[] = { "/.ssh/", "/.gnupg/", "/.aws/", "/.azure/", "/.kube/", "/.docker/", "/.password-store/" };
-	static const char *const begins[] = { "/etc/shadow", "/etc/gshadow", "/etc/sudoers", "/etc/ssl/private" };
-	static const char *const ends[] = { "/.netrc", "/.pgpass", "/.git-credentials", "/.npmrc", "/.pypirc", "/.ssh", "/.gnupg", "/docker.sock" };
+	static const char *const inside[] = { "/.ssh/",	 "/.gnupg/",  "/.aws/",		  "/.azure/",
+					      "/.kube/", "/.docker/", "/.password-store/" };
+	static const char *const begins[] = { "/etc/shadow", "/etc/gshadow", "/etc/sudoers",
+					      "/etc/ssl/private" };
+	static const char *const ends[] = { "/.netrc",	"/.pgpass", "/.git-credentials", "/.npmrc",
+					    "/.pypirc", "/.ssh",    "/.gnupg",		 "/docker.sock" };
 	size_t len = strlen(path);
 	for (size_t i = 0; i < ARRAY_SIZE(inside); i++) {
 		if (strstr(path, inside[i]))
@@ -153,7 +161,8 @@ static bool path_is_credential(const char *path)
 /* PATH as a word of the language that matches it and nothing else. */
 static void add_word(struct text *text, const char *path)
 {
-	size_t plain = strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+:@%=~-");
+	size_t plain =
+		strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+:@%=~-");
 	if (!path[plain]) {
 		text_puts(text, path);
 		return;
@@ -172,8 +181,10 @@ static void add_word(struct text *text, const char *path)
 
 static const char *group_of(enum policy_op op, uint32_t *ops)
 {
-	const char *group = OP_BIT(op) & policy_ops_named("ro", 2) ? "ro" : OP_BIT(op) & policy_ops_named("rw", 2) ? "rw" :
-			    OP_BIT(op) & policy_ops_named("attr", 4) ? "attr" : policy_op_name(op);
+	const char *group = OP_BIT(op) & policy_ops_named("ro", 2)     ? "ro"
+			    : OP_BIT(op) & policy_ops_named("rw", 2)   ? "rw"
+			    : OP_BIT(op) & policy_ops_named("attr", 4) ? "attr"
+								       : policy_op_name(op);
 	*ops = policy_ops_named(group, strlen(group));
 	return group;
 }
@@ -181,13 +192,15 @@ static const char *group_of(enum policy_op op, uint32_t *ops)
 static bool allows(const struct policy *policy, const struct asked *asked)
 {
 	static const uint64_t none[6];
-	struct policy_decision decision = asked->call ? policy_decide_call(policy, asked->nr, none)
-						      : policy_decide_path(policy, OP_BIT(asked->op), asked->path, strlen(asked->path));
-	return !policy_denies(&decision.enforced) && !(asked->call && compiled_refusal(policy, asked->nr, none));
+	struct policy_decision decision =
+		asked->call ? policy_decide_call(policy, asked->nr, none)
+			    : policy_decide_path(policy, OP_BIT(asked->op), asked->path, strlen(asked->path));
+	return !policy_denies(&decision.enforced) &&
+	       !(asked->call && compiled_refusal(policy, asked->nr, none));
 }
 
-static void try_one(const struct policy *policy, const struct policy_env *env, const struct asked *asked, char *rule,
-		    struct suggestion *list, size_t *n)
+static void try_one(const struct policy *policy, const struct policy_env *env, const struct asked *asked,
+		    char *rule, struct suggestion *list, size_t *n)
 {
 	struct policy *longer = policy_with(policy, env, rule);
 	if (longer && allows(longer, asked))
@@ -197,8 +210,9 @@ static void try_one(const struct policy *policy, const struct policy_env *env, c
 	policy_free(longer);
 }
 
-static void try_directory(const struct policy *policy, const struct policy_env *env, const struct asked *asked,
-			  const struct policy_rule *denier, struct suggestion *list, size_t *n)
+static void try_directory(const struct policy *policy, const struct policy_env *env,
+			  const struct asked *asked, const struct policy_rule *denier,
+			  struct suggestion *list, size_t *n)
 {
 	char dir[PATH_MAX];
 	struct text rule = { 0 };
@@ -224,17 +238,21 @@ static void try_directory(const struct policy *policy, const struct policy_env *
 		count_tree(&count, fd, dir, len, 0);
 	policy_free(longer);
 	if (good && !count.undoes)
-		list[(*n)++] = (struct suggestion){ .rule = text_take(&rule), .opens = count.opens, .more = count.seen >= COUNT_MAX };
+		list[(*n)++] = (struct suggestion){ .rule = text_take(&rule),
+						    .opens = count.opens,
+						    .more = count.seen >= COUNT_MAX };
 	else
 		free(text_take(&rule));
 }
 
 size_t suggest(const struct policy *policy, const struct policy_env *env, const struct asked *asked,
-	       const struct policy_verdict *verdict, struct suggestion list[SUGGESTIONS_MAX], const char **why)
+	       const struct policy_verdict *verdict, struct suggestion list[SUGGESTIONS_MAX],
+	       const char **why)
 {
 	size_t n = 0;
 	*why = NULL;
-	if (verdict->rule && (verdict->rule->action == ACTION_FORBID || verdict->rule->pos.file == POLICY_BUILTIN))
+	if (verdict->rule &&
+	    (verdict->rule->action == ACTION_FORBID || verdict->rule->pos.file == POLICY_BUILTIN))
 		*why = "it is forbidden, and no rule can allow it";
 	else if (!asked->call && path_is_credential(asked->path))
 		*why = "no rule is suggested for what gives away credentials or the machine";

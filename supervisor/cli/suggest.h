@@ -5,24 +5,26 @@
 #include "policy.h"
 
 struct suggestion {
-	char *rule;		/* one line for a policy file */
-	size_t opens;		/* files there are now that it would open beside the one asked about */
-	bool more;		/* .opens is only how far was counted */
+	char *rule;   /* one line for a policy file */
+	size_t opens; /* files there are now that it would open beside the one asked about */
+	bool more;    /* .opens is only how far was counted */
 };
 
 #define SUGGESTIONS_MAX 3
 
 struct asked {
 	enum policy_op op;
-	bool call;		/* a system call instead */
+	bool call; /* a system call instead */
 	int nr;
 	const char *path;
 };
 
-/* Each suggestion was tried: POLICY's file, with that one rule more, allows what was ASKED. None is made against a forbid, for
- * what usher itself forbids, or for credentials. *WHY says why there are none, if there is a reason to tell. */
+/* Each suggestion was tried: POLICY's file, with that one rule more, allows what was ASKED. None is made
+ * against a forbid, for what usher itself forbids, or for credentials. *WHY says why there are none, if there
+ * is a reason to tell. */
 size_t suggest(const struct policy *policy, const struct policy_env *env, const struct asked *asked,
-	       const struct policy_verdict *verdict, struct suggestion list[SUGGESTIONS_MAX], const char **why);
+	       const struct policy_verdict *verdict, struct suggestion list[SUGGESTIONS_MAX],
+	       const char **why);
 void suggestions_free(struct suggestion *list, size_t n);
 
 #endif

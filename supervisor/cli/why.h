@@ -9,17 +9,55 @@
 
 /* Of a recorded event: what was seen then. */
 struct why_event {
-	char *program, *time, *since;	/* "nginx 4711", "21:45:29", "21:40:02" */
-	char *spelled, *base;		/* as asked; NULL if that is the path */
-	char *error;			/* "ENOENT" */
-	char *policy;			/* "web@3f2a91c" */
-	char *policy_file;		/* absolute, from the record of the start; NULL if unknown */
-	char *action, *rule, *kind;	/* of the record: "deny", "web.policy:22", "openat" */
+	char *program, *time, *since; /* "nginx 4711", "21:45:29", "21:40:02" */
+	char *spelled, *base;	      /* as asked; NULL if that is the path */
+	char *error;		      /* "ENOENT" */
+	char *policy;		      /* "web@3f2a91c" */
+	char *policy_file;	      /* absolute, from the record of the start; NULL if unknown */
+	char *action, *rule, *kind;   /* of the record: "deny", "web.policy:22", "openat" */
 	char *op, *path;
 	unsigned long times;
 };
 
-/* The event whose id begins with PREFIX (NULL: the last denial) in FILE. 0, or a verb's status after a message. */
+#define LINKS_MAX 40
+#define MATCHES_MAX 64
+
+struct match {
+	const struct policy_rule *rule;
+	bool wins;
+	char *reason;
+};
+
+struct why {
+	const struct cli *cli;
+	const struct policy *policy;
+	const struct policy_env *env;
+	const struct why_event *event; /* NULL: no recorded one */
+	struct asked asked;
+	char *path;    /* resolved */
+	char *spelled; /* if that was something else */
+	char *links[LINKS_MAX];
+	size_t n_links;
+	uint64_t args[6];
+
+	struct policy_decision decision;
+	const struct policy_rule *out_of; /* ruling 6 */
+	const char *out_link;
+	const char *builtin; /* what the filter does to a call, whatever the policy says */
+	struct match matches[MATCHES_MAX];
+	size_t n_matches;
+	struct suggestion suggestions[SUGGESTIONS_MAX];
+	size_t n_suggestions;
+	const char *no_suggestion;
+};
+
+/* Whatever denies: a rule, a default, a link that leads out, or usher of itself. */
+bool why_denied(const struct why *why);
+void why_print(const struct why *why);
+void why_print_json(const struct why *why, int status);
+
+/* The event whose id begins with PREFIX (NULL: the last denial) in FILE. 0, or a verb's status after a
+ * message. */
 int why_event_read(const struct cli *cli, const char *file, const char *prefix, struct why_event *event);
 void why_event_free(struct why_event *event);
 

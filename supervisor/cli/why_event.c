@@ -74,8 +74,10 @@ static bool is_denial(const json_t *record)
 static bool same_event(const json_t *a, const json_t *b)
 {
 	const json_t *da = json_object_get(a, "details"), *db = json_object_get(b, "details");
-	return is_denial(b) && strcmp(text_of(a, "rule"), text_of(b, "rule")) == 0 && strcmp(text_of(a, "action"), text_of(b, "action")) == 0 &&
-	       strcmp(text_of(da, "op"), text_of(db, "op")) == 0 && strcmp(text_of(da, "path"), text_of(db, "path")) == 0 &&
+	return is_denial(b) && strcmp(text_of(a, "rule"), text_of(b, "rule")) == 0 &&
+	       strcmp(text_of(a, "action"), text_of(b, "action")) == 0 &&
+	       strcmp(text_of(da, "op"), text_of(db, "op")) == 0 &&
+	       strcmp(text_of(da, "path"), text_of(db, "path")) == 0 &&
 	       (*text_of(da, "path") || strcmp(text_of(a, "syscall"), text_of(b, "syscall")) == 0);
 }
 
@@ -89,7 +91,8 @@ static void look_around(const char *file, const json_t *event, struct why_event 
 		if (!strstr(line, "deny\"") && !strstr(line, "\"start\""))
 			continue;
 		json_t *record = json_loads(line, 0, NULL);
-		bool before = json_integer_value(json_object_get(record, "seq")) <= json_integer_value(json_object_get(event, "seq")) ||
+		bool before = json_integer_value(json_object_get(record, "seq")) <=
+				      json_integer_value(json_object_get(event, "seq")) ||
 			      strcmp(text_of(record, "timestamp"), text_of(event, "timestamp")) <= 0;
 		if (record && before && strcmp(text_of(record, "action"), "start") == 0 &&
 		    strcmp(text_of(record, "policy"), text_of(event, "policy")) == 0) {
@@ -127,9 +130,11 @@ static char *last_denial(const char *file, int *error)
 
 static void event_fill(struct why_event *event, const json_t *record)
 {
-	const json_t *details = json_object_get(record, "details"), *process = json_object_get(record, "process");
+	const json_t *details = json_object_get(record, "details"),
+		     *process = json_object_get(record, "process");
 	const char *exe = text_of(process, "exe"), *slash = strrchr(exe, '/');
-	if (asprintf(&event->program, "%s %d", *exe ? slash ? slash + 1 : exe : "process", (int)json_integer_value(json_object_get(process, "pid"))) < 0)
+	if (asprintf(&event->program, "%s %d", *exe ? slash ? slash + 1 : exe : "process",
+		     (int)json_integer_value(json_object_get(process, "pid"))) < 0)
 		event->program = NULL;
 	event->time = time_of(record);
 	event->spelled = path_of(details, "spelled");
@@ -138,8 +143,8 @@ static void event_fill(struct why_event *event, const json_t *record)
 	event->op = copy_of(details, "op");
 	event->path = path_of(details, "path");
 	event->policy = copy_of(record, "policy");
-	event->action = copy_of(record, "action");
-	event->rule = copy_of(record, "rule");
+	event->action = strdup(text_of(record, "action"));
+	event->rule = strdup(text_of(record, "rule"));
 	event->kind = copy_of(record, "syscall");
 }
 
@@ -178,8 +183,9 @@ int why_event_read(const struct cli *cli, const char *file, const char *prefix, 
 
 void why_event_free(struct why_event *event)
 {
-	char *all[] = { event->program, event->time, event->since, event->spelled, event->base, event->error, event->policy,
-			event->policy_file, event->action, event->rule, event->kind, event->op, event->path };
+	char *all[] = { event->program, event->time,   event->since,	   event->spelled, event->base,
+			event->error,	event->policy, event->policy_file, event->action,  event->rule,
+			event->kind,	event->op,     event->path };
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		free(all[i]);
 }

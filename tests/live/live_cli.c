@@ -1,4 +1,5 @@
-/* The command line as people and scripts meet it: every verb, every exit status, and the sentences that are promised. */
+/* The command line as people and scripts meet it: every verb, every exit status, and the sentences that are
+ * promised. */
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -11,29 +12,28 @@
 
 #define usher(live, ...) live_usher_run((live), (const char *const[]){ __VA_ARGS__, NULL })
 
-static const char good[] =
-	"files {\n"
-	"	default deny ENOENT;\n"
-	"	allow ro $dir/www/ beneath;\n"
-	"	deny ro $dir/www/**/.git/;\n"
-	"	deny ro $dir/www/private/ stage log;\n"
-	"	forbid read $dir/www/secret note \"ask the owner\";\n"
-	"	allow read $dir/other;\n"
-	"}\n"
-	"syscalls { default allow; deny EPERM @debug; }\n"
-	"test {\n"
-	"	expect allow read $dir/www/index.html;\n"
-	"	expect deny read $dir/www/.git/config;\n"
-	"	expect deny read $dir/www/private/x;\n"
-	"	never allow write $dir/www/**;\n"
-	"}\n";
+static const char good[] = "files {\n"
+			   "	default deny ENOENT;\n"
+			   "	allow ro $dir/www/ beneath;\n"
+			   "	deny ro $dir/www/**/.git/;\n"
+			   "	deny ro $dir/www/private/ stage log;\n"
+			   "	forbid read $dir/www/secret note \"ask the owner\";\n"
+			   "	allow read $dir/other;\n"
+			   "}\n"
+			   "syscalls { default allow; deny EPERM @debug; }\n"
+			   "test {\n"
+			   "	expect allow read $dir/www/index.html;\n"
+			   "	expect deny read $dir/www/.git/config;\n"
+			   "	expect deny read $dir/www/private/x;\n"
+			   "	never allow write $dir/www/**;\n"
+			   "}\n";
 
-#define assert_says(text, part)                                                                         \
-	do {                                                                                            \
-		if (!strstr((text), (part))) {                                                          \
-			print_error("'%s' is not in:\n%s\n", (part), (text));                           \
-			fail();                                                                         \
-		}                                                                                       \
+#define assert_says(text, part)                                                                              \
+	do {                                                                                                 \
+		if (!strstr((text), (part))) {                                                               \
+			print_error("'%s' is not in:\n%s\n", (part), (text));                                \
+			fail();                                                                              \
+		}                                                                                            \
 	} while (0)
 
 static json_t *output_json(const struct live *live)
@@ -131,10 +131,20 @@ static void help_knows_its_topics(void **state)
 {
 	struct live *live = *state;
 	static const char *const topics[][2] = {
-		{ "precedence", "The order of lines, files and includes never matters." }, { "stages", "stage kill" }, { "exit", "125" },
-		{ "audit", "timestamp" }, { "policies", "XDG_CONFIG_HOME" }, { "directives", "beneath" }, { "calls", "openat" },
-		{ "warnings", "W012" }, { "W012", "io_uring" }, { "w012", "io_uring" }, { "groups", "@file-system" },
-		{ "beneath", "option of a rule" }, { "openat", "system call" }, { "@reboot", "reboot" },
+		{ "precedence", "The order of lines, files and includes never matters." },
+		{ "stages", "stage kill" },
+		{ "exit", "125" },
+		{ "audit", "timestamp" },
+		{ "policies", "XDG_CONFIG_HOME" },
+		{ "directives", "beneath" },
+		{ "calls", "openat" },
+		{ "warnings", "W012" },
+		{ "W012", "io_uring" },
+		{ "w012", "io_uring" },
+		{ "groups", "@file-system" },
+		{ "beneath", "option of a rule" },
+		{ "openat", "system call" },
+		{ "@reboot", "reboot" },
 	};
 	for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) {
 		assert_int_equal(usher(live, "help", topics[i][0]), 0);
@@ -172,7 +182,8 @@ static void policies_are_found_by_name(void **state)
 	struct live *live = *state;
 	char here[4096];
 	live_policy(live, good);
-	live_file(live, "config/usher/mine.policy", 0644, "syntax 1;\npolicy mine;\nfiles { default deny; }\n");
+	live_file(live, "config/usher/mine.policy", 0644,
+		  "syntax 1;\npolicy mine;\nfiles { default deny; }\n");
 	live_file(live, "here.policy", 0644, "syntax 1;\npolicy here;\n");
 	setenv("XDG_CONFIG_HOME", live_path(live, "config"), 1);
 	assert_non_null(getcwd(here, sizeof(here)));
@@ -225,7 +236,8 @@ static void check_tells_programs(void **state)
 	json_t *json = output_json(live);
 	assert_string_equal(text_at(json, "policy"), "live");
 	assert_int_equal(strlen(text_at(json, "digest")), 64);
-	assert_string_equal(json_string_value(json_array_get(json_object_get(json, "not_brokered"), 0)), "stat");
+	assert_string_equal(json_string_value(json_array_get(json_object_get(json, "not_brokered"), 0)),
+			    "stat");
 	assert_true(json_is_true(json_object_get(json_object_get(json, "filter"), "agrees")));
 	assert_true(json_is_object(json_object_get(json, "plan")));
 	json_decref(json);
@@ -266,7 +278,8 @@ static void check_finds_mistakes(void **state)
 static void variables_are_set(void **state)
 {
 	struct live *live = *state;
-	live_policy(live, "set $root = /nowhere; files { default deny; allow read $root/x; } test { expect allow read /srv/x; }");
+	live_policy(live, "set $root = /nowhere; files { default deny; allow read $root/x; } test { expect "
+			  "allow read /srv/x; }");
 	assert_int_equal(usher(live, "test", live->policy), 1);
 	assert_int_equal(usher(live, "test", "--set", "root=/srv", live->policy), 0);
 }
@@ -286,7 +299,8 @@ static void test_judges_expectations(void **state)
 	assert_int_equal(json_integer_value(json_object_get(json, "passed")), 4);
 	assert_int_equal(json_array_size(json_object_get(json, "results")), 4);
 	json_decref(json);
-	live_policy(live, "files { default deny; allow rw $dir/a/; } test { never allow write $dir/**; expect deny read $dir/a/x; }");
+	live_policy(live, "files { default deny; allow rw $dir/a/; } test { never allow write $dir/**; "
+			  "expect deny read $dir/a/x; }");
 	assert_int_equal(usher(live, "test", live->policy), 1);
 	assert_says(live->out, "FAIL");
 	assert_says(live->out, "it is allowed for /");
@@ -302,7 +316,8 @@ static void test_judges_separate_files(void **state)
 	const char *right = live_file(live, "right.test", 0644, text);
 	snprintf(text, sizeof(text), "syntax 1;\ntest { expect allow read %s/www/.git/x; }\n", live->dir);
 	const char *wrong = live_file(live, "wrong.test", 0644, text);
-	const char *rules = live_file(live, "rules.test", 0644, "syntax 1;\nfiles { allow read /; }\ntest { expect allow read /; }\n");
+	const char *rules = live_file(live, "rules.test", 0644,
+				      "syntax 1;\nfiles { allow read /; }\ntest { expect allow read /; }\n");
 	assert_int_equal(usher(live, "test", live->policy, right), 0);
 	assert_says(live->out, "1 of 1 hold");
 	assert_int_equal(usher(live, "test", live->policy, right, wrong), 1);
@@ -358,7 +373,9 @@ static void why_sees_links(void **state)
 	assert_int_equal(usher(live, "why", "-p", live->policy, "read", leak), 1);
 	assert_says(live->out, "www/leak leads out of it");
 	/* And that is what run does. */
-	assert_int_equal(usher(live, "why", "-p", live->policy, "read", live_path(live, "www/absent"), "resolving", other), 1);
+	assert_int_equal(usher(live, "why", "-p", live->policy, "read", live_path(live, "www/absent"),
+			       "resolving", other),
+			 1);
 	assert_says(live->out, "www/absent leads out of it");
 }
 
@@ -393,7 +410,9 @@ static void why_suggests_with_care(void **state)
 static void suggestions_can_be_pasted(void **state)
 {
 	struct live *live = *state;
-	static const char *const names[] = { "a b", "star*", "q?", "[x]", "{a,b}", "back\\slash", "quote\"d", "$var", "semi;colon", "#hash", "\xff\x01" };
+	static const char *const names[] = { "a b",	   "star*",	  "q?",	      "[x]",
+					     "{a,b}",	   "back\\slash", "quote\"d", "$var",
+					     "semi;colon", "#hash",	  "\xff\x01" };
 	char text[4096];
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		const char *path = live_file(live, names[i], 0644, "x");
@@ -401,7 +420,8 @@ static void suggestions_can_be_pasted(void **state)
 		assert_int_equal(usher(live, "why", "-p", live->policy, "read", path), 1);
 		const char *line = strstr(live->out, "  1  allow read ");
 		assert_non_null(line);
-		snprintf(text, sizeof(text), "files { default deny; }\n%.*s\n", (int)strcspn(line + 5, "\n"), line + 5);
+		snprintf(text, sizeof(text), "files { default deny; }\n%.*s\n", (int)strcspn(line + 5, "\n"),
+			 line + 5);
 		live_policy(live, text);
 		assert_int_equal(usher(live, "why", "-p", live->policy, "read", path), 0);
 		snprintf(text, sizeof(text), "%s/%c", live->dir, names[i][0] == 'a' ? 'b' : 'a');
@@ -453,7 +473,8 @@ static void why_explains_events(void **state)
 	char id[16] = "", command[300];
 	const char *git = live_file(live, "www/.git/config", 0644, "x");
 	live_policy(live, LIVE_BASE "files { allow ro $dir/www/; deny ro $dir/www/**/.git/; }");
-	snprintf(command, sizeof(command), "cd %s/www && for i in 1 2 3; do cat .git/config; done", live->dir);
+	snprintf(command, sizeof(command), "cd %s/www && for i in 1 2 3; do cat .git/config; done",
+		 live->dir);
 	live_sh(live, command);
 	assert_int_equal(live_audited(live, "deny", git), 3);
 	char *log = live_audit(live);
@@ -490,8 +511,10 @@ static void records_follow_the_rules(void **state)
 	live_file(live, "www/a", 0644, "a");
 	live_file(live, "www/b", 0644, "b");
 	live_file(live, "www/c", 0644, "c");
-	live_policy(live, LIVE_BASE "files { allow read $dir/www/a audit all; deny EPERM read $dir/www/b; allow read $dir/www/c; deny read $dir/www/c stage log; }");
-	live_runl(live, "cat", live_path(live, "www/a"), live_path(live, "www/b"), live_path(live, "www/c"), NULL);
+	live_policy(live, LIVE_BASE "files { allow read $dir/www/a audit all; deny EPERM read $dir/www/b; "
+				    "allow read $dir/www/c; deny read $dir/www/c stage log; }");
+	live_runl(live, "cat", live_path(live, "www/a"), live_path(live, "www/b"), live_path(live, "www/c"),
+		  NULL);
 	assert_string_equal(live->out, "ac");
 	assert_int_equal(live_audited(live, "allow", "/www/a"), 1);
 	assert_int_equal(live_audited(live, "deny", "/www/b"), 1);
@@ -508,7 +531,8 @@ static void the_log_is_out_of_reach(void **state)
 	struct live *live = *state;
 	char script[600];
 	live_policy(live, "files { default allow; }");
-	snprintf(script, sizeof(script), "echo x >>%s; echo x >>%s; rm -f %s %s; cat %s", live->audit, live->policy, live->audit, live->policy, live->policy);
+	snprintf(script, sizeof(script), "echo x >>%s; echo x >>%s; rm -f %s %s; cat %s", live->audit,
+		 live->policy, live->audit, live->policy, live->policy);
 	assert_int_not_equal(live_sh(live, script), 0);
 	assert_int_equal(live->out_len, 0);
 	assert_int_equal(live_audited(live, "deny", live->policy), 3);
@@ -525,10 +549,13 @@ static void a_full_disk_is_told(void **state)
 	live_file(live, "www/b", 0644, "b");
 	live_policy(live, LIVE_BASE "files { deny read $dir/www/b; }");
 	/* Not --audit of live_run: that file is to be this one. */
-	assert_int_equal(usher(live, "run", "-p", live->policy, "--audit", "/dev/full", "--", "cat", live_path(live, "www/b")), 1);
+	assert_int_equal(usher(live, "run", "-p", live->policy, "--audit", "/dev/full", "--", "cat",
+			       live_path(live, "www/b")),
+			 1);
 	assert_says(live->err, "Permission denied");
 	assert_says(live->err, "could not be written to /dev/full");
-	assert_int_equal(usher(live, "run", "-p", live->policy, "--audit", "/nonexistent/log", "--", "true"), 125);
+	assert_int_equal(usher(live, "run", "-p", live->policy, "--audit", "/nonexistent/log", "--", "true"),
+			 125);
 }
 
 static void summary_has_two_lines(void **state)
@@ -594,12 +621,31 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, live_setup, live_teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(verbs_and_options), CASE(every_verb_has_help), CASE(manual_pages_name_every_option), CASE(help_knows_its_topics), CASE(colour_only_where_it_is_wanted),
-		CASE(policies_are_found_by_name), CASE(check_says_what_there_is), CASE(check_tells_programs), CASE(check_finds_mistakes),
-		CASE(variables_are_set), CASE(test_judges_expectations), CASE(test_judges_separate_files), CASE(why_explains),
-		CASE(why_sees_links), CASE(why_suggests_with_care), CASE(suggestions_can_be_pasted), CASE(why_explains_calls),
-		CASE(why_refuses_nonsense), CASE(why_explains_events), CASE(records_follow_the_rules), CASE(the_log_is_out_of_reach),
-		CASE(a_full_disk_is_told), CASE(summary_has_two_lines), CASE(dump_shows_and_emulates), CASE(doctor_tries_it),
+		CASE(verbs_and_options),
+		CASE(every_verb_has_help),
+		CASE(manual_pages_name_every_option),
+		CASE(help_knows_its_topics),
+		CASE(colour_only_where_it_is_wanted),
+		CASE(policies_are_found_by_name),
+		CASE(check_says_what_there_is),
+		CASE(check_tells_programs),
+		CASE(check_finds_mistakes),
+		CASE(variables_are_set),
+		CASE(test_judges_expectations),
+		CASE(test_judges_separate_files),
+		CASE(why_explains),
+		CASE(why_sees_links),
+		CASE(why_suggests_with_care),
+		CASE(suggestions_can_be_pasted),
+		CASE(why_explains_calls),
+		CASE(why_refuses_nonsense),
+		CASE(why_explains_events),
+		CASE(records_follow_the_rules),
+		CASE(the_log_is_out_of_reach),
+		CASE(a_full_disk_is_told),
+		CASE(summary_has_two_lines),
+		CASE(dump_shows_and_emulates),
+		CASE(doctor_tries_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

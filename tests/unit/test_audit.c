@@ -24,18 +24,17 @@
 #include "sandbox.h"
 #include "sink.h"
 
-static const char policy_text[] =
-	"syntax 1;\n"
-	"policy web;\n"
-	"files {\n"
-	"	default deny ENOENT;\n"
-	"	allow ro /srv/;\n"
-	"	deny ro /srv/**/.git/;\n"
-	"	deny read /srv/trial stage log;\n"
-	"	deny read /srv/quiet audit none;\n"
-	"	allow read /srv/loud audit all;\n"
-	"	deny read /srv/killed stage kill audit alert;\n"
-	"}\n";
+static const char policy_text[] = "syntax 1;\n"
+				  "policy web;\n"
+				  "files {\n"
+				  "	default deny ENOENT;\n"
+				  "	allow ro /srv/;\n"
+				  "	deny ro /srv/**/.git/;\n"
+				  "	deny read /srv/trial stage log;\n"
+				  "	deny read /srv/quiet audit none;\n"
+				  "	allow read /srv/loud audit all;\n"
+				  "	deny read /srv/killed stage kill audit alert;\n"
+				  "}\n";
 
 struct fixture {
 	struct policy *policy;
@@ -52,12 +51,21 @@ static int setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 	struct policy_env env = { 0 };
 	struct policy_diags diags = { 0 };
-	assert_int_equal(policy_load_text(&f->policy, &env, "web.policy", policy_text, strlen(policy_text), &diags), 0);
+	assert_int_equal(
+		policy_load_text(&f->policy, &env, "web.policy", policy_text, strlen(policy_text), &diags),
+		0);
 	policy_diags_free(&diags);
 	f->sandbox.policy = f->policy;
 	/* The program of the records is this one. */
-	f->target = (struct target){ .tid = 4712, .tgid = 4711, .proc = open("/proc/self", O_PATH | O_CLOEXEC), .pidfd = -1, .cred.euid = 33 };
-	f->req = (struct request){ .sandbox = &f->sandbox, .target = &f->target, .names = f->names, .objects = f->objects,
+	f->target = (struct target){ .tid = 4712,
+				     .tgid = 4711,
+				     .proc = open("/proc/self", O_PATH | O_CLOEXEC),
+				     .pidfd = -1,
+				     .cred.euid = 33 };
+	f->req = (struct request){ .sandbox = &f->sandbox,
+				   .target = &f->target,
+				   .names = f->names,
+				   .objects = f->objects,
 				   .notif = { .pid = 4712, .data.nr = SYS_openat } };
 	strcpy(f->file, "/tmp/usher-audit-XXXXXX");
 	int fd = mkstemp(f->file);
@@ -89,7 +97,8 @@ static void ask(struct fixture *f, const char *path, size_t len, const char *spe
 	f->req.ops[0] = OP_BIT(OP_READ);
 	f->req.decision = policy_decide_path(f->policy, OP_BIT(OP_READ), path, len);
 	bool denied = policy_denies(&f->req.decision.enforced);
-	f->req.reply = (struct reply){ .kind = denied ? REPLY_DENY : REPLY_FD, .error = denied ? -f->req.decision.enforced.err : 0 };
+	f->req.reply = (struct reply){ .kind = denied ? REPLY_DENY : REPLY_FD,
+				       .error = denied ? -f->req.decision.enforced.err : 0 };
 }
 
 static void ask_plain(struct fixture *f, const char *path)
@@ -99,7 +108,10 @@ static void ask_plain(struct fixture *f, const char *path)
 
 static json_t *record_json(struct fixture *f, struct text *text)
 {
-	struct record record = { .seq = 7, .id = "d3f900001111", .realtime_ns = INT64_C(1795297529123456789), .policy = f->policy };
+	struct record record = { .seq = 7,
+				 .id = "d3f900001111",
+				 .realtime_ns = INT64_C(1795297529123456789),
+				 .policy = f->policy };
 	text->len = 0;
 	record_request(text, &record, &f->req);
 	json_t *json = json_loads(text->s, 0, NULL);
@@ -109,7 +121,8 @@ static json_t *record_json(struct fixture *f, struct text *text)
 
 static const char *at(const json_t *json, const char *object, const char *key)
 {
-	const char *text = json_string_value(json_object_get(object ? json_object_get(json, object) : json, key));
+	const char *text =
+		json_string_value(json_object_get(object ? json_object_get(json, object) : json, key));
 	return text ? text : "(none)";
 }
 
@@ -140,12 +153,12 @@ static void record_has_the_keys_in_order(void **state)
 	assert_string_equal(at(json, NULL, "rule"), "web.policy:6");
 	assert_string_equal(at(json, NULL, "stage"), "deny");
 	assert_true(json_is_true(json_object_get(json, "enforced")));
-	const char *const order[] = { "timestamp", "process", "syscall", "action", "details", "id", "policy", "rule", "stage", "enforced", "us", "seq" };
+	const char *const order[] = { "timestamp", "process", "syscall", "action",   "details", "id",
+				      "policy",	   "rule",    "stage",	 "enforced", "us",	"seq" };
 	size_t i = 0;
 	const char *key;
 	json_t *value;
-	json_object_foreach(json, key, value)
-		assert_string_equal(key, order[i++]);
+	json_object_foreach(json, key, value) assert_string_equal(key, order[i++]);
 	assert_int_equal(i, ARRAY_SIZE(order));
 	/* One line: a newline at the end and nowhere else. */
 	assert_ptr_equal(strchr(text.s, '\n'), text.s + text.len - 1);
@@ -211,7 +224,8 @@ static void lines_do_not_paint(void **state)
 	static const char path[] = "/etc/\x1b[31m\n\xc2\x9b\xe2\x80\xae\xff";
 	ask(f, path, strlen(path), path);
 	record_line(&text, &f->req, RECORD_DENY, "d3f900001111");
-	assert_string_equal(text.s, "denied read /etc/\\x1B[31m\\n\\xC2\\x9B\\xE2\\x80\\xAE\\xFF (test_audit 4711)  web.policy:4  why d3f90000");
+	assert_string_equal(text.s, "denied read /etc/\\x1B[31m\\n\\xC2\\x9B\\xE2\\x80\\xAE\\xFF (test_audit "
+				    "4711)  web.policy:4  why d3f90000");
 	free(text_take(&text));
 }
 
@@ -234,7 +248,8 @@ static size_t count_lines(const char *file, const char *needle)
 
 static void ask_all(struct fixture *f, struct audit *audit)
 {
-	static const char *const paths[] = { "/srv/index.html", "/srv/.git/x", "/srv/trial", "/srv/quiet", "/srv/loud", "/etc/passwd" };
+	static const char *const paths[] = { "/srv/index.html", "/srv/.git/x", "/srv/trial",
+					     "/srv/quiet",	"/srv/loud",   "/etc/passwd" };
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
 		ask_plain(f, paths[i]);
 		audit_record(audit, &f->req);
@@ -322,7 +337,7 @@ static void ids_are_found_by_their_beginning(void **state)
 	struct fixture *f = *state;
 	struct audit *audit;
 	enum { N = 3000 };
-	char (*ids)[16] = calloc(N, sizeof(*ids)), line[4096], *json;
+	char(*ids)[16] = calloc(N, sizeof(*ids)), line[4096], *json;
 	const struct audit_options options = { .file = f->file };
 	assert_int_equal(audit_new(&audit, NULL, f->policy, &options), 0);
 	for (int i = 0; i < N; i++) {
@@ -362,13 +377,17 @@ static void *run_loop(void *loop)
 	return NULL;
 }
 
-struct writer { struct audit *audit; struct fixture *f; pthread_barrier_t *start; };
+struct writer {
+	struct audit *audit;
+	struct fixture *f;
+	pthread_barrier_t *start;
+};
 
 static void *write_many(void *arg)
 {
 	struct writer *writer = arg;
 	struct request req = writer->f->req;
-	struct target target = *req.target;	/* a thread has one call at a time */
+	struct target target = *req.target; /* a thread has one call at a time */
 	req.target = &target;
 	pthread_barrier_wait(writer->start);
 	for (int i = 0; i < 2000; i++)
@@ -450,7 +469,9 @@ static void gap_is_reported_once(void **state)
 	int ends[2];
 	(void)state;
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-	assert_int_equal(sink_new(&sink, NULL, open("/dev/full", O_WRONLY | O_CLOEXEC), true, 4096, count_gap, &told), 0);
+	assert_int_equal(
+		sink_new(&sink, NULL, open("/dev/full", O_WRONLY | O_CLOEXEC), true, 4096, count_gap, &told),
+		0);
 	sink_put(sink, "one\n", 4);
 	sink_put(sink, "two\n", 4);
 	sink_replace(sink, ends[1]);
@@ -500,7 +521,8 @@ static void torn_write_is_ended(void **state)
 	rmdir(dir);
 }
 
-/* Nobody reads: the queue fills, what does not fit is lost, and nobody waits for longer than the closing time. */
+/* Nobody reads: the queue fills, what does not fit is lost, and nobody waits for longer than the closing
+ * time. */
 static void slow_reader_costs_records_not_time(void **state)
 {
 	struct sink *sink;

@@ -1,4 +1,5 @@
-/* Each case runs on a thread of its own, as a serving thread does. Those that change identity need root. */
+/* Each case runs on a thread of its own, as a serving thread does, where cmocka's assertions have nowhere to go: ASSERT. Those that
+ * change identity need root. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -17,6 +18,7 @@
 #include <cmocka.h>
 
 #include "cred.h"
+#include "err.h"
 
 #define CAP(n) (UINT64_C(1) << (n))
 
@@ -31,23 +33,24 @@ static struct cred self(void)
 	struct cred cred;
 	int proc = open("/proc/thread-self", O_PATH | O_CLOEXEC);
 
-	assert_int_equal(cred_read(proc, &cred, NULL, NULL), 0);
+	ASSERT(cred_read(proc, &cred, NULL, NULL) == 0);
 	close(proc);
 	return cred;
 }
 
-static void assert_worn(const struct cred *want)
+static void check_worn(const struct cred *want)
 {
 	struct cred have = self();
 
-	assert_int_equal(have.fsuid, want->fsuid);
-	assert_int_equal(have.fsgid, want->fsgid);
-	assert_int_equal(have.euid, want->euid);
-	assert_int_equal(have.egid, want->egid);
-	assert_int_equal(have.effective, want->effective);
-	assert_int_equal(have.n_groups, want->n_groups);
-	assert_memory_equal(have.more_groups ? have.more_groups : have.groups,
-			    want->more_groups ? want->more_groups : want->groups, want->n_groups * sizeof(gid_t));
+	ASSERT(have.fsuid == want->fsuid);
+	ASSERT(have.fsgid == want->fsgid);
+	ASSERT(have.euid == want->euid);
+	ASSERT(have.egid == want->egid);
+	ASSERT(have.effective == want->effective);
+	ASSERT(have.n_groups == want->n_groups);
+	ASSERT(!memcmp(have.more_groups ? have.more_groups : have.groups,
+		       want->more_groups ? want->more_groups : want->groups,
+		       want->n_groups * sizeof(gid_t)));
 	cred_free(&have);
 }
 
@@ -78,7 +81,7 @@ static void on_thread(void (*run)(struct cred_worker *worker))
 	assert_int_equal(pthread_create(&thread, NULL, job_main, &job), 0);
 	pthread_join(thread, NULL);
 	assert_true(job.started);
-	assert_worn(&before);	/* this thread is what it was */
+	check_worn(&before);	/* this thread is what it was */
 	cred_free(&before);
 }
 
@@ -140,24 +143,24 @@ static void nobody_run(struct cred_worker *worker)
 	int fd;
 
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(cred_wear(worker, &nobody, false), 0);
-		assert_worn(&nobody);
-		assert_int_equal(may_read_shadow(), -EACCES);
-		assert_false(cred_power());	/* it acts for the target */
-		assert_int_equal(may_read_shadow(), -EACCES);
+		ASSERT(cred_wear(worker, &nobody, false) == 0);
+		check_worn(&nobody);
+		ASSERT(may_read_shadow() == -EACCES);
+		ASSERT(!cred_power());	/* it acts for the target */
+		ASSERT(may_read_shadow() == -EACCES);
 		cred_own(worker);
-		assert_int_equal(cred_power(), true);
-		assert_int_equal(may_read_shadow(), 0);
-		assert_false(cred_power());	/* up already */
+		ASSERT(cred_power() == true);
+		ASSERT(may_read_shadow() == 0);
+		ASSERT(!cred_power());	/* up already */
 	}
-	assert_int_equal(cred_wear(worker, &nobody, false), 0);
-	assert_non_null(mkdtemp(name));
+	ASSERT(cred_wear(worker, &nobody, false) == 0);
+	ASSERT(mkdtemp(name));
 	snprintf(path, sizeof(path), "%s/file", name);
 	umask(0);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	assert_int_equal(fstat(fd, &st), 0);
-	assert_int_equal(st.st_uid, 65534);
-	assert_int_equal(st.st_gid, 65534);
+	ASSERT(fstat(fd, &st) == 0);
+	ASSERT(st.st_uid == 65534);
+	ASSERT(st.st_gid == 65534);
 	close(fd);
 	unlink(path);
 	rmdir(name);
@@ -177,18 +180,18 @@ static void caps_run(struct cred_worker *worker)
 	struct cred root = self(), less = root;
 
 	less.effective = CAP(CAP_CHOWN) | CAP(CAP_SETUID);
-	assert_int_equal(cred_wear(worker, &less, false), 0);
-	assert_worn(&less);
+	ASSERT(cred_wear(worker, &less, false) == 0);
+	check_worn(&less);
 	less.effective = 0;
-	assert_int_equal(cred_wear(worker, &less, false), 0);
-	assert_worn(&less);
-	assert_int_equal(cred_wear(worker, &nobody, false), 0);
-	assert_worn(&nobody);
-	assert_int_equal(cred_wear(worker, &root, false), 0);
-	assert_worn(&root);
+	ASSERT(cred_wear(worker, &less, false) == 0);
+	check_worn(&less);
+	ASSERT(cred_wear(worker, &nobody, false) == 0);
+	check_worn(&nobody);
+	ASSERT(cred_wear(worker, &root, false) == 0);
+	check_worn(&root);
 	/* What we do not have cannot be worn: refused, and nothing of the target is left on. */
 	less.effective = ~UINT64_C(0);
-	assert_int_equal(cred_wear(worker, &less, false), -EPERM);
+	ASSERT(cred_wear(worker, &less, false) == -EPERM);
 	cred_free(&root);
 }
 
@@ -207,15 +210,15 @@ static void odd_run(struct cred_worker *worker)
 	odd.fsuid = 1;		/* an NFS server of old */
 	odd.fsgid = 2;
 	odd.effective = CAP(CAP_DAC_OVERRIDE);
-	assert_int_equal(cred_wear(worker, &odd, false), 0);
-	assert_worn(&odd);
+	ASSERT(cred_wear(worker, &odd, false) == 0);
+	check_worn(&odd);
 
 	/* A setuid program asks access(2): effectively root, really nobody. */
 	odd = nobody;
 	odd.euid = odd.fsuid = 0;
 	odd.effective = odd.permitted = CAP(CAP_DAC_OVERRIDE);
-	assert_int_equal(cred_wear(worker, &odd, true), 0);
-	assert_worn(&real);
+	ASSERT(cred_wear(worker, &odd, true) == 0);
+	check_worn(&real);
 
 	/* And the other way round. */
 	odd = nobody;
@@ -225,8 +228,8 @@ static void odd_run(struct cred_worker *worker)
 	real.euid = real.fsuid = 0;
 	real.egid = real.fsgid = 0;
 	real.effective = odd.permitted;
-	assert_int_equal(cred_wear(worker, &odd, true), 0);
-	assert_worn(&real);
+	ASSERT(cred_wear(worker, &odd, true) == 0);
+	check_worn(&real);
 }
 
 static void wears_filesystem_and_real_ids(void **state)
@@ -246,10 +249,10 @@ static void groups_run(struct cred_worker *worker)
 	for (unsigned i = 0; i < many.n_groups; i++)
 		many.more_groups[i] = 1000 + i;
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(cred_wear(worker, &many, false), 0);
-		assert_worn(&many);
-		assert_int_equal(cred_wear(worker, &nobody, false), 0);
-		assert_worn(&nobody);
+		ASSERT(cred_wear(worker, &many, false) == 0);
+		check_worn(&many);
+		ASSERT(cred_wear(worker, &nobody, false) == 0);
+		check_worn(&nobody);
 	}
 	cred_free(&many);
 }

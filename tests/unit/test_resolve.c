@@ -55,6 +55,11 @@ static void same_as_kernel(void **state)
 		"/proc/self/fd/0", "/proc/self/fd/999", "/proc/self/fd/x", "/proc/self/task", "/proc/self/../version", "fds/0",
 		"/proc/self/fdinfo/0", "/proc/self/cwd/../", "/proc/sys/kernel/hostname", "/dev/null", "/dev/fd", "/dev/stdin",
 		"/etc/passwd", "/etc/passwd/x", "/nope", "/usr/bin/../lib",
+		/* Longer than NAME_MAX, which is not procfs's business. */
+		"/proc/self/"
+		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx/y",
 	};
 
 	(void)state;
@@ -260,6 +265,66 @@ static void members(void **state)
 	(void)state;
 	other_process(getpid(), 0, false);
 	other_process(1000000000, -EACCES, false);
+}
+
+static void chrooted_child(int hold, int ready)
+{
+	char c = 0;
+
+	if (chroot("a/b") || chdir("/c") || write(ready, &c, 1) != 1 || read(hold, &c, 1) < 0)
+		_exit(1);
+	_exit(0);
+}
+
+/* Where chroot is possible each target has its own root: ".." and absolute links stop there. Paths are those of the launch root. */
+static void chrooted(void **state)
+{
+	struct { const char *path, *want; int err; } cases[] = {
+		{ "/f", "/a/b/f", 0 }, { "/../../f", "/a/b/f", 0 }, { "../../../f", "/a/b/f", 0 }, { "/up/f", "/a/b/f", 0 },
+		{ "/lup", NULL, -ENOENT }, { "f", "/a/b/c/f", 0 }, { "/etc/passwd", NULL, -ENOENT }, { "/abs", "/a/b/f", 0 },
+	};
+	struct resolver *own = tree.resolver;
+	struct target *self = tree.target;
+	int hold[2], ready[2];
+	pid_t child;
+	char c;
+
+	(void)state;
+	if (geteuid())
+		skip();
+	tree_link("/c/../../f", "a/b/abs");
+	assert_int_equal(pipe(hold), 0);
+	assert_int_equal(pipe(ready), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		close(hold[1]);
+		chrooted_child(hold[0], ready[1]);
+	}
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	assert_int_equal(resolver_new(&tree.resolver, true, getpid()), 0);
+	assert_int_equal(target_get(tree.targets, child, &tree.target), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		static struct name name;
+
+		name = (struct name){ .dirfd = AT_FDCWD, .mode = NAME_FOLLOW, .len = strlen(cases[i].path) };
+		memcpy(name.path, cases[i].path, name.len + 1);
+		object_clear(&tree.object);
+		assert_int_equal(resolve(tree.resolver, tree.target, &name, cases[i].path[0] == '/' ? -1 : target_cwd(tree.target),
+					 RESOLVE_LEXICAL, &tree.object), 0);
+		assert_false(tree.object.lexical);
+		assert_int_equal(tree.object.err, cases[i].err);
+		if (cases[i].want)
+			assert_path(&tree.object, cases[i].want);
+	}
+	target_put(tree.targets, tree.target);
+	resolver_free(tree.resolver);
+	tree.resolver = own;
+	tree.target = self;
+	close(hold[0]);
+	close(hold[1]);
+	close(ready[0]);
+	close(ready[1]);
 }
 
 static void links_are_told(void **state)
@@ -494,7 +559,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(same_as_kernel), cmocka_unit_test(same_as_kernel_random), cmocka_unit_test(creating),
 		cmocka_unit_test(entries), cmocka_unit_test(failures_keep_the_path), cmocka_unit_test(nameless),
-		cmocka_unit_test(removed_cwd), cmocka_unit_test(processes), cmocka_unit_test(members),
+		cmocka_unit_test(removed_cwd), cmocka_unit_test(processes), cmocka_unit_test(members), cmocka_unit_test(chrooted),
 		cmocka_unit_test(links_are_told), cmocka_unit_test(own_openat2), cmocka_unit_test(race_of_links),
 		cmocka_unit_test(race_of_lexical), cmocka_unit_test(race_beneath), cmocka_unit_test(race_of_removal),
 	};

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -44,6 +45,7 @@ static pid_t start(void (*body)(void))
 	if (!child) {
 		if (body)
 			body();
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)!write(fds[1], "x", 1);
 		while (1)
 			pause();
@@ -175,8 +177,8 @@ static void *thread_waits(void *arg)
 	int *fds = arg;
 	pid_t tid = gettid();
 
-	unshare(CLONE_FS | CLONE_FILES);
-	chdir("/usr");
+	if (unshare(CLONE_FS | CLONE_FILES) || chdir("/usr"))
+		abort();
 	dup2(open("/etc/passwd", O_RDONLY), 200);
 	umask(0031);
 	(void)!write(fds[1], &tid, sizeof(tid));
@@ -201,6 +203,7 @@ static void threads_are_their_own(void **state)
 	if (!child) {
 		pthread_t thread;
 
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		pthread_create(&thread, NULL, thread_waits, fds);
 		pthread_exit(NULL);
 	}
@@ -236,10 +239,8 @@ static void changes(void)
 	struct rlimit files = { .rlim_cur = 77, .rlim_max = 88 };
 
 	setrlimit(RLIMIT_NOFILE, &files);
-	if (geteuid() == 0) {
-		setgid(65534);
-		setuid(65534);
-	}
+	if (geteuid() == 0 && (setgid(65534) || setuid(65534)))
+		abort();
 }
 
 static void details(void **state)

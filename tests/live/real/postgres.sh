@@ -11,7 +11,8 @@ run() {
 		$user --chdir "$DIR/pg" -- "$@"
 }
 run "$bin/initdb" -D "$DIR/pg/data" -U test -A trust --no-sync >"$DIR/initdb.out" 2>"$DIR/initdb.err" || fail "initdb: $(tail -n 5 "$DIR/initdb.out")"
-run "$bin/postgres" -D "$DIR/pg/data" -k "$DIR/run" -p "$port" -c listen_addresses=127.0.0.1 >"$DIR/postgres.out" 2>"$DIR/postgres.err" &
+"$USHER" run -p "$PROFILES/postgres.policy" --audit "$DIR/audit.jsonl" --set "data=$DIR/pg" --set "run=$DIR/run" $user --chdir "$DIR/pg" \
+	-- "$bin/postgres" -D "$DIR/pg/data" -k "$DIR/run" -p "$port" -c listen_addresses=127.0.0.1 >"$DIR/postgres.out" 2>"$DIR/postgres.err" &
 usher=$!
 trap 'kill -KILL $usher 2>/dev/null' EXIT
 until_true "$bin/pg_isready" -q -h 127.0.0.1 -p "$port" || fail "postgres does not answer"
@@ -25,7 +26,7 @@ client psql -c "create database other template template0" postgres >/dev/null 2>
 client psql -c "copy (select 1) to '$DIR/outside'" postgres >/dev/null 2>&1 && fail "wrote outside"
 client psql -c "copy (select 1) to program 'touch $DIR/pg/ran'" postgres >/dev/null 2>&1
 [ ! -e "$DIR/pg/ran" ] || fail "COPY PROGRAM ran"
-kill -INT $usher
+kill -TERM $usher
 wait $usher
 equal "exit status" 0 $?
 trap - EXIT

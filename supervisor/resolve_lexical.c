@@ -1,0 +1,167 @@
+/*
+ * Lexical objects: a name taken as it is spelled. It is what it says if openat2(2) with RESOLVE_NO_SYMLINKS finds no link in it,
+ * and then that call has opened exactly that: the name is the pin. Procfs is left out, where names depend on the reader.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "fd.h"
+#include "resolve_walk.h"
+
+/* PATH of a lexical object relative to the root, with the slash at its end. */
+static const char *lexical_name(const struct object *object, char buf[PATH_MAX])
+{
+	if (object->len == 1)
+		return ".";
+	if (!object->slash || object->len + 1 > PATH_MAX)
+		return object->path + 1;
+	memcpy(buf, object->path + 1, object->len - 1);
+	buf[object->len - 1] = '/';
+	buf[object->len] = '\0';
+	return buf;
+}
+
+/* What NO_SYMLINKS and a rename meanwhile answer is no answer. */
+static int lexical_error(int err)
+{
+	return err == ELOOP || err == EAGAIN || err == EXDEV || err == EINTR ? -EAGAIN : -err;
+}
+
+static int open_plain(int dir, const char *path, uint64_t flags)
+{
+	struct open_how how = { .flags = flags | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
+
+	return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
+}
+
+int object_open_lexical(const struct resolver *resolver, const struct object *object, int flags)
+{
+	char buf[PATH_MAX];
+	int fd = open_plain(resolver->root, lexical_name(object, buf), (uint64_t)(unsigned)flags);
+
+	return fd < 0 ? lexical_error(errno) : fd;
+}
+
+int object_lexical_pin(const struct resolver *resolver, struct object *object, bool nofollow)
+{
+	AUTO_FD fd = object_open_lexical(resolver, object, O_PATH | (nofollow ? O_NOFOLLOW : 0));
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &object->st))
+		return -errno;
+	if (!resolve_dev_plain((struct resolver *)resolver, object->st.st_dev))
+		return -EAGAIN;
+	object->exists = true;
+	object->pin = fd_take(&fd);
+	return 0;
+}
+
+int object_lexical_parent(const struct resolver *resolver, struct object *object)
+{
+	char buf[PATH_MAX];
+	size_t len = object->len - strlen(object->last);
+	int fd;
+
+	ASSERT(object->lexical && object->last[0] && len <= PATH_MAX);
+	if (len <= 1) {
+		memcpy(buf, ".", 2);
+	} else {
+		memcpy(buf, object->path + 1, len - 2);
+		buf[len - 2] = '\0';
+	}
+	fd = open_plain(resolver->root, buf, O_PATH | O_DIRECTORY);
+	if (fd < 0)
+		return lexical_error(errno);
+	object->parent = fd;
+	return 0;
+}
+
+/*
+ * The type of a name costs as much as a good part of its open, and programs open the same names over and over. So what a name
+ * was is believed for HINT_TICKS more: 48 bits of a hash of name and generation, one for prompt or not, 15 of the time.
+ * A name that changes its type meanwhile outside the sandbox makes one serving thread wait in open(2), no more.
+ */
+#define HINT_SHIFT  24	/* 16.8 ms */
+#define HINT_TICKS  6
+#define HINT_TIME   UINT64_C(0x7fff)
+#define HINT_PROMPT UINT64_C(0x8000)
+#define HINT_NAME   (~(HINT_TIME | HINT_PROMPT))
+
+static uint64_t hint_of(struct resolver *resolver, const struct object *object, uint64_t *ticks)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ atomic_load(&resolver->generation);
+	struct timespec now;
+
+	for (size_t i = 0; i < object->len; i++)
+		hash = (hash ^ (unsigned char)object->path[i]) * UINT64_C(0x100000001b3);
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	*ticks = ((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec) >> HINT_SHIFT & HINT_TIME;
+	return hash << 16;
+}
+
+bool object_lexical_prompt(struct resolver *resolver, const struct object *object)
+{
+	uint64_t ticks, hint = hint_of(resolver, object, &ticks), kept;
+	_Atomic uint64_t *slot = &resolver->hints[(hint >> 20) % RESOLVE_HINTS];
+	char buf[PATH_MAX];
+	struct stat st;
+	bool prompt;
+
+	kept = atomic_load_explicit(slot, memory_order_relaxed);
+	if (kept && (kept & HINT_NAME) == hint && ((ticks - kept) & HINT_TIME) < HINT_TICKS)
+		return kept & HINT_PROMPT;
+	if (fstatat(resolver->root, lexical_name(object, buf), &st, AT_SYMLINK_NOFOLLOW))
+		return true;
+	prompt = (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) && resolve_dev_plain(resolver, st.st_dev);
+	atomic_store_explicit(slot, hint | ticks | (prompt ? HINT_PROMPT : 0), memory_order_relaxed);
+	return prompt;
+}
+
+bool resolve_lexical(const struct resolver *resolver, const struct name *name, struct object *object)
+{
+	const char *in = name->path;
+	char *out = object->path;
+	size_t last = 0;
+	bool dot = false;
+
+	if (resolver->other_roots || *in != '/' || name->resolve || name->mode == NAME_CREATE)
+		return false;
+	for (;;) {
+		while (*in == '/')
+			in++;
+		if (!*in)
+			break;
+		last = (size_t)(strchrnul(in, '/') - in);
+		dot = last == 1 && in[0] == '.';
+		if (last > NAME_MAX || (last == 2 && in[0] == '.' && in[1] == '.'))
+			return false;
+		if (!dot) {
+			if (out == object->path && last == 4 && !memcmp(in, "proc", 4))
+				return false;
+			*out++ = '/';
+			memcpy(out, in, last);
+			out += last;
+		}
+		in += last;
+	}
+	object->slash = dot || in[-1] == '/';
+	if (name->mode == NAME_ENTRY) {
+		if (dot || out == object->path)
+			return false;
+		memcpy(object->last, out - last, last);
+		object->last[last] = '\0';
+	}
+	if (out == object->path)
+		*out++ = '/';
+	*out = '\0';
+	object->len = (size_t)(out - object->path);
+	object->lexical = true;
+	return true;
+}
