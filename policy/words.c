@@ -161,7 +161,7 @@ static const struct word words[] = {
 	SETTING(LIMITS, "rate", "OPERATION RATE [burst COUNT]", "operations in a time"),
 	SETTING(LIMITS, "decision-time", "DURATION [else deny ERRNO]", "how long a decision may take"),
 	SETTING(LIMITS, "supervisor-exit", "kill|keep", "what becomes of the program if usher dies"),
-	SETTING(LIMITS, "capabilities", "all|none|keep {CAPABILITY}", "what a child of root keeps"),
+	SETTING(LIMITS, "capabilities", "all|none|keep [{CAPABILITY}]", "what a child of root keeps"),
 	SETTING(LIMITS, "resolve", "every DURATION [keep DURATION]", "how often host names are looked up"),
 
 	SETTING(ROLLOUT, "gate", "{would-deny COUNT|over DURATION|calls COUNT|starts COUNT|coverage PERCENT}",

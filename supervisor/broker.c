@@ -273,8 +273,9 @@ static bool broker_certain(struct request *req, const struct policy_decision *ca
 	const uint32_t either = OP_BIT(OP_READ) | OP_BIT(OP_LIST);
 	struct object *object = &req->objects[req->decided];
 	enum name_mode mode = req->names[req->decided].mode;
-	/* Not knowing the type, open asked for both. */
-	bool guessed = (req->ops[req->decided] & either) == either;
+	uint32_t ops = req->ops[req->decided];
+	/* Not knowing what is there, open asked for all that it might need. */
+	bool guessed = (ops & either) == either || ops & OP_BIT(OP_TRUNCATE) || mode == NAME_CREATE;
 	int err;
 
 	if (!object->lexical)

@@ -234,7 +234,7 @@ bool cred_constant(void)
 	int known = atomic_load_explicit(&constant, memory_order_relaxed);
 
 	if (!known) {
-		uint64_t effective, permitted;
+		uint64_t effective = 0, permitted = 0;
 		uid_t r, e, s;
 
 		known = 1;

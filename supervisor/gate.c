@@ -1,13 +1,16 @@
 /*
- * One thread seizes, waits and detaches. Other threads hand it a struct pass and wait until the target is seized.
+ * One thread seizes, waits and detaches. Other threads hand it a struct pass and wait until the target is
+ * seized.
  *
- * It sleeps on a condition while nothing is seized, and in waitpid(2) while something is. A signal interrupts waitpid when a
- * pass comes; one that arrives just before the call would be lost, so a timer repeats it for as long as anything is seized.
- * The same timer ends what came to nothing: an execve that failed raises no event. Its thread is asked to stop
- * (PTRACE_INTERRUPT) after a while, when it is not asleep, and is then let go; until then its signals and stops are passed on.
+ * It sleeps on a condition while nothing is seized, and in waitpid(2) while something is. A signal
+ * interrupts waitpid when a pass comes; one that arrives just before the call would be lost, so a timer
+ * repeats it for as long as anything is seized. The same timer ends what came to nothing: an execve that
+ * failed raises no event. Its thread is asked to stop (PTRACE_INTERRUPT) after a while, when it is not
+ * asleep, and is then let go; until then its signals and stops are passed on.
  *
- * A request to stop does not disturb an execve that still runs: it is taken at the return to user mode, and the exec event comes
- * before that. Should the kernel restart the call for it, a new notification comes and the target is seized again.
+ * A request to stop does not disturb an execve that still runs: it is taken at the return to user mode, and
+ * the exec event comes before that. Should the kernel restart the call for it, a new notification comes and
+ * the target is seized again.
  */
 #include "gate.h"
 
@@ -145,7 +148,8 @@ static void gate_compare(struct gate *gate, pid_t pid)
 	char path[32];
 	struct stat st;
 
-	/* An execve of another thread took the leader's number over; what was known of the leader went with it. */
+	/* An execve of another thread took the leader's number over; what was known of the leader went with
+	 * it. */
 	(void)ptrace(PTRACE_GETEVENTMSG, pid, NULL, &former);
 	if ((pid_t)former != pid)
 		gate_drop(gate, pid);

@@ -1,9 +1,10 @@
 /*
- * The exec gate. execve cannot be emulated, and CONTINUE reads the path again, so what was decided need not be what starts.
- * Hence: while the target is parked in the notification, it is seized with PTRACE_O_TRACEEXEC; the call is let go on; at the
- * exec event /proc/PID/exe is compared with what was decided, and a mismatch is killed before its first instruction
- * (kernel-facts 4.4 B, probe p27). Landlock EXECUTE stands behind it. ptrace requests must come from the thread that
- * seized, so the gate has one of its own.
+ * The exec gate. execve cannot be emulated, and CONTINUE reads the path again, so what was decided need not
+ * be what starts. Hence: while the target is parked in the notification, it is seized with
+ * PTRACE_O_TRACEEXEC; the call is let go on; at the exec event /proc/PID/exe is compared with what was
+ * decided, and a mismatch is killed before its first instruction (kernel-facts 4.4 B, probe p27). Landlock
+ * EXECUTE stands behind it. ptrace requests must come from the thread that seized, so the gate has one of
+ * its own.
  */
 #ifndef USHER_GATE_H
 #define USHER_GATE_H
@@ -16,10 +17,12 @@ int gate_new(struct gate **gate, struct sandbox *sandbox);
 void gate_free(struct gate *gate);
 /* False when execve is not restricted by what is enforced: then it may simply go on. GATE may be NULL. */
 bool gate_wanted(const struct gate *gate);
-/* Images are limited by rules of the policy, not only usher's own files by usher: what rules cannot name is refused (ruling 8). */
+/* Images are limited by rules of the policy, not only usher's own files by usher: what rules cannot name is
+ * refused (ruling 8). */
 bool gate_strict(const struct gate *gate);
-/* Seizes the target of REQ: EXPECTED_DEV/INO is the image that may start, the program or a script's interpreter. After 0
- * REQ may be answered with CONTINUE. -EPERM: somebody traces it already; -ESRCH: it is gone. Any thread; waits for the gate's. */
+/* Seizes the target of REQ: EXPECTED_DEV/INO is the image that may start, the program or a script's
+ * interpreter. After 0 REQ may be answered with CONTINUE. -EPERM: somebody traces it already; -ESRCH: it is
+ * gone. Any thread; waits for the gate's. */
 int gate_pass(struct gate *gate, const struct request *req, dev_t expected_dev, ino_t expected_ino);
 
 #endif

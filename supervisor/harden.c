@@ -32,8 +32,9 @@ struct harden {
 	int nr;
 	uint16_t err;
 	enum harden_when when;
-	/* Left out when a syscalls rule allows the call by name: HARDEN_NAMED always, HARDEN_NAMED_UNBROKERED only in a policy
-	 * that brokers nothing and so has nothing that could be gone round. */
+	/* Left out when a syscalls rule allows the call by name: HARDEN_NAMED always,
+	 * HARDEN_NAMED_UNBROKERED only in a policy that brokers nothing and so has nothing that could be
+	 * gone round. */
 	enum { HARDEN_FIRM, HARDEN_NAMED, HARDEN_NAMED_UNBROKERED } named;
 	size_t n_tests;
 	struct filter_test test;
@@ -66,7 +67,8 @@ static const struct harden harden_table[] = {
 	{ .nr = SYS_io_uring_register, .err = ENOSYS, .named = HARDEN_NAMED_UNBROKERED },
 	/* Flags in memory: C libraries then use clone. */
 	{ .nr = SYS_clone3, .err = ENOSYS },
-	/* A newer listener would win every tie with ours (kernel-facts 1.2). EBUSY is what a nested one gets natively. */
+	/* A newer listener would win every tie with ours (kernel-facts 1.2). EBUSY is what a nested one
+	 * gets natively. */
 	{ .nr = SYS_seccomp, .err = EBUSY, FLAG(1, SECCOMP_FILTER_FLAG_NEW_LISTENER) },
 	/* Memory that faults for as long as the target likes would hold up whoever reads it. */
 	{ .nr = SYS_userfaultfd, .err = EPERM },
@@ -108,8 +110,8 @@ static const struct harden harden_table[] = {
 };
 
 /*
- * Nobody retries these when a signal interrupts the wait before the supervisor has received them (kernel-facts 1.7.6):
- * rules about them are decided in the filter.
+ * Nobody retries these when a signal interrupts the wait before the supervisor has received them
+ * (kernel-facts 1.7.6): rules about them are decided in the filter.
  */
 static const int never_notify[] = {
 	SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_preadv, SYS_pwritev, SYS_preadv2, SYS_pwritev2,

@@ -126,7 +126,7 @@ static bool number_member(const struct resolver *resolver, pid_t number)
 static pid_t number_in(const struct walk *walk, int dir, dev_t dev, bool thread)
 {
 	pid_t own = thread ? walk->target->tid : walk->target->tgid;
-	unsigned long long start, there;
+	unsigned long long start = 0, there = 0;
 	char status[4096], name[32], *p, *end;
 
 	if (dev == walk->resolver->proc_dev)

@@ -259,7 +259,7 @@ static bool still_beneath(struct walk *walk, int dir)
 /* Stays on the mount when the target asked for it. */
 static int check_mount(const struct walk *walk, int fd)
 {
-	uint64_t mount;
+	uint64_t mount = 0;
 
 	if (!(walk->name->resolve & RESOLVE_NO_XDEV))
 		return 0;

@@ -33,6 +33,14 @@ static void sandbox_hung_up(struct loop_op *op, int result)
 		loop_stop(sandbox->loop);
 }
 
+static bool has_beneath(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->n_rules; i++)
+		if (policy->rules[i].beneath)
+			return true;
+	return false;
+}
+
 static int sandbox_make(struct sandbox *sandbox)
 {
 	const struct plan *plan = sandbox->plan;
@@ -40,6 +48,8 @@ static int sandbox_make(struct sandbox *sandbox)
 
 	if (!err)
 		err = resolver_new(&sandbox->resolver, !plan->topology_fixed, sandbox->guardian);
+	if (!err && !has_beneath(plan->policy))
+		resolver_ignore_links(sandbox->resolver);
 	if (!err)
 		err = parking_new(&sandbox->parking, sandbox);
 	if (!err && (plan->exec || plan->creds_vary))

@@ -102,7 +102,8 @@ void abstract_bound(struct sandbox *sandbox, int fd)
 	abstract_note(abstract, &bound);
 }
 
-/* Does the socket that bound the name still have it? It may be closed, and somebody else have taken the name. */
+/* Does the socket that bound the name still have it? It may be closed, and somebody else have taken the
+ * name. */
 static bool abstract_holds(const struct bound *bound)
 {
 	char name[sizeof(bound->name)];

@@ -1,6 +1,6 @@
 /*
- * Abstract socket names. Landlock keeps a child to those of its own domain, but the supervisor, which connects for it, is
- * outside of that: so it is looked up here who bound the name.
+ * Abstract socket names. Landlock keeps a child to those of its own domain, but the supervisor, which
+ * connects for it, is outside of that: so it is looked up here who bound the name.
  */
 #ifndef USHER_CALLS_ABSTRACT_H
 #define USHER_CALLS_ABSTRACT_H

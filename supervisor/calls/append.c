@@ -1,8 +1,8 @@
 /*
- * ftruncate, fallocate and an F_SETFL that clears O_APPEND, while a policy lets something be appended to but not
- * written. A descriptor without O_APPEND was opened for writing and judged so then: only one that has it is judged again, by
- * its path. What is judged is the object that the number meant when the broker looked, what is acted on is the
- * description pinned here: they must be the same file.
+ * ftruncate, fallocate and an F_SETFL that clears O_APPEND, while a policy lets something be appended to
+ * but not written. A descriptor without O_APPEND was opened for writing and judged so then: only one that
+ * has it is judged again, by its path. What is judged is the object that the number meant when the broker
+ * looked, what is acted on is the description pinned here: they must be the same file.
  */
 #include "calls/append.h"
 

@@ -1,11 +1,12 @@
 /*
- * bind(2). The name that getsockname(2) and every peer will see is what the target gave, byte for byte, so that the kernel
- * must look it up once more, and a directory of it may be exchanged for a link meanwhile.
+ * bind(2). The name that getsockname(2) and every peer will see is what the target gave, byte for byte, so
+ * that the kernel must look it up once more, and a directory of it may be exchanged for a link meanwhile.
  *
- * A name without a slash is bound in the pinned parent itself: there is nothing to exchange. Any other is bound by a thread made for
- * it, under a Landlock domain that lets it make sockets at and below the pinned parent only, and only if the policy allows
- * all of that. Otherwise, and where the kernel cannot find the parent by that name (a chroot, no Landlock), the last
- * component is bound in the parent, and peers see a shorter name.
+ * A name without a slash is bound in the pinned parent itself: there is nothing to exchange. Any other is
+ * bound by a thread made for it, under a Landlock domain that lets it make sockets at and below the pinned
+ * parent only, and only if the policy allows all of that. Otherwise, and where the kernel cannot find the
+ * parent by that name (a chroot, no Landlock), the last component is bound in the parent, and peers see a
+ * shorter name.
  *
  * All of them have a thread of their own: it takes its cwd, umask and domain with it.
  */
@@ -143,7 +144,8 @@ static bool beats(const struct policy_rule *winner, const struct policy_rule *ru
 	return true;
 }
 
-/* Anything below the directory of OBJECT may be bound as well: one rule allows all of it, or none speaks of it. */
+/* Anything below the directory of OBJECT may be bound as well: one rule allows all of it, or none speaks of
+ * it. */
 static bool bind_free_below(const struct policy *policy, const struct object *object)
 {
 	struct policy_decision decision = policy_decide_path(policy, OP_BIT(OP_BIND), object->path, object->len);
@@ -211,7 +213,8 @@ static int bind_path(struct request *req)
 		return bind_last(&binding);
 	binding.fenced = true;
 	err = binding_run(&binding);
-	/* The kernel does not find the pinned parent by that name: another root, or somebody changes it right now. */
+	/* The kernel does not find the pinned parent by that name: another root, or somebody changes it
+	 * right now. */
 	if (err == -EACCES || err == -ENOENT || err == -ENOTDIR || err == -ELOOP)
 		return bind_last(&binding);
 	return err;

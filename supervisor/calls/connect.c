@@ -1,10 +1,11 @@
 /*
- * connect(2) on the target's own socket. A pathname is connected through the pinned object, so that a longer or exchanged name
- * changes nothing; peers of the target see the name that the server gave itself.
+ * connect(2) on the target's own socket. A pathname is connected through the pinned object, so that a
+ * longer or exchanged name changes nothing; peers of the target see the name that the server gave itself.
  *
- * A socket with O_NONBLOCK is connected at once, and so is what never waits. The flag must not be set for it: the description
- * is the target's. Hence everything that may wait goes through the ring, which tries without waiting first. What an
- * interrupted connect has begun goes on in the socket, and the target's next connect finds it: as without us.
+ * A socket with O_NONBLOCK is connected at once, and so is what never waits. The flag must not be set for
+ * it: the description is the target's. Hence everything that may wait goes through the ring, which tries
+ * without waiting first. What an interrupted connect has begun goes on in the socket, and the target's next
+ * connect finds it: as without us.
  */
 #include <errno.h>
 

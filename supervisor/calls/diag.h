@@ -10,7 +10,8 @@
 struct diag_socket { uint32_t ino; uint64_t cookie; };
 
 int diag_socket(int fd, struct diag_socket *which);
-/* Attribute ATTR (UNIX_DIAG_*), asked for by SHOW (UDIAG_SHOW_*): its length, or -ENOENT: no such socket or no such attribute. */
+/* Attribute ATTR (UNIX_DIAG_*), asked for by SHOW (UDIAG_SHOW_*): its length, or -ENOENT: no such socket or
+ * no such attribute. */
 ssize_t diag_unix(const struct diag_socket *which, uint32_t show, uint16_t attr, void *value, size_t size);
 
 #endif

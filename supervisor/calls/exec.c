@@ -1,12 +1,14 @@
 /*
- * The program is resolved and judged here; the kernel then looks it up again by itself, so that the exec gate compares.
+ * The program is resolved and judged here; the kernel then looks it up again by itself, so that the exec
+ * gate compares.
  *
- * What is judged is the file that is named, and when it is a script each interpreter on the way as well: they are
- * images that the kernel starts (ruling 8). objects[0] is the file, objects[1] the last interpreter or the first one that is denied.
- * The image that must appear at the exec event is the last of them.
+ * What is judged is the file that is named, and when it is a script each interpreter on the way as well:
+ * they are images that the kernel starts (ruling 8). objects[0] is the file, objects[1] the last
+ * interpreter or the first one that is denied. The image that must appear at the exec event is the last of
+ * them.
  *
- * The dynamic loader runs whatever it is told to, so that allowing it by a directory's rule would allow everything there is to
- * read: it is refused unless the rule names it.
+ * The dynamic loader runs whatever it is told to, so that allowing it by a directory's rule would allow
+ * everything there is to read: it is refused unless the rule names it.
  */
 #include "calls/exec.h"
 

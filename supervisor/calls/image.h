@@ -1,4 +1,5 @@
-/* What the kernel would make of a file that is executed: binfmt_script and binfmt_elf, as far as a decision needs it. */
+/* What the kernel would make of a file that is executed: binfmt_script and binfmt_elf, as far as a decision
+ * needs it. */
 #ifndef USHER_CALLS_IMAGE_H
 #define USHER_CALLS_IMAGE_H
 

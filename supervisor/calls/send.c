@@ -1,14 +1,14 @@
 /*
  * sendto, sendmsg and sendmmsg on the target's own socket, with copies: addresses, data, ancillary data.
  *
- * What is copied is bounded (SEND_MAX in all): of a stream less may be sent than was asked for, a datagram is sent whole or
- * refused. A send is tried without waiting first; if it would wait and the target waits for it, it is parked, and a
- * stream goes on where it was until all is sent.
+ * What is copied is bounded (SEND_MAX in all): of a stream less may be sent than was asked for, a datagram
+ * is sent whole or refused. A send is tried without waiting first; if it would wait and the target waits
+ * for it, it is parked, and a stream goes on where it was until all is sent.
  *
- * SCM_RIGHTS passes duplicates of the target's descriptors. On sockets that carry credentials they are always given
- * explicitly: left to the kernel, receivers would be told the supervisor's. The pid can only be the target's where the
- * supervisor may say so (CAP_SYS_ADMIN), and is not claimed together with descriptors, whose number the kernel limits for
- * those who may not.
+ * SCM_RIGHTS passes duplicates of the target's descriptors. On sockets that carry credentials they are
+ * always given explicitly: left to the kernel, receivers would be told the supervisor's. The pid can only
+ * be the target's where the supervisor may say so (CAP_SYS_ADMIN), and is not claimed together with
+ * descriptors, whose number the kernel limits for those who may not.
  */
 #include "calls/send.h"
 

@@ -217,7 +217,8 @@ static int send_begin(struct request *req, unsigned flags, unsigned n_messages)
 	return 0;
 }
 
-/* Only datagrams have their address looked at; a path of another kind of socket is not looked up by the kernel. */
+/* Only datagrams have their address looked at; a path of another kind of socket is not looked up by the
+ * kernel. */
 static int message_address(struct request *req, const struct socket_call *call, struct message *message, uint64_t at, int len)
 {
 	int err;
@@ -284,7 +285,8 @@ int sendmsg_fetch(struct request *req)
 	return message_fetch(req, socket_call(req), &socket_call(req)->messages[0], &header, SEND_MAX);
 }
 
-/* Messages to one pathname, which is name 0, or to none at all: another one ends the batch. The caller comes again for the rest. */
+/* Messages to one pathname, which is name 0, or to none at all: another one ends the batch. The caller
+ * comes again for the rest. */
 static bool same_place(const struct socket_call *call, const struct message *message)
 {
 	const struct message *first = &call->messages[0];

@@ -79,5 +79,6 @@ int tty_open(struct request *req, const struct object *object, int flags)
 	if (pin < 0 || fstat(pin, &st) || !S_ISCHR(st.st_mode) || st.st_rdev != tty_dev(number))
 		return -ENXIO;
 	node.pin = pin;
+	node.self_fd = -1;
 	return object_reopen(&node, flags);
 }

@@ -1,8 +1,10 @@
 /*
- * Any notification, over any memory: what fetch copies must stay within what it says, own what it holds and give all of it back.
+ * Any notification, over any memory: what fetch copies must stay within what it says, own what it holds and
+ * give all of it back.
  *
- * The target is this process. Its memory is a mapping at a fixed address, so that pointers in it can be found, with a
- * page behind it that nobody may read. Input: number (2 bytes), six arguments (a kind and eight bytes each), memory.
+ * The target is this process. Its memory is a mapping at a fixed address, so that pointers in it can be
+ * found, with a page behind it that nobody may read. Input: number (2 bytes), six arguments (a kind and
+ * eight bytes each), memory.
  */
 #include <fcntl.h>
 #include <stdint.h>

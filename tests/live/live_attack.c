@@ -77,7 +77,7 @@ static void server_stop(struct server *server)
 
 static void prepare(struct live *live)
 {
-	char policy[4000], command[9000];
+	char policy[6000], command[9000];
 	live_mkdir(live, "open", 0777);
 	live_mkdir(live, "secret", 0777);
 	live_file(live, "open/readonly", 0666, "read only\n");

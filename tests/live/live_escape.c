@@ -60,7 +60,7 @@ struct scene {
 /* OPEN and SECRET as bypass.c and attack.c want them. */
 static struct scene prepare(struct live *live, const char *program)
 {
-	char policy[4000];
+	char policy[6000];
 	live_mkdir(live, "open", 0777);
 	live_mkdir(live, "secret", 0777);
 	live_mkdir(live, "secret/dir", 0777);

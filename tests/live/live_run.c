@@ -385,6 +385,7 @@ static void control_z_stops_the_job(void **state)
 {
 	struct live *live = *state;
 	live_policy(live, ALL);
+	assert_int_equal(chdir(live->dir), 0);
 	struct terminal *term = term_start();
 	term_run(term, live, "sh -c 'echo beg''un; while read x; do echo go''t $x; done; exit 5'");
 	term_expect(term, "begun");
@@ -403,6 +404,8 @@ static void control_z_stops_the_job(void **state)
 	term_type(term, "bg\n");	/* reads from the terminal in the background: stops again */
 	term_expect(term, "run -p");
 	term_expect(term, "READY> ");
+	term_type(term, "until jobs >jobs; grep -q Stop jobs; do sleep 0.01; done; echo sto''pped\n");
+	term_expect(term, "stopped");
 	term_type(term, "fg\n");
 	term_expect(term, "run -p");
 	term_type(term, "again\n");

@@ -85,7 +85,8 @@ static void test_programs(void **state)
 	(void)state;
 	assert_int_equal(image_read(self, &image), 0);
 	assert_int_equal(image.kind, IMAGE_ELF);
-	/* Whichever loader this program was started by: it is the object without an interpreter and with a soname. */
+	/* Whichever loader this program was started by: it is the object without an interpreter and with a
+	 * soname. */
 	for (struct link_map *map = _r_debug.r_map; map; map = map->l_next)
 		if (strstr(map->l_name, "/ld-"))
 			loader = open(map->l_name, O_RDONLY | O_CLOEXEC);

@@ -389,9 +389,9 @@ static void *race_link(void *arg)
 	(void)arg;
 	while (racing) {
 		(void)rename("race/to_evil", "race/entry");
-		(void)symlink("evil", "race/to_evil");
+		(void)!symlink("evil", "race/to_evil");
 		(void)rename("race/to_good", "race/entry");
-		(void)symlink("good", "race/to_good");
+		(void)!symlink("good", "race/to_good");
 	}
 	return NULL;
 }

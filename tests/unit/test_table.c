@@ -1,6 +1,6 @@
 /*
- * The table of calls: nothing that names a path or an address is left out, nothing is trapped that nothing serves,
- * and the filter that is made from it says what it should.
+ * The table of calls: nothing that names a path or an address is left out, nothing is trapped that nothing
+ * serves, and the filter that is made from it says what it should.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,8 +30,9 @@
 #endif
 
 /*
- * What Linux 6.18 has that takes a path, or the address of a socket, or opens by name otherwise. By meaning: whoever adds a
- * call to the kernel's table must think of this one. Those that an architecture lacks are passed over.
+ * What Linux 6.18 has that takes a path, or the address of a socket, or opens by name otherwise. By
+ * meaning: whoever adds a call to the kernel's table must think of this one. Those that an architecture
+ * lacks are passed over.
  */
 static const char *const names_something[] = {
 	/* files, as one opens, makes, moves and removes them */
@@ -150,7 +151,8 @@ static void test_rows(void **state)
 			assert_non_null(call->fetch);
 			assert_int_not_equal(call->ops, 0);
 		}
-		/* Paths and addresses are looked up by the supervisor, never again by the kernel: but for these. */
+		/* Paths and addresses are looked up by the supervisor, never again by the kernel: but for
+		 * these. */
 		if (call->may_continue && call->when != CALL_CRED && call->when != CALL_EXEC && strcmp(call->name, "open") &&
 		    strcmp(call->name, "openat"))
 			fail_msg("%s may continue", call->name);
@@ -242,7 +244,8 @@ static void test_filter_all(void **state)
 
 	(void)state;
 	check_always(&made);
-	/* Every row of the table, but those for append-only rules, is trapped by a policy that needs all of it. */
+	/* Every row of the table, but those for append-only rules, is trapped by a policy that needs all of
+	 * it. */
 	for (size_t nr = 0; nr < call_table_size; nr++) {
 		const struct call *call = call_by_nr((int)nr);
 
