@@ -10,7 +10,7 @@
  * if no symlink is in it: serve finds that out (-EAGAIN) when it was allowed, broker_certain() when it was denied.
  *
  * When nothing but a rule on the system call had it notified (call == NULL) and it is allowed, the kernel goes on: the
- * decision was about registers, which nobody can change meanwhile, and the call names neither a path nor an address.
+ * decision was about registers, which nobody can change meanwhile, and without that rule the filter would have let it pass.
  */
 #include "broker.h"
 
@@ -522,10 +522,24 @@ static int broker_steps(struct request *req)
 	return err ? err : broker_serve(req);
 }
 
+/* The row on whose account the call was trapped. NULL: it was not, so that a rule on the system call is the only reason. */
+static const struct call *broker_call(const struct request *req)
+{
+	const struct seccomp_data *data = &req->notif.data;
+	const struct call *call = call_by_nr(data->nr);
+
+	if (!call || !call_wanted(call, data->nr, req->sandbox->plan))
+		return NULL;
+	for (size_t i = 0; i < call->n_tests; i++)
+		if ((data->args[call->tests[i].arg] & call->tests[i].mask) == call->tests[i].value)
+			return call;
+	return call->n_tests ? NULL : call;
+}
+
 bool broker_handle(struct request *req)
 {
 	request_begin(req);
-	req->call = call_by_nr(req->notif.data.nr);
+	req->call = broker_call(req);
 	/* A receiver that cannot see the sender's number cannot read it either. */
 	if (req->notif.pid == 0)
 		return broker_end(req, -EPERM);

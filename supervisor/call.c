@@ -13,7 +13,7 @@ const struct call *call_by_nr(int nr)
 	return &call_table[nr];
 }
 
-static bool call_wanted(const struct call *call, int nr, const struct plan *plan)
+bool call_wanted(const struct call *call, int nr, const struct plan *plan)
 {
 	switch (call->when) {
 	case CALL_FILES:

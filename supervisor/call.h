@@ -49,12 +49,14 @@ extern const size_t call_table_size;
 
 /* The row that serves NR, or NULL. */
 const struct call *call_by_nr(int nr);
+/* PLAN traps CALL, the row of NR, at least for some arguments: .tests. Otherwise only a rule on the system call has it notified. */
+struct plan;
+bool call_wanted(const struct call *call, int nr, const struct plan *plan);
 
 /*
  * The filter rows for POLICY: the table's, as far as the policy needs them, and the hardening of
  * kernel-facts 7 (harden.c). *ROWS malloc'ed. 0 or -ENOMEM.
  */
-struct plan;
 int call_filter_rows(const struct plan *plan, struct filter_row **rows, size_t *n);
 
 #endif

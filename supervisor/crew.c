@@ -40,8 +40,8 @@
 #define TICK_NS      (CREW_STUCK_MS * 1000000L / 2)
 #define QUIET_TICKS  20		/* then the watcher sleeps for good */
 #define SAMPLE_EVERY 16
-#define SPARSE_NS    75000	/* a call in so many: targets compute */
-#define DENSE_NS     40000	/* they only call */
+#define SPARSE_NS    100000	/* a call in so many: targets compute */
+#define DENSE_NS     50000	/* they only call */
 #define STACK_SIZE   (1024 * 1024)
 #define JOIN_MS      2000
 #define SIGNAL_STOP  SIGRTMAX	/* gets a thread out of an interruptible wait when all is over */

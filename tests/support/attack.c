@@ -333,8 +333,18 @@ static void *trier(void *unused)
 	return unused;
 }
 
+/* What the mode before may have left elsewhere. */
+static void tidy(void)
+{
+	struct stat st;
+	if (lstat(in(open_dir, "dir"), &st) == 0 && S_ISLNK(st.st_mode))
+		exchange_flip(false);
+	make_file(in(open_dir, "dir/file"), "open\n");
+}
+
 static bool run(unsigned milliseconds)
 {
+	tidy();
 	pthread_t threads[3];
 	struct timespec time = { .tv_sec = milliseconds / 1000, .tv_nsec = (long)(milliseconds % 1000) * 1000000 };
 	snprintf(good_path, sizeof good_path, "%s", in(open_dir, mode->good));
@@ -372,10 +382,10 @@ int main(int argc, char **argv)
 	strcpy(open_dir, argv[2]);
 	strcpy(secret_dir, argv[3]);
 	mkdir(in(open_dir, "dir"), 0777);
-	make_file(in(open_dir, "dir/file"), "open\n");
 	unlink(in(open_dir, "evil"));
 	if (symlink(secret_dir, in(open_dir, "evil")) < 0)
 		perror("evil");
+	tidy();
 	good_fd = open(in(open_dir, "dir"), O_PATH | O_DIRECTORY);
 	bad_fd = open(secret_dir, O_PATH | O_DIRECTORY);
 	shared_fd = dup(good_fd);
