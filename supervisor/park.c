@@ -40,7 +40,8 @@ struct parked {
 
 struct parking {
 	struct sandbox *sandbox;
-	_Atomic unsigned n;
+	_Atomic unsigned n;		/* prepared, and not yet forgotten */
+	_Atomic unsigned submitted;	/* of them, until they are over */
 	/* the loop's thread: */
 	struct parked *list;
 	struct loop_op sampler;
@@ -87,7 +88,7 @@ static void parked_over(struct parked *parked)
 	*parked->at = parked->next;
 	if (parked->next)
 		parked->next->at = parked->at;
-	if (parking->closing && !parking->list)
+	if (atomic_fetch_sub(&parking->submitted, 1) == 1 && parking->closing)
 		loop_stop(parking->sandbox->loop);
 	crew_finish(parking->sandbox->crew, parked->req, parked->result);
 }
@@ -239,6 +240,7 @@ int park(struct request *req, const struct park *what)
 
 void park_submit(struct request *req)
 {
+	atomic_fetch_add(&req->sandbox->parking->submitted, 1);
 	loop_post(req->sandbox->loop, &parked_of(req->park)->posted);
 }
 
@@ -284,7 +286,7 @@ void parking_stop(struct parking *parking)
 	parking->closing = true;
 	for (struct parked *parked = parking->list; parked; parked = parked->next)
 		parked_cancel(parked, PARK_GONE);
-	if (!parking->list)
+	if (!atomic_load(&parking->submitted))
 		return;
 	parking->deadline.done = deadline_done;
 	(void)loop_timer(parking->sandbox->loop, &parking->deadline, FREE_NS);

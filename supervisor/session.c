@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "err.h"
@@ -133,6 +134,7 @@ static void stop_too(struct session *session)
 {
 	int stops = atomic_load(&session->launch->page->stopped);
 	int number = atomic_load(&session->launch->page->stop_signal);
+	static const struct timespec now = { 0 };
 	sigset_t set, before;
 	if (stops == session->stops_seen || !child_stopped(session))
 		return;
@@ -140,10 +142,12 @@ static void stop_too(struct session *session)
 	struct handover handover = handover_prepare(session);
 	sigemptyset(&set);
 	sigaddset(&set, number);
-	pthread_sigmask(SIG_UNBLOCK, &set, &before);
-	if (still_stopped(session))
+	(void)sigtimedwait(&set, NULL, &now);	/* the terminal's own: it must not stop us a second time */
+	if (still_stopped(session)) {
+		pthread_sigmask(SIG_UNBLOCK, &set, &before);
 		(void)kill(getpid(), number);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
+	}
 	handover_do(&handover);
 }
 
