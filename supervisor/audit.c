@@ -82,7 +82,9 @@ static struct record audit_next(struct audit *audit)
 {
 	struct timespec now;
 	struct record record = { .seq = atomic_fetch_add_explicit(&audit->seq, 1, memory_order_relaxed) + 1,
-				 .policy = audit->policy };
+				 .policy = audit->policy,
+				 .vars = audit->options.vars,
+				 .n_vars = audit->options.n_vars };
 	clock_gettime(CLOCK_REALTIME, &now);
 	record.realtime_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 	snprintf(record.id, sizeof(record.id), "%08" PRIx32 "%04" PRIx16,

@@ -21,6 +21,8 @@ struct audit_options {
 	bool json;		/* --json: those lines as JSON */
 	bool summary;		/* two lines at the end */
 	uid_t uid;
+	const struct policy_var *vars;	/* --set, for the record of the start; borrowed */
+	size_t n_vars;
 };
 
 /* 0 or -errno (the file cannot be opened: the launch fails). */

@@ -46,7 +46,7 @@ struct parking {
 	struct parked *list;
 	struct loop_op sampler;
 	uint64_t interval;
-	bool closing;
+	bool closing, cut;
 	struct loop_op deadline;
 };
 
@@ -64,6 +64,24 @@ static void parked_cancel(struct parked *parked, enum park_end end)
 	parked->cancelled = true;
 	parked->park.end = end;
 	loop_cancel(parked->parking->sandbox->loop, &parked->op);
+}
+
+static bool parking_busy(const struct parking *parking)
+{
+	return atomic_load(&parking->submitted) || parking->sampler.pending || parking->deadline.pending;
+}
+
+/* At the end: timers last, then the loop may stop. */
+static void parking_settle(struct parking *parking)
+{
+	if (!parking->closing)
+		return;
+	if (!atomic_load(&parking->submitted)) {
+		loop_cancel(parking->sandbox->loop, &parking->sampler);
+		loop_cancel(parking->sandbox->loop, &parking->deadline);
+	}
+	if (!parking_busy(parking))
+		loop_stop(parking->sandbox->loop);
 }
 
 /* What a cancelled operation ends with; the raw codes of the kernel leak through io-wq. */
@@ -88,8 +106,8 @@ static void parked_over(struct parked *parked)
 	*parked->at = parked->next;
 	if (parked->next)
 		parked->next->at = parked->at;
-	if (atomic_fetch_sub(&parking->submitted, 1) == 1 && parking->closing)
-		loop_stop(parking->sandbox->loop);
+	atomic_fetch_sub(&parking->submitted, 1);
+	parking_settle(parking);
 	crew_finish(parking->sandbox->crew, parked->req, parked->result);
 }
 
@@ -147,6 +165,7 @@ static void sampler_done(struct loop_op *op, int result)
 	if (parking->interval < least)
 		parking->interval = least;
 	sampler_start(parking);
+	parking_settle(parking);
 }
 
 static void parked_prepare(struct parked *parked, struct io_uring_sqe *sqe)
@@ -277,26 +296,33 @@ static void deadline_done(struct loop_op *op, int result)
 {
 	struct parking *parking = container_of(op, struct parking, deadline);
 
-	(void)result;
-	loop_stop(parking->sandbox->loop);
+	if (result == -ETIME) {
+		parking->cut = true;
+		loop_stop(parking->sandbox->loop);
+	}
+	parking_settle(parking);
 }
 
 void parking_stop(struct parking *parking)
 {
 	parking->closing = true;
+	parking->deadline.done = deadline_done;
 	for (struct parked *parked = parking->list; parked; parked = parked->next)
 		parked_cancel(parked, PARK_GONE);
-	if (!atomic_load(&parking->submitted))
+	if (!parking_busy(parking))
 		return;
-	parking->deadline.done = deadline_done;
 	(void)loop_timer(parking->sandbox->loop, &parking->deadline, FREE_NS);
-	(void)loop_run(parking->sandbox->loop);
-	loop_cancel(parking->sandbox->loop, &parking->deadline);
+	if (!parking->list && !atomic_load(&parking->submitted))
+		parking_settle(parking);
+	/* Others stop the loop too. */
+	while (parking_busy(parking) && !parking->cut)
+		if (loop_run(parking->sandbox->loop))
+			return;
 }
 
 /* What could not be cancelled (on a dead file system) still refers to it. */
 void parking_free(struct parking *parking)
 {
-	if (parking && !atomic_load(&parking->n) && !parking->deadline.pending && !parking->sampler.pending)
+	if (parking && !atomic_load(&parking->n) && !parking_busy(parking))
 		free(parking);
 }

@@ -324,6 +324,18 @@ static void add_policy_file(struct text *text, const struct policy *policy)
 	}
 }
 
+static void add_vars(struct text *text, const struct record *record)
+{
+	for (size_t i = 0; i < record->n_vars; i++) {
+		text_puts(text, i ? "," : ",\"set\":{");
+		json_add_string(text, record->vars[i].name, strlen(record->vars[i].name));
+		text_puts(text, ":");
+		json_add_string(text, record->vars[i].value, strlen(record->vars[i].value));
+	}
+	if (record->n_vars)
+		text_puts(text, "}");
+}
+
 void record_event(struct text *text, const struct record *record, const char *action, const char *message,
 		  unsigned long lost)
 {
@@ -339,6 +351,7 @@ void record_event(struct text *text, const struct record *record, const char *ac
 	if (strcmp(action, "start") == 0) {
 		text_addf(text, ",\"digest\":\"%s\"", record->policy->digest);
 		add_policy_file(text, record->policy);
+		add_vars(text, record);
 	}
 	text_puts(text, "}");
 	add_end(text, record);

@@ -19,6 +19,8 @@ struct record {
 	char id[RECORD_ID_SIZE]; /* 12 hex digits; the first 8 never recur within a run */
 	int64_t realtime_ns;
 	const struct policy *policy;
+	const struct policy_var *vars; /* --set */
+	size_t n_vars;
 };
 
 /*

@@ -400,6 +400,8 @@ static int open_audit(struct run *run)
 		.json = run->cli.json,
 		.summary = run->summary || terminal,
 		.uid = getuid(),
+		.vars = run->vars.list,
+		.n_vars = run->vars.n,
 	};
 	int result = loop_new(&run->loop, 256);
 	if (result < 0)

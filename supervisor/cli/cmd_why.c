@@ -302,7 +302,21 @@ static int find_log(const struct cli *cli, const struct arguments *arguments, ch
 				arguments->policy);
 }
 
-static int why_event(struct why *why, const struct arguments *arguments)
+/* The variables that the program was started with, unless others are given now. */
+static int take_vars(const struct cli *cli, const struct why_event *event, struct cli_vars *vars)
+{
+	const char *name;
+	json_t *value;
+	int status = 0;
+	json_object_foreach(event->set, name, value) {
+		AUTO_FREE char *assignment = NULL;
+		if (!status && asprintf(&assignment, "%s=%s", name, json_string_value(value)) >= 0)
+			status = cli_vars_add(cli, &cli_verb_why, vars, assignment);
+	}
+	return status;
+}
+
+static int why_event(struct why *why, struct arguments *arguments)
 {
 	struct why_event event = { 0 };
 	AUTO_FREE char *log = NULL;
@@ -316,7 +330,10 @@ static int why_event(struct why *why, const struct arguments *arguments)
 				     : event.policy_file ? event.policy_file
 							 : name;
 		why->event = &event;
-		status = policy ? explain_with(why, policy, arguments, NULL, 0) : CLI_UNREACHABLE;
+		if (!arguments->vars.n)
+			status = take_vars(why->cli, &event, &arguments->vars);
+		if (!status)
+			status = policy ? explain_with(why, policy, arguments, NULL, 0) : CLI_UNREACHABLE;
 	}
 	why_event_free(&event);
 	return status;

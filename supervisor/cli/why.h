@@ -14,6 +14,7 @@ struct why_event {
 	char *error;		      /* "ENOENT" */
 	char *policy;		      /* "web@3f2a91c" */
 	char *policy_file;	      /* absolute, from the record of the start; NULL if unknown */
+	json_t *set;		      /* --set of that start: an object of strings, or NULL */
 	char *action, *rule, *kind;   /* of the record: "deny", "web.policy:22", "openat" */
 	char *op, *path;
 	unsigned long times;

@@ -98,6 +98,8 @@ static void look_around(const char *file, const json_t *event, struct why_event 
 		    strcmp(text_of(record, "policy"), text_of(event, "policy")) == 0) {
 			free(out->policy_file);
 			out->policy_file = path_of(json_object_get(record, "details"), "policy_file");
+			json_decref(out->set);
+			out->set = json_incref(json_object_get(json_object_get(record, "details"), "set"));
 		}
 		if (record && same_event(event, record) && out->times++ == 0)
 			out->since = time_of(record);
@@ -188,4 +190,5 @@ void why_event_free(struct why_event *event)
 			event->kind,	event->op,     event->path };
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		free(all[i]);
+	json_decref(event->set);
 }
