@@ -61,9 +61,10 @@ CASE(postgres)
 CASE(python)
 CASE(shell)
 CASE(storm)
+CASE(creds)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, live_setup, live_teardown)
-static const struct CMUnitTest tests[] = { TEST(web), TEST(redis), TEST(postgres), TEST(python), TEST(shell), TEST(storm) };
+static const struct CMUnitTest tests[] = { TEST(web), TEST(redis), TEST(postgres), TEST(python), TEST(shell), TEST(storm), TEST(creds) };
 
 int main(int argc, char **argv)
 {

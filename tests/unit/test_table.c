@@ -351,8 +351,8 @@ static void test_filter_check(void **state)
 	static const char *const texts[] = {
 		"syscalls { default allow; }",
 		"files { default deny; cover all; allow ro /srv/; allow append /l/; }",
-		"syscalls { default deny ENOSYS; allow @system-service, @file-system, @network-io; deny socket where domain == AF_VSOCK; }"
-		" files { default allow; deny write /etc/; }",
+		("syscalls { default deny ENOSYS; allow @system-service, @file-system, @network-io; deny socket where domain == AF_VSOCK; } "
+		 "files { default allow; deny write /etc/; }"),
 	};
 	static const unsigned whats[] = { 0, PLAN_FILES | PLAN_UNIX, PLAN_FILES | PLAN_TOPOLOGY | PLAN_EXEC, PLAN_ALL };
 
