@@ -16,6 +16,7 @@
 #include "fd.h"
 
 #define ORPHANS_MAX 1024
+#define CONTINUE_NS UINT64_C(30000000)
 
 /* Faults of our own stay ours; so does SIGPIPE. */
 static const int not_passed[] = { SIGCHLD, SIGPIPE, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
@@ -63,17 +64,33 @@ static void signal_orphans(const struct session *session, const struct signalfd_
 	}
 }
 
-static bool passed_on(const struct session *session, const struct signalfd_siginfo *info)
+static bool passed_on(const struct signalfd_siginfo *info)
 {
-	int number = (int)info->ssi_signo;
-	if (info->ssi_pid == (uint32_t)session->launch->guardian && number == SIGCONT)
+	if (info->ssi_signo == SIGCONT || info->ssi_pid == (uint32_t)getpid())
 		return false;
-	if (number == SIGCONT)
-		return child_stopped(session);
 	/* From the kernel, that is the terminal: the child has got it too. But a hang-up goes to the session's leader alone. */
-	if (info->ssi_code > 0)
-		return number == SIGHUP && getsid(0) == getpid();
-	return true;
+	return info->ssi_code <= 0 || (info->ssi_signo == SIGHUP && getsid(0) == getpid());
+}
+
+/*
+ * SIGCONT comes from a shell for the whole group, and the child has got it, or from kill(2) for us alone. The child is
+ * continued if it has not been a moment later, and only out of the stop that was meant: it may be in the next one by then.
+ */
+static void continue_late(struct loop_op *op, int result)
+{
+	struct session *session = container_of(op, struct session, continue_op);
+	const struct wire_page *page = session->launch->page;
+	if (result != -ECANCELED && child_stopped(session) && atomic_load(&page->stopped) == session->stops_continued)
+		(void)syscall(SYS_pidfd_send_signal, session->launch->child, SIGCONT, NULL, 0);
+}
+
+static void continued(struct session *session, const struct signalfd_siginfo *info)
+{
+	bool guardian = info->ssi_pid == (uint32_t)session->launch->guardian;
+	if (guardian || !child_stopped(session) || session->continue_op.pending)
+		return;
+	session->stops_continued = atomic_load(&session->launch->page->stopped);
+	(void)loop_timer(session->loop, &session->continue_op, CONTINUE_NS);
 }
 
 static void signals_come(struct loop_op *op, int result)
@@ -83,7 +100,9 @@ static void signals_come(struct loop_op *op, int result)
 	if (result == -ECANCELED)
 		return;
 	while (read(session->signals, &info, sizeof(info)) == sizeof(info)) {
-		if (!passed_on(session, &info))
+		if (info.ssi_signo == SIGCONT)
+			continued(session, &info);
+		if (!passed_on(&info))
 			continue;
 		if (atomic_load(&session->launch->page->exited))
 			signal_orphans(session, &info);
@@ -178,6 +197,7 @@ int session_start(struct session *session, struct loop *loop, struct launch *lau
 		return -errno;
 	session->signal_op.done = signals_come;
 	session->news_op.done = news_come;
+	session->continue_op.done = continue_late;
 	int result = loop_poll(loop, &session->signal_op, session->signals, POLLIN);
 	return result < 0 ? result : loop_poll(loop, &session->news_op, launch->alive, POLLIN);
 }

@@ -17,8 +17,9 @@ struct session {
 	struct launch *launch;
 	struct loop *loop;
 	int signals;		/* signalfd, owned */
-	struct loop_op signal_op, news_op;
-	int stops_seen;
+	struct loop_op signal_op, news_op, continue_op;
+	int stops_seen;		/* page->stopped when we stopped too */
+	int stops_continued;	/* and when somebody continued us */
 };
 
 /* Before the forks and threads: blocks all signals. MASK gets what was, *CHLD whether SIGCHLD was ignored. */

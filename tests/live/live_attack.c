@@ -24,16 +24,6 @@
 	"}\n"                                                                           \
 	"allow connect,bind,sendto unix $dir/open/**;\n"
 
-static const char *tool(const char *name)
-{
-	static char path[4096];
-	ssize_t len = readlink("/proc/self/exe", path, sizeof path - 64);
-	assert_true(len > 0);
-	path[len] = '\0';
-	strcpy(strrchr(path, '/') + 1, name);
-	return path;
-}
-
 /* Greets everyone who connects. */
 struct server {
 	int fd;
@@ -87,11 +77,11 @@ static void prepare(struct live *live)
 	chmod(live_path(live, "secret/file"), 0644);
 	for (int i = 0; i < 2; i++) {
 		const char *name = i ? "secret/bad" : "open/good";
-		snprintf(command, sizeof command, "cp '%s' '%s'", tool(i ? "exit66" : "exit55"), live_path(live, name));
+		snprintf(command, sizeof command, "cp '%s' '%s'", live_tool(i ? "exit66" : "exit55"), live_path(live, name));
 		assert_int_equal(system(command), 0);
 		assert_int_equal(chmod(live_path(live, name), 0755), 0);
 	}
-	snprintf(policy, sizeof policy, POLICY, tool("attack"));
+	snprintf(policy, sizeof policy, POLICY, live_tool("attack"));
 	live_policy(live, policy);
 }
 
@@ -116,9 +106,7 @@ static void not_one_race_is_won(void **state)
 	char *before = inventory(live), open_dir[200], secret_dir[200];
 	snprintf(open_dir, sizeof open_dir, "%s", live_path(live, "open"));
 	snprintf(secret_dir, sizeof secret_dir, "%s", live_path(live, "secret"));
-	char program[4096];
-	snprintf(program, sizeof program, "%s", tool("attack"));
-	live_runl(live, program, ms ? ms : "1500", open_dir, secret_dir, NULL);
+	live_runl(live, live_tool("attack"), ms ? ms : "1500", open_dir, secret_dir, NULL);
 	if (live->status != 0)
 		fail_msg("status %d\n%s\n%s", live->status, live->out, live->err);
 	char *after = inventory(live);
@@ -141,7 +129,7 @@ static void natively_races_are_won(void **state)
 	prepare(live);
 	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
 		live_file(live, "secret/file", 0666, "SECRET\n");
-		snprintf(command, sizeof command, "'%s' 3000 '%s' '%s' %s >/dev/null 2>&1", tool("attack"), live_path(live, "open"),
+		snprintf(command, sizeof command, "'%s' 3000 '%s' '%s' %s >/dev/null 2>&1", live_tool("attack"), live_path(live, "open"),
 			 live_path(live, "secret"), modes[i]);
 		if (system(command) == 0)
 			fail_msg("the race '%s' is not won natively either: it proves nothing", modes[i]);

@@ -23,17 +23,6 @@
 	"}\n"                                                                           \
 	"allow connect,bind,sendto unix $dir/open/**;\n"
 
-/* A program that was built beside this test. */
-static const char *tool(const char *name)
-{
-	static char path[4096];
-	ssize_t len = readlink("/proc/self/exe", path, sizeof path - 64);
-	assert_true(len > 0);
-	path[len] = '\0';
-	strcpy(strrchr(path, '/') + 1, name);
-	return path;
-}
-
 static void copy(const char *from, const char *to)
 {
 	char command[9000];
@@ -70,9 +59,9 @@ static struct scene prepare(struct live *live, const char *program)
 	const char *file = live_file(live, "secret/file", 0666, "SECRET\n");
 	setxattr(file, "user.secret", "x", 1, 0);
 	live_file(live, "secret/victim", 0666, "x");
-	copy(tool("exit55"), live_path(live, "open/good"));
-	copy(tool("exit66"), live_path(live, "secret/exe"));
-	copy(tool("exit66"), live_path(live, "secret/bad"));
+	copy(live_tool("exit55"), live_path(live, "open/good"));
+	copy(live_tool("exit66"), live_path(live, "secret/exe"));
+	copy(live_tool("exit66"), live_path(live, "secret/bad"));
 	struct scene scene = { .stream = listen_at(live_path(live, "secret/socket"), SOCK_STREAM),
 			       .dgram = listen_at(live_path(live, "secret/dgram"), SOCK_DGRAM),
 			       .good = listen_at(live_path(live, "open/socket"), SOCK_STREAM) };
@@ -100,7 +89,7 @@ static void nothing_gets_round(void **state)
 {
 	struct live *live = *state;
 	char open_dir[100], secret_dir[100], script[9000], pid[16], program[4096];
-	snprintf(program, sizeof program, "%s", tool("bypass"));
+	snprintf(program, sizeof program, "%s", live_tool("bypass"));
 	struct scene scene = prepare(live, program);
 	snprintf(open_dir, sizeof open_dir, "%s", live_path(live, "open"));
 	snprintf(secret_dir, sizeof secret_dir, "%s", live_path(live, "secret"));
@@ -124,7 +113,7 @@ static void natively_they_get_round(void **state)
 	struct live *live = *state;
 	char command[9000];
 	struct scene scene = prepare(live, "/nonexistent");
-	snprintf(command, sizeof command, "'%s' '%s' '%s' $$ >'%s' 2>&1", tool("bypass"), live_path(live, "open"), live_path(live, "secret"),
+	snprintf(command, sizeof command, "'%s' '%s' '%s' $$ >'%s' 2>&1", live_tool("bypass"), live_path(live, "open"), live_path(live, "secret"),
 		 live_path(live, "out"));
 	assert_int_not_equal(system(command), 0);
 	char *text = live_read(live_path(live, "out"));

@@ -10,16 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* as_nobody copies profiles and scripts beside this program. */
 static const char *beside(const char *name, const char *otherwise)
 {
-	static char paths[2][4096];
-	static int turn;
-	char *path = paths[turn++ % 2];
-	ssize_t len = readlink("/proc/self/exe", path, sizeof paths[0] - 64);
-	assert_true(len > 0);
-	path[len] = '\0';
-	strcpy(strrchr(path, '/') + 1, name);
+	const char *path = live_tool(name);
 	return access(path, R_OK) == 0 ? path : otherwise;
 }
 
@@ -27,10 +20,7 @@ static void run_case(struct live *live, const char *name)
 {
 	char script[4200], tools[4096];
 	snprintf(script, sizeof script, "%s/%s.sh", beside("real", SOURCE_DIR "/tests/live/real"), name);
-	ssize_t len = readlink("/proc/self/exe", tools, sizeof tools - 1);
-	assert_true(len > 0);
-	tools[len] = '\0';
-	*strrchr(tools, '/') = '\0';
+	snprintf(tools, sizeof tools, "%s", live_tool(""));
 	setenv("USHER", live_usher(), 1);
 	setenv("PROFILES", beside("profiles", SOURCE_DIR "/profiles"), 1);
 	setenv("TOOLS", tools, 1);

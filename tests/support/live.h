@@ -54,6 +54,8 @@ int live_teardown(void **state);
 bool live_root(void);
 const char *live_usher(void);
 const char *live_probe(void);
+/* A program or directory that lies beside this test (as_nobody copies them there): in one of 8 turns of static memory. */
+const char *live_tool(const char *name);
 
 /* "DIR/name": in one of 16 turns of static memory. */
 const char *live_path(const struct live *live, const char *name);

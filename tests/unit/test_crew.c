@@ -30,24 +30,27 @@
 #include "probe.h"
 #include "sandbox.h"
 
-#define FIFO  "/tmp/usher-test-crew/fifo"
 #define STALL_MS 300
 
-static const char policy_text[] =
-	"syntax 1;\n"
-	"policy crew \"test\";\n"
-	"files {\n"
-	"	default allow;\n"
-	"	deny all /tmp/usher-test-crew/secret/;\n"
-	"	deny EPERM read /tmp/usher-test-crew/trap stage trap;\n"
-	"	deny read /tmp/usher-test-crew/kill stage kill;\n"
-	"	deny read /tmp/usher-test-crew/log stage log;\n"
+#define POLICY \
+	"syntax 1;\n" \
+	"policy crew \"test\";\n" \
+	"files {\n" \
+	"	default allow;\n" \
+	"	deny all %s/secret/;\n" \
+	"	deny EPERM read %s/trap stage trap;\n" \
+	"	deny read %s/kill stage kill;\n" \
+	"	deny read %s/log stage log;\n" \
+	"}\n" \
+	"syscalls {\n" \
+	"	default allow;\n" \
+	"	deny ENOTSUP getpgid;\n" \
+	"	deny ENOTSUP getsid stage log;\n" \
 	"}\n"
-	"syscalls {\n"
-	"	default allow;\n"
-	"	deny ENOTSUP getpgid;\n"
-	"	deny ENOTSUP getsid stage log;\n"
-	"}\n";
+
+/* Several of these may run at a time. */
+static char dir[] = "/tmp/usher-crew.XXXXXX";
+static char file_name[64], secret_name[64], missing_name[64], trap_name[64], kill_name[64], log_name[64], fifo_name[64];
 
 static struct policy *policy;
 static struct kernel kernel;
@@ -76,30 +79,43 @@ static int setup(void **state)
 	struct policy_env env = { 0 };
 	struct policy_diags diags = { 0 };
 	const char *what;
+	char text[2048], secret[40];
 
 	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chmod(dir, 0755), 0);
+	snprintf(text, sizeof(text), POLICY, dir, dir, dir, dir);
+	snprintf(secret, sizeof(secret), "%s/secret", dir);
+	snprintf(secret_name, sizeof(secret_name), "%s/file", secret);
+	snprintf(file_name, sizeof(file_name), "%s/file", dir);
+	snprintf(missing_name, sizeof(missing_name), "%s/missing", dir);
+	snprintf(trap_name, sizeof(trap_name), "%s/trap", dir);
+	snprintf(kill_name, sizeof(kill_name), "%s/kill", dir);
+	snprintf(log_name, sizeof(log_name), "%s/log", dir);
+	snprintf(fifo_name, sizeof(fifo_name), "%s/fifo", dir);
 	assert_int_equal(probe_kernel(&kernel, &what), 0);
-	if (policy_load_text(&policy, &env, "crew", policy_text, strlen(policy_text), &diags)) {
+	if (policy_load_text(&policy, &env, "crew", text, strlen(text), &diags)) {
 		policy_diags_print(&diags, policy, stderr, false);
 		return -1;
 	}
 	assert_int_equal(plan_make(&plan, policy, &kernel, false, &diags), 0);
-	(void)mkdir("/tmp/usher-test-crew", 0777);
-	(void)mkdir("/tmp/usher-test-crew/secret", 0777);
-	make("/tmp/usher-test-crew/file");
-	make("/tmp/usher-test-crew/secret/file");
-	make("/tmp/usher-test-crew/trap");
-	make("/tmp/usher-test-crew/kill");
-	make("/tmp/usher-test-crew/log");
-	(void)unlink(FIFO);
-	return mkfifo(FIFO, 0666);
+	assert_int_equal(mkdir(secret, 0755), 0);
+	make(file_name);
+	make(secret_name);
+	make(trap_name);
+	make(kill_name);
+	make(log_name);
+	return mkfifo(fifo_name, 0666);
 }
 
 static int teardown(void **state)
 {
+	char command[64];
+
 	(void)state;
 	policy_free(policy);
-	return system("rm -rf /tmp/usher-test-crew");
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	return system(command);
 }
 
 struct scene {
@@ -150,13 +166,13 @@ static int plain_body(struct filtered_page *page)
 {
 	(void)page;
 	for (int i = 0; i < 500; i++) {
-		if (try_open("/tmp/usher-test-crew/file", O_RDONLY) != 0)
+		if (try_open(file_name, O_RDONLY) != 0)
 			return 1;
-		if (try_open("/tmp/usher-test-crew/secret/file", O_RDONLY) != EACCES)
+		if (try_open(secret_name, O_RDONLY) != EACCES)
 			return 2;
-		if (try_open("/tmp/usher-test-crew/missing", O_RDONLY) != ENOENT)
+		if (try_open(missing_name, O_RDONLY) != ENOENT)
 			return 3;
-		if (try_open("/tmp/usher-test-crew/log", O_RDONLY) != 0)
+		if (try_open(log_name, O_RDONLY) != 0)
 			return 4;
 	}
 	if (try_open((const char *)8, O_RDONLY) != EFAULT)
@@ -181,8 +197,8 @@ static void *thread_opens(void *arg)
 	long *failed = arg;
 
 	for (int i = 0; i < 300; i++) {
-		*failed += try_open("/tmp/usher-test-crew/file", O_RDONLY) != 0;
-		*failed += try_open("/tmp/usher-test-crew/secret/file", O_RDONLY) != EACCES;
+		*failed += try_open(file_name, O_RDONLY) != 0;
+		*failed += try_open(secret_name, O_RDONLY) != EACCES;
 	}
 	return NULL;
 }
@@ -218,7 +234,7 @@ static int numbers_body(struct filtered_page *page)
 
 	(void)page;
 	close(lowest);
-	fd = open("/tmp/usher-test-crew/file", O_RDONLY);
+	fd = open(file_name, O_RDONLY);
 	if (fd != lowest)
 		return 1;
 	if (fcntl(fd, F_GETFD) != 0)
@@ -226,7 +242,7 @@ static int numbers_body(struct filtered_page *page)
 	close(fd);
 	if (syscall(SYS_prlimit64, 0, 7, &limit, NULL))
 		return 3;
-	while (n < 8 && (fd = open("/tmp/usher-test-crew/file", O_RDONLY)) >= 0)
+	while (n < 8 && (fd = open(file_name, O_RDONLY)) >= 0)
 		fds[n++] = fd;
 	if (errno != EMFILE || n == 0)
 		return 4;
@@ -263,7 +279,7 @@ static int trap_body(struct filtered_page *page)
 
 	(void)page;
 	sigaction(SIGSYS, &action, NULL);
-	if (try_open("/tmp/usher-test-crew/trap", O_RDONLY) != EPERM)
+	if (try_open(trap_name, O_RDONLY) != EPERM)
 		return 1;
 	if (trapped != 1 || trapped_call != SYS_openat || trapped_errno != EPERM)
 		return 2;
@@ -271,7 +287,7 @@ static int trap_body(struct filtered_page *page)
 	sigemptyset(&set);
 	sigaddset(&set, SIGSYS);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	if (try_open("/tmp/usher-test-crew/trap", O_RDONLY) != EPERM || trapped != 1)
+	if (try_open(trap_name, O_RDONLY) != EPERM || trapped != 1)
 		return 3;
 	return 0;
 }
@@ -287,7 +303,7 @@ static void traps(void **state)
 static int kill_body(struct filtered_page *page)
 {
 	(void)page;
-	(void)try_open("/tmp/usher-test-crew/kill", O_RDONLY);
+	(void)try_open(kill_name, O_RDONLY);
 	return 0;
 }
 
@@ -313,16 +329,16 @@ static int fifo_body(struct filtered_page *page)
 	/* Nobody writes: a signal ends the wait. */
 	sigaction(SIGALRM, &action, NULL);
 	ualarm(50000, 0);
-	if (try_open(FIFO, O_RDONLY) != EINTR)
+	if (try_open(fifo_name, O_RDONLY) != EINTR)
 		return 1;
 	/* With SA_RESTART it goes on until the writer comes. */
 	action.sa_flags = SA_RESTART;
 	sigaction(SIGALRM, &action, NULL);
 	atomic_store(&page->stage, 1);
 	ualarm(50000, 0);
-	if (try_open(FIFO, O_RDONLY) != 0)
+	if (try_open(fifo_name, O_RDONLY) != 0)
 		return 2;
-	return try_open(FIFO, O_RDONLY | O_NONBLOCK);
+	return try_open(fifo_name, O_RDONLY | O_NONBLOCK);
 }
 
 static void *fifo_writer(void *arg)
@@ -334,7 +350,7 @@ static void *fifo_writer(void *arg)
 	while (!atomic_load(&page->stage))
 		sched_yield();
 	nanosleep(&later, NULL);	/* longer than the alarm */
-	fd = open(FIFO, O_WRONLY | O_CLOEXEC);
+	fd = open(fifo_name, O_WRONLY | O_CLOEXEC);
 	close(fd);
 	return NULL;
 }
@@ -353,7 +369,7 @@ static void fifos_are_interrupted_and_restarted(void **state)
 static void *thread_fifo(void *arg)
 {
 	(void)arg;
-	(void)try_open(FIFO, O_RDONLY);
+	(void)try_open(fifo_name, O_RDONLY);
 	return NULL;
 }
 
@@ -365,7 +381,7 @@ static int abandoned_body(struct filtered_page *page)
 	for (int i = 0; i < 40; i++)
 		pthread_create(&thread, NULL, thread_fifo, NULL);
 	for (int i = 0; i < 100; i++)
-		if (try_open("/tmp/usher-test-crew/file", O_RDONLY))
+		if (try_open(file_name, O_RDONLY))
 			return 1;
 	atomic_store(&page->stage, 1);
 	return 0;
@@ -378,7 +394,7 @@ static void parked_calls_die_with_their_target(void **state)
 	(void)state;
 	assert_int_equal(scene_run(&scene), 0);
 	/* Else it would find a reader. */
-	assert_int_equal(open(FIFO, O_WRONLY | O_NONBLOCK | O_CLOEXEC), -1);
+	assert_int_equal(open(fifo_name, O_WRONLY | O_NONBLOCK | O_CLOEXEC), -1);
 	assert_int_equal(errno, ENXIO);
 }
 
@@ -433,7 +449,7 @@ static int stall_body(struct filtered_page *page)
 	while (now_ns() - begin < STALL_MS * UINT64_C(1000000)) {
 		uint64_t before = now_ns(), took;
 
-		if (try_open("/tmp/usher-test-crew/file", O_RDONLY))
+		if (try_open(file_name, O_RDONLY))
 			return 1;
 		took = now_ns() - before;
 		most = took > most ? took : most;
@@ -448,7 +464,7 @@ static int stall_body(struct filtered_page *page)
 static void *stall_ends(void *arg)
 {
 	struct filtered *filtered = arg;
-	static char text[4096] __attribute__((aligned(4096))) = "/tmp/usher-test-crew/file";
+	static char text[4096] __attribute__((aligned(4096)));
 	struct uffdio_copy copy = { .src = (uintptr_t)text, .len = 4096 };
 	int pidfd = (int)syscall(SYS_pidfd_open, filtered->pid, 0), uffd;
 
@@ -456,6 +472,7 @@ static void *stall_ends(void *arg)
 		if (poll(&(struct pollfd){ .fd = pidfd, .events = POLLIN }, 1, 1))
 			return NULL;
 	uffd = (int)syscall(SYS_pidfd_getfd, pidfd, (int)atomic_load(&filtered->page->numbers[0]), 0);
+	strcpy(text, file_name);
 	copy.dst = (uintptr_t)atomic_load(&filtered->page->numbers[3]);
 	(void)ioctl(uffd, UFFDIO_COPY, &copy);
 	close(uffd);
@@ -492,8 +509,10 @@ static void stuck_threads_are_replaced(void **state)
 
 static int idle_body(struct filtered_page *page)
 {
-	(void)page;
-	return try_open("/tmp/usher-test-crew/file", O_RDONLY) ? 1 : (pause(), 0);
+	int err = try_open(file_name, O_RDONLY);
+
+	atomic_store(&page->stage, 1);
+	return err ? 1 : pause();
 }
 
 /* How often the serving threads have slept. */
@@ -523,16 +542,23 @@ static unsigned long switches(void)
 static void idle_costs_nothing(void **state)
 {
 	struct scene scene = scene_start(idle_body);
-	struct timespec while_ = { .tv_nsec = 400 * 1000000 };
-	unsigned long before;
+	struct timespec while_ = { .tv_nsec = 200 * 1000000 };
+	unsigned long before, after = 0;
 
 	(void)state;
 	filtered_go(&scene.filtered);
-	nanosleep(&while_, NULL);	/* the watcher goes to sleep */
-	before = switches();
-	assert_true(before > 0);
-	nanosleep(&while_, NULL);
-	assert_int_equal(switches(), before);
+	while (!atomic_load(&scene.filtered.page->stage))
+		sched_yield();
+	/* The watcher looks on for a moment. */
+	for (int i = 0; i < 20; i++) {
+		before = after;
+		nanosleep(&while_, NULL);
+		after = switches();
+		if (after == before)
+			break;
+	}
+	assert_true(after > 0);
+	assert_int_equal(after, before);
 	kill(scene.filtered.pid, SIGKILL);
 	assert_int_equal(scene_run(&scene), 128 + SIGKILL);
 }
