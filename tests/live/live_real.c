@@ -30,7 +30,7 @@ static void run_case(struct live *live, const char *name)
 		execl("/bin/sh", "sh", script, (char *)NULL);
 		_exit(126);
 	}
-	int status;
+	int status = -1;
 	assert_true(pid > 0 && waitpid(pid, &status, 0) == pid);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 77 && !getenv("CI")) {
 		print_message("SKIPPED %s: a program is missing\n", name);
