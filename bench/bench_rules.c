@@ -177,7 +177,7 @@ int main(int argc, char **argv)
 	struct paths paths[WORKLOADS];
 
 	for (int w = 0; w < WORKLOADS; w++)
-		paths[w] = paths_make(w);
+		paths[w] = paths_make((enum workload)w);
 	for (int s = 0; s < 2; s++) {
 		struct policy_diags diags = { 0 };
 		policy_fill(&sides[s]);
