@@ -215,3 +215,14 @@ void loop_post(struct loop *loop, struct loop_op *op)
 	if (!first)
 		loop_wake(loop);
 }
+
+void loop_unpost(struct loop *loop, struct loop_op *op)
+{
+	struct loop_op *posted = atomic_exchange(&loop->posted, NULL), *next;
+
+	for (; posted; posted = next) {
+		next = posted->next_posted;
+		if (posted != op)
+			loop_post(loop, posted);
+	}
+}

@@ -38,5 +38,7 @@ void loop_forget_personality(struct loop *loop, int personality);
 
 /* From any thread: OP->done(op, 0) is called soon on the loop's thread. Wakes it at most once a batch. */
 void loop_post(struct loop *loop, struct loop_op *op);
+/* On the loop's thread: OP is not called any more, should it be posted. Nobody posts it meanwhile. */
+void loop_unpost(struct loop *loop, struct loop_op *op);
 
 #endif

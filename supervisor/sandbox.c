@@ -108,6 +108,7 @@ void sandbox_close(struct sandbox *sandbox)
 	/* A thread that is stuck in the kernel for good still looks at the rest. */
 	if (abandoned)
 		return;
+	loop_unpost(sandbox->loop, &sandbox->hangup);
 	abstract_free(sandbox);
 	parking_free(sandbox->parking);
 	resolver_free(sandbox->resolver);
