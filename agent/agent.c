@@ -27,14 +27,17 @@
 #define SYS_landlock_restrict_self 446
 #endif
 
+#ifdef __x86_64__
 static inline void relax(void)
 {
-#if defined(__x86_64__)
 	__builtin_ia32_pause();
-#else
-	__asm__ volatile("yield" ::: "memory");
-#endif
 }
+#else
+static inline void relax(void)
+{
+	__asm__ volatile("yield" ::: "memory");
+}
+#endif
 
 static void announce(struct wire_page *page, enum wire_stage stage)
 {

@@ -148,6 +148,12 @@ static int broker_fetch(struct request *req)
 
 /* ---- deciding ------------------------------------------------------------------------------- */
 
+/* It lost the name by which it was reached and has others, of which rules may speak. */
+static bool named_elsewhere(const struct object *object)
+{
+	return object->path[0] == '/' && object->st.st_nlink && !S_ISDIR(object->st.st_mode);
+}
+
 /* Ruling 3: an object without a path is what it is to those who hold it, and no more. */
 static bool nameless_allows(const struct object *object, uint32_t ops)
 {
@@ -157,6 +163,8 @@ static bool nameless_allows(const struct object *object, uint32_t ops)
 
 	if ((ops & read_ops) && !(object->held & 1))
 		return false;
+	if (named_elsewhere(object))
+		return !(ops & ~(OP_BIT(OP_STAT) | read_ops));
 	if ((ops & write_ops) && !(object->held & 2))
 		return false;
 	return !(ops & ~(free_ops | read_ops | write_ops));
@@ -394,6 +402,9 @@ static void broker_reply(struct request *req)
 	struct reply *reply = &req->reply;
 	int err;
 
+	/* What is reached by its number must still be who called: resolving may have taken long. */
+	if ((reply->sigpipe || reply->out[0].data) && listener_valid(req->sandbox->listener, req->notif.id))
+		return;
 	if (reply->kind == REPLY_VALUE || reply->kind == REPLY_FD) {
 		err = reply_write(req);
 		if (err) {

@@ -31,6 +31,8 @@ bool call_wanted(const struct call *call, int nr, const struct plan *plan)
 		return plan->creds_vary;
 	case CALL_APPEND:
 		return plan->files && harden_append_only(plan->policy);
+	case CALL_PROCESS:
+		return plan->landlock;
 	case CALL_REFUSED:
 		if (call->topology)
 			return plan->topology_fixed;

@@ -17,6 +17,7 @@ enum call_when {
 	CALL_UNIX,	/* connect, bind, sends with an address: policies with files or network sections */
 	CALL_EXEC,	/* execve, execveat */
 	CALL_CRED,	/* set*id, setgroups, capset: only to forget cached credentials; when they may differ */
+	CALL_PROCESS,	/* a process by its number, for what Landlock does not keep inside */
 	CALL_APPEND,	/* ftruncate, fallocate, F_SETFL: while something may be appended to but not written (ruling 5) */
 	CALL_REFUSED,	/* refused, with a record: see .topology and .named_ok */
 };

@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -140,13 +141,52 @@ static void gate_kill(struct gate *gate, pid_t pid, struct passing *passing, con
 	audit_event(gate->sandbox->audit, "kill", text);
 }
 
+/*
+ * What the kernel has mapped beside the program is what that names as its loader, which may be any file: as a library it must
+ * be allowed to be read, or to be executed. NULL, or what is wrong.
+ */
+static const char *gate_loader(const struct gate *gate, const struct passing *passing, pid_t pid, const char *exe)
+{
+	AUTO_FREE char *line = NULL;
+	const char *wrong = NULL;
+	char path[32];
+	size_t size = 0;
+	FILE *maps;
+	ssize_t len;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	maps = fopen(path, "re");
+	if (!maps)
+		return "what started with it cannot be identified";
+	while (!wrong && (len = getline(&line, &size, maps)) > 0) {
+		struct policy_decision read, exec;
+		unsigned maj, min;
+		unsigned long ino = 0;
+		int at = 0;
+
+		if (line[len - 1] == '\n')
+			line[--len] = '\0';
+		if (sscanf(line, "%*s %*s %*s %x:%x %lu %n", &maj, &min, &ino, &at) != 3 || !ino || !at ||
+		    (ino == passing->ino && makedev(maj, min) == passing->dev) || !strcmp(line + at, exe))
+			continue;
+		read = policy_decide_path(gate->sandbox->policy, OP_BIT(OP_READ), line + at, (size_t)(len - at));
+		exec = policy_decide_path(gate->sandbox->policy, OP_BIT(OP_EXEC), line + at, (size_t)(len - at));
+		if (policy_denies(&read.enforced) && policy_denies(&exec.enforced))
+			wrong = "it names a loader that may be neither read nor executed";
+	}
+	(void)fclose(maps);
+	return wrong;
+}
+
 /* PID has a new image and has not run any of it. */
 static void gate_compare(struct gate *gate, pid_t pid)
 {
 	struct passing **at, *passing;
 	unsigned long former = (unsigned long)pid;
-	char path[32];
+	char path[32], exe[PATH_MAX];
+	const char *wrong;
 	struct stat st;
+	ssize_t len;
 
 	/* An execve of another thread took the leader's number over; what was known of the leader went with
 	 * it. */
@@ -174,6 +214,15 @@ static void gate_compare(struct gate *gate, pid_t pid)
 		gate_kill(gate, pid, passing, "another image started than the one that was judged");
 		return;
 	}
+	len = readlink(path, exe, sizeof(exe) - 1);
+	exe[len > 0 ? len : 0] = '\0';
+	wrong = gate_loader(gate, passing, pid, exe);
+	if (wrong) {
+		gate_kill(gate, pid, passing, wrong);
+		return;
+	}
+	/* It has other credentials than the leader had whose number it may have taken over. */
+	target_forget(gate->sandbox->targets, pid);
 	if (!ptrace(PTRACE_DETACH, pid, NULL, NULL))
 		gate_drop(gate, pid);
 }

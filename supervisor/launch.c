@@ -118,14 +118,21 @@ static void nap(void)
 static void kill_orphans(void)
 {
 	for (int i = 0; i < KILL_TRIES; i++) {
-		kin_kill(getpid());
 		pid_t pid;
 		while ((pid = waitpid(-1, NULL, WNOHANG | __WALL)) > 0)
 			;
 		if (pid < 0 && errno == ECHILD)
 			return;
+		kin_kill(getpid());
 		nap();
 	}
+}
+
+void launch_reap(struct launch *launch)
+{
+	while (!guardian_ended(launch))
+		nap();
+	kill_orphans();
 }
 
 void launch_end(struct launch *launch)
@@ -139,7 +146,7 @@ void launch_end(struct launch *launch)
 		nap();
 	}
 	if (launch->page)
-		kill_orphans();
+		launch_reap(launch);
 	launch->listener = fd_close(launch->listener);
 	launch->child = fd_close(launch->child);
 	/* Nobody of the tree is left: what checks for leaks may look at us again. */

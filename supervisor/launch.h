@@ -24,6 +24,8 @@ struct launch {
 int launch_start(struct launch *launch, struct agent_plan *plan, bool kill_on_exit);
 /* Somebody serves the listener: exec. */
 void launch_go(struct launch *launch);
+/* The guardian has ended: whatever it left behind, because it was killed, is killed. */
+void launch_reap(struct launch *launch);
 /* The child is to end, and the guardian, if they have not; waits for both. What is left of the tree is killed
  * if the guardian was. */
 void launch_end(struct launch *launch);

@@ -380,6 +380,11 @@ int walk_entry(struct walk *walk, const char *name, size_t len, int pin)
 	struct object *object = walk->object;
 	struct stat st;
 
+	/* Some file systems have longer names (FUSE: 1024). */
+	if (len > NAME_MAX) {
+		fd_close(pin);
+		return walk_failed(walk, ENAMETOOLONG, name);
+	}
 	object->pin = pin;
 	object->self_fd = walk->resolver->self_fd;
 	object->parent = walk->dir_owned ? walk->dir : fcntl(walk->dir, F_DUPFD_CLOEXEC, 3);

@@ -73,6 +73,10 @@ void resolver_ignore_links(struct resolver *resolver);
 void resolver_forget(struct resolver *resolver);
 /* The O_PATH descriptor of the launch root. Borrowed. */
 int resolver_root(const struct resolver *resolver);
+/* d_path of FD into PATH: its length or -errno. */
+ssize_t resolve_path_of(const struct resolver *resolver, int fd, char *path, size_t size);
+/* Is NUMBER a process of the sandbox, as far as the supervisor's numbers go? */
+bool resolver_member(const struct resolver *resolver, const struct target *target, pid_t number);
 
 void object_init(struct object *object);
 void object_clear(struct object *object);

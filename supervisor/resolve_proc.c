@@ -122,6 +122,11 @@ static bool number_member(const struct resolver *resolver, pid_t number)
 	return false;
 }
 
+bool resolver_member(const struct resolver *resolver, const struct target *target, pid_t number)
+{
+	return target_is(target, number) || (!number_ours(resolver, number) && number_member(resolver, number));
+}
+
 /* The target's number, or its thread's, in the pid namespace of the instance whose root is DIR. */
 static pid_t number_in(const struct walk *walk, int dir, dev_t dev, bool thread)
 {

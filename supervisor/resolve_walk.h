@@ -52,8 +52,6 @@ struct walk {
 
 /* ---- resolve.c ---- */
 
-/* d_path of FD into PATH: its length or -errno. */
-ssize_t resolve_path_of(const struct resolver *resolver, int fd, char *path, size_t size);
 /* Not procfs, by its number alone. */
 bool resolve_dev_plain(struct resolver *resolver, dev_t dev);
 bool resolve_on_proc(struct resolver *resolver, int fd, const struct stat *st);

@@ -17,6 +17,7 @@
 
 #define ORPHANS_MAX 1024
 #define CONTINUE_NS UINT64_C(30000000)
+#define GIVE_UP_NS  UINT64_C(2000000000)
 
 /* Faults of our own stay ours; so does SIGPIPE. */
 static const int not_passed[] = { SIGCHLD, SIGPIPE, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
@@ -80,7 +81,7 @@ static void continue_late(struct loop_op *op, int result)
 {
 	struct session *session = container_of(op, struct session, continue_op);
 	const struct wire_page *page = session->launch->page;
-	if (result != -ECANCELED && child_stopped(session) && atomic_load(&page->stopped) == session->stops_continued)
+	if (!session->over && result != -ECANCELED && child_stopped(session) && atomic_load(&page->stopped) == session->stops_continued)
 		(void)syscall(SYS_pidfd_send_signal, session->launch->child, SIGCONT, NULL, 0);
 }
 
@@ -97,7 +98,7 @@ static void signals_come(struct loop_op *op, int result)
 {
 	struct session *session = container_of(op, struct session, signal_op);
 	struct signalfd_siginfo info;
-	if (result == -ECANCELED)
+	if (session->over || result < 0)
 		return;
 	while (read(session->signals, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGCONT)
@@ -148,7 +149,7 @@ static bool still_stopped(const struct session *session)
 	return end && end[1] == ' ' && (end[2] == 'T' || end[2] == 't');
 }
 
-/* All threads stop here, by the same signal as the child, until somebody continues us. */
+/* All threads stop here, by the same signal as the child (shells tell people which), until somebody continues us. */
 static void stop_too(struct session *session)
 {
 	int stops = atomic_load(&session->launch->page->stopped);
@@ -170,15 +171,45 @@ static void stop_too(struct session *session)
 	handover_do(&handover);
 }
 
+/* The guardian ends when the last of the tree has; the broker notices a moment later, unless it hangs. */
+static void end_if_over(struct session *session)
+{
+	if (session->guardian_gone && session->filter_gone)
+		loop_stop(session->loop);
+}
+
+void session_gone(void *ctx)
+{
+	struct session *session = ctx;
+	session->filter_gone = true;
+	end_if_over(session);
+}
+
+static void give_up(struct loop_op *op, int result)
+{
+	struct session *session = container_of(op, struct session, give_up_op);
+	(void)result;
+	if (!session->over)
+		loop_stop(session->loop);
+}
+
+static void guardian_gone(struct session *session)
+{
+	launch_reap(session->launch);
+	session->guardian_gone = true;
+	(void)loop_timer(session->loop, &session->give_up_op, GIVE_UP_NS);
+	end_if_over(session);
+}
+
 static void news_come(struct loop_op *op, int result)
 {
 	struct session *session = container_of(op, struct session, news_op);
 	char bytes[64];
-	if (result == -ECANCELED)
+	if (session->over || result < 0)
 		return;
 	ssize_t n = recv(session->launch->alive, bytes, sizeof(bytes), MSG_DONTWAIT);
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
-		loop_stop(session->loop);	/* the guardian ends when the last of the tree has */
+		guardian_gone(session);
 		return;
 	}
 	stop_too(session);
@@ -198,11 +229,13 @@ int session_start(struct session *session, struct loop *loop, struct launch *lau
 	session->signal_op.done = signals_come;
 	session->news_op.done = news_come;
 	session->continue_op.done = continue_late;
+	session->give_up_op.done = give_up;
 	int result = loop_poll(loop, &session->signal_op, session->signals, POLLIN);
 	return result < 0 ? result : loop_poll(loop, &session->news_op, launch->alive, POLLIN);
 }
 
 void session_end(struct session *session)
 {
+	session->over = true;
 	session->signals = fd_close(session->signals);
 }

@@ -17,15 +17,19 @@ struct session {
 	struct launch *launch;
 	struct loop *loop;
 	int signals;		/* signalfd, owned */
-	struct loop_op signal_op, news_op, continue_op;
+	struct loop_op signal_op, news_op, continue_op, give_up_op;
+	bool guardian_gone, filter_gone, over;
 	int stops_seen;		/* page->stopped when we stopped too */
 	int stops_continued;	/* and when somebody continued us */
 };
 
 /* Before the forks and threads: blocks all signals. MASK gets what was, *CHLD whether SIGCHLD was ignored. */
 void session_block(sigset_t *mask, bool *chld);
-/* Watches signals and the guardian; loop_stop() once the whole tree has gone. 0 or -errno. */
+/* Watches signals and the guardian; loop_stop() once the whole tree has gone, and session_gone() was called. 0 or -errno.
+ * SESSION must live as long as LOOP. */
 int session_start(struct session *session, struct loop *loop, struct launch *launch);
+/* For sandbox_options.gone: nobody uses the filter any more. On the loop's thread. */
+void session_gone(void *session);
 void session_end(struct session *session);
 
 #endif

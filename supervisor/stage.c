@@ -7,11 +7,16 @@
 #include <unistd.h>
 
 #include "err.h"
+#include "listener.h"
+#include "sandbox.h"
 
 static int stage_trap(const struct request *req, int err)
 {
 	siginfo_t info;
 
+	/* By number: whose it is now must be known. */
+	if (listener_valid(req->sandbox->listener, req->notif.id))
+		return -ESRCH;
 	memset(&info, 0, sizeof(info));
 	info.si_signo = SIGSYS;
 	info.si_errno = err;

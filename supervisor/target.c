@@ -39,6 +39,8 @@ struct targets {
 	struct target *buckets[BUCKETS];
 	struct target *oldest, *newest;
 	unsigned n, max;
+	uint64_t forgotten;	/* how often */
+	bool distrusted[BUCKETS];	/* leaders there may have become other threads by execve */
 };
 
 int targets_new(struct targets **targets, const struct kernel *kernel, bool exec_seen)
@@ -228,12 +230,15 @@ static bool target_lives(const struct target *target)
 int target_get(struct targets *targets, pid_t tid, struct target **target)
 {
 	struct target *found, *old = NULL, *victim = NULL;
+	uint64_t forgotten;
 	int err;
 
 	pthread_mutex_lock(&targets->lock);
+	forgotten = targets->forgotten;
 	found = table_find(targets, tid);
 	/* Someone else's pin: a call that is stuck, of a thread whose number was given away since. */
-	if (found && (found->refs || found->cred_stale)) {
+	if (found && (found->refs || found->cred_stale ||
+		      (found->tgid == tid && targets->distrusted[(unsigned)tid % BUCKETS]))) {
 		if (table_remove(targets, found))
 			old = found;
 		found = NULL;
@@ -263,6 +268,8 @@ int target_get(struct targets *targets, pid_t tid, struct target **target)
 	old = NULL;
 	found->exe_kept = targets->exec_seen;
 	pthread_mutex_lock(&targets->lock);
+	/* Something was forgotten while this was read: it may be what was read before that. */
+	found->cred_stale = targets->forgotten != forgotten;
 	*target = table_find(targets, tid);
 	if (*target && table_remove(targets, *target))
 		old = *target;
@@ -294,6 +301,7 @@ void target_forget(struct targets *targets, pid_t tid)
 	struct target *own, *leader = NULL;
 
 	pthread_mutex_lock(&targets->lock);
+	targets->forgotten++;
 	own = table_find(targets, tid);
 	if (own && own->tgid != tid)
 		leader = table_find(targets, own->tgid);
@@ -306,6 +314,13 @@ void target_forget(struct targets *targets, pid_t tid)
 		target_free(own);
 	if (leader)
 		target_free(leader);
+}
+
+void target_distrust(struct targets *targets, pid_t tgid)
+{
+	pthread_mutex_lock(&targets->lock);
+	targets->distrusted[(unsigned)tgid % BUCKETS] = true;
+	pthread_mutex_unlock(&targets->lock);
 }
 
 /* ---- what it has ---------------------------------------------------------------------------- */

@@ -17,7 +17,9 @@
 #include "call.h"
 #include "calls/numbers.h"
 #include "calls/serve.h"
+#include "listener.h"
 #include "raise.h"
+#include "sandbox.h"
 
 /* In args.attr.flags and args.utime.flags: only a descriptor was given. */
 #define BY_DESCRIPTOR 1U
@@ -188,6 +190,8 @@ static int truncate_limit(struct request *req)
 	if (!S_ISREG(req->objects[0].st.st_mode) || req->args.attr.length <= req->objects[0].st.st_size)
 		return 0;
 	if (!target_rlimit(req->target, RLIMIT_FSIZE, &limit) && (uint64_t)req->args.attr.length > limit) {
+		if (listener_valid(req->sandbox->listener, req->notif.id))
+			return -EFBIG;
 		more = raise_caps(&raised, UINT64_C(1) << CAP_KILL);
 		(void)syscall(SYS_tgkill, req->target->tgid, req->target->tid, SIGXFSZ);
 		if (more)

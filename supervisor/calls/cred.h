@@ -6,4 +6,7 @@
 
 int cred_changed_serve(struct request *req);
 
+/* prlimit64 of another process: a limit on CPU time is a SIGKILL, one on descriptors would leave the guardian blind. */
+int prlimit_serve(struct request *req);
+
 #endif

@@ -230,6 +230,9 @@ int exec_serve(struct request *req)
 			return err;
 	}
 	target_forget(req->sandbox->targets, req->target->tid);
+	/* The leader's number will be this thread's, at a time that only the gate sees; till then the leader goes on calling. */
+	if (!gate_wanted(req->sandbox->gate) && req->target->tid != req->target->tgid)
+		target_distrust(req->sandbox->targets, req->target->tgid);
 	req->reply.kind = REPLY_CONTINUE;
 	return 0;
 }

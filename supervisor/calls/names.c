@@ -4,7 +4,8 @@
  *
  * A rename may find another object under the name than the one that was looked at, a directory instead of a file, and
  * ruling 4 asks more of a tree. The tree can put a directory at a name only by mkdir and rename: both act with
- * sandbox.directories locked, and a rename looks again at what it moves. A link is made of the pinned object itself.
+ * sandbox.directories locked, and a rename looks again at what it moves, and where both names are by then: the directory of one
+ * may have been moved while the other was looked up. A link is made of the pinned object itself.
  */
 #include "calls/names.h"
 
@@ -220,6 +221,41 @@ static int gains(struct request *req, bool rename, bool tree, const struct objec
 	return serve_deny(req, EXDEV, rename ? OP_RENAME : OP_LINK, rule);
 }
 
+/* Where name I is now. Judged again if that is not where it was judged. With sandbox.directories locked. */
+static int entry_again(struct request *req, unsigned i)
+{
+	struct object *object = &req->objects[i];
+	size_t last = strlen(object->last), len;
+	struct policy_decision decision;
+	char path[PATH_MAX];
+	ssize_t got = resolve_path_of(req->sandbox->resolver, object->parent, path, sizeof(path));
+	struct stat st;
+
+	if (got <= 0)
+		return got ? (int)got : -ENOENT;
+	len = got == 1 ? 0 : (size_t)got;
+	if (len + last + 2 > sizeof(path))
+		return -ENAMETOOLONG;
+	path[len++] = '/';
+	memcpy(path + len, object->last, last + 1);
+	len += last;
+	if (len != object->len || memcmp(path, object->path, len)) {
+		if (fstat(object->parent, &st) || !st.st_nlink)
+			return -ENOENT;
+		memcpy(object->path, path, len + 1);
+		object->len = len;
+	}
+	/* What was missing may be there by now, to be replaced. */
+	if (i == 1 && !object->exists && !(req->args.link.flags & (RENAME_NOREPLACE | RENAME_EXCHANGE)) &&
+	    !fstatat(object->parent, object->last, &st, AT_SYMLINK_NOFOLLOW))
+		req->ops[1] |= OP_BIT(OP_DELETE);
+	decision = policy_decide_path(req->sandbox->policy, req->ops[i], object->path, object->len);
+	if (!policy_denies(&decision.enforced))
+		return 0;
+	return serve_deny(req, decision.enforced.err > 0 ? decision.enforced.err : EACCES, decision.enforced.op,
+			  decision.enforced.rule);
+}
+
 /* FROM's name moves to TO's. With sandbox.directories locked: what is no directory now will not be one when it is moved. */
 static int move_gains(struct request *req, const struct object *from, const struct object *to)
 {
@@ -255,7 +291,11 @@ int rename_serve(struct request *req)
 	if (err)
 		return err;
 	pthread_mutex_lock(&req->sandbox->directories);
-	err = move_gains(req, from, to);
+	err = entry_again(req, 0);
+	if (!err)
+		err = entry_again(req, 1);
+	if (!err)
+		err = move_gains(req, from, to);
 	if (!err && flags & RENAME_EXCHANGE)
 		err = move_gains(req, to, from);
 	if (!err && syscall(SYS_renameat2, from->parent, serve_last(from, old_name), to->parent, serve_last(to, new_name), flags))
@@ -299,8 +339,9 @@ int link_serve(struct request *req)
 
 	if (!err)
 		err = serve_parent(req, 1);
-	/* An O_TMPFILE file gets its first name: only by whom may write it, for the name may allow that. */
-	if (!err && from->nameless && !(from->held & 2))
+	/* An O_TMPFILE file gets its first name: only by whom may write it, for the name may allow that. What has a link left has
+	 * a name that is not known, and would gain by this one. */
+	if (!err && from->nameless && (!(from->held & 2) || from->st.st_nlink))
 		err = -EXDEV;
 	if (!err && !from->nameless)
 		err = gains(req, false, false, from, to);

@@ -182,7 +182,8 @@ static uint32_t access_ops(uint64_t flags)
 	case O_WRONLY:
 		return write;
 	default:
-		return OP_BIT(OP_READ) | write;
+		/* A shared mapping, which needs both, writes anywhere: O_APPEND is only for write(2) (ruling 5). */
+		return OP_BIT(OP_READ) | OP_BIT(OP_WRITE) | write;
 	}
 }
 
@@ -377,6 +378,9 @@ static int open_raced(struct request *req, const struct object *missing, struct 
 	err = resolve(req->sandbox->resolver, req->target, &name, base, RESOLVE_EXACT, object);
 	if (err || (object->err && !(object->err == -ENOENT && object->parent >= 0)))
 		return err ? err : object->err;
+	/* A link to something in procfs: nothing of that was made here. */
+	if (object->nameless || object->foreign)
+		return -EACCES;
 	ops = object->exists ? existing_ops(&req->args.open.how, object) : req->ops[0];
 	decision = policy_decide_path(req->sandbox->policy, ops, object->path, object->len);
 	if (policy_denies(&decision.enforced))
@@ -395,7 +399,7 @@ static int open_make(struct request *req, const struct object *object)
 {
 	const struct open_how *how = &req->args.open.how;
 	struct open_how make = {
-		.flags = (uint64_t)(unsigned)open_flags(how) | O_CREAT | O_EXCL | O_NOFOLLOW,
+		.flags = (uint64_t)(unsigned)open_flags(how) | O_CREAT | O_EXCL,	/* follows no link: EEXIST */
 		.mode = how->mode,
 	};
 	int fd, err = object->slash ? -EISDIR : serve_room(req);

@@ -39,8 +39,15 @@ static const struct filter_test set_flags[] = {
 	{ .arg = 1, .mask = UINT64_C(0xffffffff), .value = F_SETFL },
 };
 
+/* Another process than the caller is named: 0 is the caller, and so is what C libraries pass. */
+#define PID_BIT(n) { .arg = 0, .mask = UINT64_C(1) << (n), .value = UINT64_C(1) << (n) }
+#define PID_BITS(n) PID_BIT(n), PID_BIT((n) + 1), PID_BIT((n) + 2), PID_BIT((n) + 3), \
+	PID_BIT((n) + 4), PID_BIT((n) + 5), PID_BIT((n) + 6), PID_BIT((n) + 7)
+static const struct filter_test process_given[] = { PID_BITS(0), PID_BITS(8), PID_BITS(16), PID_BITS(24) };
+
 /* Reasons to let the kernel go on. */
 static const char cred_reason[] = "nothing of it was judged: it is trapped only so that cached credentials are read again";
+static const char limits_reason[] = "the number is in a register, and a process of the sandbox";
 static const char exec_reason[] = "the gate compares the image that starts with the one that was judged";
 
 const struct call call_table[] = {
@@ -165,6 +172,9 @@ const struct call call_table[] = {
 	[SYS_setfsgid] = { .name = "setfsgid", .when = CALL_CRED, .serve = cred_changed_serve, .may_continue = cred_reason },
 	[SYS_setgroups] = { .name = "setgroups", .when = CALL_CRED, .serve = cred_changed_serve, .may_continue = cred_reason },
 	[SYS_capset] = { .name = "capset", .when = CALL_CRED, .serve = cred_changed_serve, .may_continue = cred_reason },
+
+	[SYS_prlimit64] = { .name = "prlimit64", .when = CALL_PROCESS, .serve = prlimit_serve, .may_continue = limits_reason,
+		.tests = process_given, .n_tests = ARRAY_SIZE(process_given) },
 
 	/* What paths mean stays as it was at launch. */
 	[SYS_chroot] = { .name = "chroot", .when = CALL_REFUSED, .refuse = EPERM, .topology = true },

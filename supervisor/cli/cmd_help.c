@@ -63,6 +63,8 @@ static const char *when_text(const struct call *call)
 		return "gated: what starts is compared with what was decided";
 	case CALL_CRED:
 		return "noticed under root: credentials are read again";
+	case CALL_PROCESS:
+		return "kept to processes of the sandbox";
 	case CALL_APPEND:
 		return "refused on what may only be appended to";
 	case CALL_REFUSED:

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <stdlib.h>
@@ -314,15 +315,28 @@ static int prepare(struct run *run)
 
 /* ---- the tree ------------------------------------------------------------------------------- */
 
+/* Does the policy deny exec of the program, as far as we can tell from outside? */
+static bool exec_denied(const struct run *run)
+{
+	char found[PATH_MAX], resolved[PATH_MAX];
+	if (agent_lookup(run->argv[0], run->agent.path, found, sizeof(found)) < 0 || !realpath(found, resolved))
+		return false;
+	struct policy_decision decision = policy_decide_path(run->policy, OP_BIT(OP_EXEC), resolved, strlen(resolved));
+	return policy_denies(&decision.enforced);
+}
+
 static void exec_failed(const struct run *run, int error, bool found)
 {
 	const char *name = run->argv[0];
 	if (!found && error == ENOENT)
 		cli_error(&run->cli, "%s: %s", name, strchr(name, '/') ? "no such file" : "not found in PATH");
-	else if (error == ENOENT)
-		cli_error(&run->cli, "%s: it is there, but the policy denies exec of it, or its interpreter is missing", name);
+	else if (found && exec_denied(run))
+		cli_error(&run->cli, "%s: the policy denies exec of it (%s)", name, strerror(error));
+	else if (found && error == ENOENT)
+		cli_error(&run->cli, "%s: it is there, but its interpreter or loader is missing or denied", name);
 	else if (found && (error == EACCES || error == EPERM))
-		cli_error(&run->cli, "%s: the policy denies exec of it or of its interpreter (%s)", name, strerror(error));
+		cli_error(&run->cli, "%s: cannot be executed: %s (is execve, its interpreter or its loader denied? is it traced?)",
+			  name, strerror(error));
 	else
 		cli_error(&run->cli, "%s: cannot be executed: %s", name, strerror(error));
 }
@@ -383,11 +397,6 @@ static int exit_status(const struct run *run)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static void gone(void *ctx)
-{
-	(void)ctx;	/* the guardian says when the tree has */
-}
-
 static int open_audit(struct run *run)
 {
 	const struct policy_setting *level = policy_setting(run->policy, "audit", "level");
@@ -418,7 +427,8 @@ static int serve(struct run *run)
 		.plan = &run->plan,
 		.loop = run->loop,
 		.audit = run->audit,
-		.gone = gone,
+		.gone = session_gone,
+		.ctx = &run->session,
 	};
 	int result = sandbox_open(&run->sandbox, &how);
 	if (result == 0)

@@ -20,6 +20,7 @@
 	"  allow rx $tool; allow ro /proc/; \n"                            \
 	"  allow all $dir/open/; deny exec $dir/open/; allow exec $dir/open/good;\n"    \
 	"  deny modify $dir/open/ro, $dir/open/readonly;\n"                             \
+	"  deny ro,chmod $dir/open/dark/; deny write $dir/open/log;\n"                  \
 	"}\n"                                                                           \
 	"allow connect,bind,sendto unix $dir/open/**;\n"
 
@@ -56,6 +57,9 @@ static struct scene prepare(struct live *live, const char *program)
 	live_mkdir(live, "secret/emptydir", 0777);
 	live_file(live, "open/ro", 0666, "read only\n");
 	live_file(live, "open/readonly", 0666, "read only\n");
+	live_mkdir(live, "open/dark", 0777);
+	live_file(live, "open/dark/file", 0666, "SECRET\n");
+	live_file(live, "open/log", 0666, "one line\n");
 	const char *file = live_file(live, "secret/file", 0666, "SECRET\n");
 	setxattr(file, "user.secret", "x", 1, 0);
 	live_file(live, "secret/victim", 0666, "x");

@@ -5,7 +5,8 @@
  *
  * OPEN is a directory that the policy gives wholly, SECRET one that it denies wholly although the file modes allow everything;
  * SECRET has: file ("SECRET"), exe (exits 66), socket and dgram (listening), dir/. OPEN has ro (readable by policy, not writable; also OPEN/good,
- * an allowed program that exits 55). SUPERVISOR is the pid of usher. One line for each case: its name and how it was refused, or ESCAPED.
+ * an allowed program that exits 55), dark/ where everything is allowed but to read and chmod (dark/file: "SECRET"), and log, which may be
+ * appended to but not written. SUPERVISOR is the pid of usher. One line for each case: its name and how it was refused, or ESCAPED.
  * Exit 1 if anything escaped. Run natively, nearly everything escapes: that is the test of this test.
  */
 #include <errno.h>
@@ -216,6 +217,65 @@ static int c_ro_file_setattr(void)
 	return refused(syscall(469, AT_FDCWD, OPEN("ro"), attribute, 24, 0));
 }
 
+/* ---- names that were lost or moved ---- */
+/* dark/file under another name, that name removed again: it has no path then, but still a name. */
+static int lost_link(int flags)
+{
+	unlink(OPEN("dark/second"));
+	if (link(OPEN("dark/file"), OPEN("dark/second")) < 0)
+		return -1;
+	int fd = open(OPEN("dark/second"), flags), error = errno;
+	unlink(OPEN("dark/second"));
+	errno = error;
+	return fd;
+}
+static int c_lost_link(void)
+{
+	char p[64];
+	int fd = lost_link(O_WRONLY);
+	snprintf(p, sizeof p, "/proc/self/fd/%d", fd);
+	unlink(OPEN("found"));
+	if (fd < 0 || linkat(AT_FDCWD, p, AT_FDCWD, OPEN("found"), AT_SYMLINK_FOLLOW) < 0)
+		return errno;
+	return refused_fd(open(OPEN("found"), O_RDONLY));
+}
+static int c_lost_chmod(void) { int fd = lost_link(O_PATH); return fd < 0 ? errno : refused(syscall(452, fd, "", 0666, AT_EMPTY_PATH)); }
+static int c_lost_fchmod(void) { int fd = lost_link(O_WRONLY); return fd < 0 ? errno : refused(fchmod(fd, 0666)); }
+static int c_append_map(void)
+{
+	int fd = open(OPEN("log"), O_RDWR | O_APPEND);
+	return fd < 0 ? errno : mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED ? errno : 0;
+}
+/* While the new name is looked up, which takes long, the old one's directory is moved into the dark and another file put there. */
+static int c_rename_moved(void)
+{
+	char text[4000] = "", name[32];
+	for (size_t n = 0; n < 3950; n += 5)
+		memcpy(text + n, "w/../", 6);
+	(void)mkdir(OPEN("w"), 0777);
+	(void)mkdir(OPEN("q"), 0777);
+	for (int i = 0; i < 36; i++) {
+		snprintf(name, sizeof name, "slow%d", i);
+		unlink(OPEN(name));
+		snprintf(text + 3950, 40, i < 35 ? "slow%d" : "q", i + 1);
+		if (symlink(text, OPEN(name)) < 0)
+			return errno;
+	}
+	(void)mkdir(OPEN("moving"), 0777);
+	close(open(OPEN("moving/x"), O_CREAT | O_WRONLY, 0666));
+	pid_t child = fork();
+	if (child == 0) {
+		usleep(20000);
+		if (rename(OPEN("moving"), OPEN("dark/moving")) == 0 && unlink(OPEN("dark/moving/x")) == 0)
+			_exit(link(OPEN("dark/file"), OPEN("dark/moving/x")) ? errno : 0);
+		_exit(errno);
+	}
+	unlink(OPEN("q/got"));
+	int result = rename(OPEN("moving/x"), OPEN("slow0/got")) ? errno : 0;
+	waitpid(child, NULL, 0);
+	return result ? result : refused_fd(open(OPEN("q/got"), O_RDONLY));
+}
+
 /* ---- every call that names a path, on the secret ---- */
 static int c_truncate(void) { return refused(truncate(SECRET("file"), 3)); }
 static int c_unlink(void) { return refused(unlink(SECRET("victim"))); }
@@ -419,6 +479,13 @@ static int c_pivot_root(void) { int r = refused(syscall(SYS_pivot_root, OPEN("m"
 /* ---- the supervisor and its neighbours ---- */
 static int c_kill_supervisor(void) { return refused(kill(supervisor, 0)); }
 static int c_kill_parent(void) { return refused(kill(getppid(), 0)); }
+static int limit(pid_t pid)
+{
+	struct rlimit old;
+	return refused(prlimit(pid, RLIMIT_NOFILE, NULL, &old) < 0 ? -1 : prlimit(pid, RLIMIT_NOFILE, &old, NULL));
+}
+static int c_limit_supervisor(void) { return limit(supervisor); }
+static int c_limit_parent(void) { return limit(getppid()); }
 static int c_ptrace_supervisor(void) { return refused(ptrace(PTRACE_SEIZE, supervisor, 0, 0)); }
 static int c_ptrace_parent(void) { return refused(ptrace(PTRACE_SEIZE, getppid(), 0, 0)); }
 static int c_vm_readv(void) { char b[8]; struct iovec l = { b, 8 }, r = { (void *)0x400000, 8 }; int e = refused(process_vm_readv(supervisor, &l, 1, &r, 1, 0)); return e == EFAULT ? 0 : e; }
@@ -506,7 +573,8 @@ static const struct {
 	CASE(proc_supervisor_mem), CASE(proc_supervisor_environ), CASE(hardlink), CASE(linkat_opath), CASE(linkat_proc), CASE(rename_out),
 	CASE(rename_dir_out), CASE(exchange), CASE(rename_in), CASE(opath_reopen), CASE(opath_devfd), CASE(opath_dir), CASE(opath_dot),
 	CASE(opath_fchdir), CASE(ro_reopen), CASE(ro_truncate), CASE(ro_fd_chmod), CASE(ro_fd_chown), CASE(ro_fd_xattr), CASE(ro_fd_utime),
-	CASE(ro_fd_flags), CASE(ro_chmod_empty), CASE(ro_chown_empty), CASE(ro_setxattrat), CASE(ro_file_setattr), CASE(truncate),
+	CASE(ro_fd_flags), CASE(ro_chmod_empty), CASE(ro_chown_empty), CASE(ro_setxattrat), CASE(ro_file_setattr),
+	CASE(lost_link), CASE(lost_chmod), CASE(lost_fchmod), CASE(append_map), CASE(rename_moved), CASE(truncate),
 	CASE(unlink), CASE(unlinkat), CASE(rmdir), CASE(mkdir), CASE(mkdirat), CASE(mknod), CASE(mknodat), CASE(symlink_in), CASE(link_in),
 	CASE(create), CASE(creat), CASE(tmpfile), CASE(list), CASE(chmod), CASE(fchmodat), CASE(fchmodat2), CASE(chown), CASE(lchown),
 	CASE(fchownat), CASE(utimensat), CASE(setxattr), CASE(lsetxattr), CASE(getxattr), CASE(removexattr), CASE(inotify),
@@ -523,7 +591,7 @@ static const struct {
 	CASE(new_listener_high), CASE(userfaultfd), CASE(dev_userfaultfd), CASE(handle), CASE(open_by_handle), CASE(tiocsti),
 	CASE(tiocsti_high), CASE(bpf), CASE(perf), CASE(keyctl), CASE(kexec), CASE(swapon), CASE(acct), CASE(unshare_user),
 	CASE(unshare_user_mnt), CASE(unshare_mnt_high), CASE(clone_user), CASE(setns), CASE(mount_bind), CASE(mount_tmpfs), CASE(open_tree),
-	CASE(fsopen), CASE(pivot_root), CASE(kill_supervisor), CASE(kill_parent), CASE(ptrace_supervisor), CASE(ptrace_parent),
+	CASE(fsopen), CASE(pivot_root), CASE(kill_supervisor), CASE(kill_parent), CASE(limit_supervisor), CASE(limit_parent), CASE(ptrace_supervisor), CASE(ptrace_parent),
 	CASE(vm_readv), CASE(getfd_supervisor), CASE(getfd_parent), CASE(listener_inherited), CASE(process_madvise), CASE(connect),
 	CASE(connect_family_high), CASE(connect_relative), CASE(connect_symlink), CASE(connect_proc_fd), CASE(sendto), CASE(sendmsg),
 	CASE(sendmmsg), CASE(bind), CASE(fastopen),

@@ -448,8 +448,10 @@ static int universe_free(void **state)
 	return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	const char *text = getenv("USHER_TEST_SEED");
 	if (text)
 		seed = strtoull(text, NULL, 0) | 1;
