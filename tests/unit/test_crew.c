@@ -2,6 +2,7 @@
  * The crew on the real path: a filtered child, the real call table and a policy. What stalls a serving thread is the child's
  * own memory: a page that a userfaultfd does not fill.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -519,13 +520,16 @@ static int idle_body(struct filtered_page *page)
 static unsigned long switches(void)
 {
 	unsigned long all = 0, n;
-	char line[128], path[64];
+	char line[128], path[300];
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *task;
 
-	for (int tid = getpid() + 1; tid < getpid() + 2000; tid++) {
+	assert_non_null(tasks);
+	while ((task = readdir(tasks))) {
 		bool ours = false;
 		FILE *status;
 
-		snprintf(path, sizeof(path), "/proc/self/task/%d/status", tid);
+		snprintf(path, sizeof(path), "/proc/self/task/%s/status", task->d_name);
 		status = fopen(path, "re");
 		while (status && fgets(line, sizeof(line), status)) {
 			ours = ours || !strcmp(line, "Name:\tusher-crew\n");
@@ -535,6 +539,7 @@ static unsigned long switches(void)
 		if (status)
 			fclose(status);
 	}
+	closedir(tasks);
 	return all;
 }
 
