@@ -6,8 +6,12 @@
  * The answer is "ok", "ok VALUE" or the name of the error ("EACCES"). Commands share one process: descriptors that open
  * makes are numbered from 3 as usual and can be named by later commands. Numbers may be decimal, 0x or 0-octal. Flags of
  * open: r w a + (O_RDWR) c (O_CREAT) x (O_EXCL) t (O_TRUNC) d (O_DIRECTORY) n (O_NOFOLLOW) p (O_PATH) b (O_NONBLOCK) m (O_TMPFILE).
- * A raw call: probe call NUMBER [ARG...] where @TEXT is a pointer to TEXT.
+ * A number stands for itself. A raw call: probe call NUMBER-OR-NAME [ARG...] where @TEXT is a pointer to TEXT; more in probe_call.c.
+ *
+ * `probe script` reads commands from its input, one a line, and prefixes each answer with the line (probe_script.c).
  */
+#include "probe.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -28,7 +32,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-static void answer(long result)
+void answer(long result)
 {
 	int err = errno;
 	if (result < 0) {
@@ -45,7 +49,7 @@ static void answer(long result)
 	fflush(stdout);
 }
 
-static void answer_text(const char *text, ssize_t len)
+void answer_text(const char *text, ssize_t len)
 {
 	if (len < 0) {
 		answer(len);
@@ -55,20 +59,22 @@ static void answer_text(const char *text, ssize_t len)
 	fflush(stdout);
 }
 
-static long number(const char *text)
+long number(const char *text)
 {
 	return strcmp(text, "cwd") == 0 ? AT_FDCWD : (long)strtoull(text, NULL, 0);
 }
 
-static int open_flags(const char *text)
+int open_flags(const char *text)
 {
 	static const struct {
 		char letter;
 		int flag;
 	} letters[] = { { 'r', O_RDONLY }, { 'w', O_WRONLY }, { 'a', O_WRONLY | O_APPEND }, { '+', O_RDWR },
 			{ 'c', O_CREAT }, { 'x', O_EXCL }, { 't', O_TRUNC }, { 'd', O_DIRECTORY }, { 'n', O_NOFOLLOW },
-			{ 'p', O_PATH }, { 'b', O_NONBLOCK }, { 'm', O_TMPFILE } };
+			{ 'p', O_PATH }, { 'b', O_NONBLOCK }, { 'm', O_TMPFILE }, { 'e', O_CLOEXEC } };
 	int flags = 0;
+	if (*text >= '0' && *text <= '9')
+		return (int)number(text);
 	for (; *text; text++)
 		for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++)
 			if (letters[i].letter == *text)
@@ -343,25 +349,26 @@ static void cmd_cwd(char **arg)
 		answer(-1);
 }
 
+static void cmd_ptpeer(char **arg)	/* the kernel opens the terminal's other end by itself */
+{
+	(void)arg;
+	int unlocked = 0, fd = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+	answer(fd < 0 || ioctl(fd, TIOCSPTLCK, &unlocked) < 0 || ioctl(fd, TIOCGPTPEER, O_RDWR | O_NOCTTY) < 0 ? -1 : 0);
+}
+
 static void cmd_pause(char **arg)	/* until a signal */
 {
 	(void)arg;
 	answer(pause());
 }
 
-static void cmd_call(char **arg)
+static void cmd_script(char **arg)
 {
-	long args[7] = { 0 };
-	for (int i = 0; i < 7 && arg[i]; i++)
-		args[i] = *arg[i] == '@' ? (long)(arg[i] + 1) : number(arg[i]);
-	answer(syscall(args[0], args[1], args[2], args[3], args[4], args[5], args[6]));
+	(void)arg;
+	exit(run_script());
 }
 
-static const struct {
-	const char *name;
-	int args;		/* -1: any number */
-	void (*run)(char **arg);
-} commands[] = {
+static const struct command commands[] = {
 	{ "open", 2, cmd_open }, { "openat", 3, cmd_openat }, { "openat2", 4, cmd_openat2 }, { "cat", 1, cmd_cat },
 	{ "write", 2, cmd_write }, { "read", 1, cmd_read }, { "close", 1, cmd_close }, { "stat", 1, cmd_stat },
 	{ "lstat", 1, cmd_lstat }, { "access", 2, cmd_access }, { "readlink", 1, cmd_readlink },
@@ -372,16 +379,18 @@ static const struct {
 	{ "connect", 1, cmd_connect }, { "bind", 1, cmd_bind }, { "exec", 1, cmd_exec }, { "kill", 2, cmd_kill },
 	{ "rlimit", 1, cmd_rlimit }, { "capbset", 1, cmd_capbset }, { "status", 1, cmd_status }, { "fds", 0, cmd_fds },
 	{ "env", 1, cmd_env }, { "pid", 0, cmd_pid }, { "getuid", 0, cmd_getuid }, { "cwd", 0, cmd_cwd },
-	{ "pause", 0, cmd_pause }, { "call", -1, cmd_call },
+	{ "pause", 0, cmd_pause }, { "ptpeer", 0, cmd_ptpeer }, { "script", 0, cmd_script }, { .name = NULL },
 };
 
-static int run(char **argv, int argc)
+int run_command(char **argv, int argc)
 {
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (strcmp(commands[i].name, argv[0]) == 0 && (commands[i].args < 0 || commands[i].args == argc - 1)) {
-			commands[i].run(argv + 1);
-			return 0;
-		}
+	const struct command *const tables[] = { commands, call_commands, exec_commands, socket_commands, scene_commands, wait_commands };
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		for (const struct command *row = tables[i]; row->name; row++)
+			if (strcmp(row->name, argv[0]) == 0 && (row->args < 0 || row->args == argc - 1)) {
+				row->run(argv + 1);
+				return 0;
+			}
 	fprintf(stderr, "probe: what is '%s' with %d arguments?\n", argv[0], argc - 1);
 	return 2;
 }
@@ -395,7 +404,7 @@ int main(int argc, char **argv)
 			end++;
 		if (end < argc)
 			argv[end] = NULL;
-		status = end > i ? run(argv + i, end - i) : 2;
+		status = end > i ? run_command(argv + i, end - i) : 2;
 		i = end + 1;
 	}
 	return status;
