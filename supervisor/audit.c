@@ -329,7 +329,7 @@ void audit_record(struct audit *audit, const struct request *req)
 	struct record record = audit_next(audit);
 	if (audit->file && !(audit->none && level == AUDIT_DENY))
 		write_record(audit, &record, req);
-	if (kind != RECORD_ALLOW)
+	if (kind != RECORD_ALLOW && (audit->options.terminal || audit->options.summary))
 		show(audit, req, kind, &record);
 }
 

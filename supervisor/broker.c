@@ -289,12 +289,12 @@ static bool broker_certain(struct request *req, const struct policy_decision *ca
 	if (!object->lexical)
 		return true;
 	err = object_lexical_pin(req->sandbox->resolver, object, mode == NAME_NOFOLLOW || mode == NAME_ENTRY);
-	if (err == -EAGAIN || (err && guessed))
-		return false;
 	if (!guessed)
-		return true;
+		return err != -EAGAIN;
+	if (err && (err != -ENOENT || mode == NAME_CREATE))
+		return false;
 	object->lexical = false;
-	object->exists = true;
+	object->exists = !err;
 	if (broker_judge(req))
 		return true;
 	decide_objects(req, call);
