@@ -23,6 +23,7 @@
 
 #include "audit.h"
 #include "call.h"
+#include "decide.h"
 #include "err.h"
 #include "fd.h"
 #include "listener.h"
@@ -33,50 +34,7 @@
 /* What the steps return beside 0 and -errno, which is the answer. */
 enum { BROKER_GONE = 1, BROKER_DENIED, BROKER_EXACT };
 
-static char refused_text[] = "usher refuses this call while paths are decided";
-
-static const struct policy_rule refused_rule = {
-	.number = UINT32_MAX,
-	.pos = { .file = POLICY_BUILTIN },
-	.section = SECTION_SYSCALLS,
-	.action = ACTION_DENY,
-	.text = refused_text,
-};
-
-static char nameless_text[] = "an object without a path is opened again with the access already held at most";
-
-static const struct policy_rule nameless_rule = {
-	.number = UINT32_MAX,
-	.pos = { .file = POLICY_BUILTIN },
-	.section = SECTION_FILES,
-	.action = ACTION_DENY,
-	.err = EACCES,
-	.text = nameless_text,
-};
-
-static char foreign_text[] = "nothing of a process outside the sandbox may be changed through /proc";
-
-static const struct policy_rule foreign_rule = {
-	.number = UINT32_MAX,
-	.pos = { .file = POLICY_BUILTIN },
-	.section = SECTION_FILES,
-	.action = ACTION_DENY,
-	.err = EACCES,
-	.text = foreign_text,
-};
-
-/* Anything but a plain allow is refused: what this version does not serve was refused at load. */
-static bool refuses(const struct policy_verdict *verdict)
-{
-	return verdict->action != ACTION_ALLOW;
-}
-
-static struct policy_verdict verdict_of(const struct policy_rule *rule, int err, enum policy_op op)
-{
-	return (struct policy_verdict){
-		.action = ACTION_DENY, .err = err, .stage = STAGE_DENY, .audit = rule->audit, .op = op, .rule = rule,
-	};
-}
+static const struct policy_rule refused_rule = BUILTIN_RULE(SECTION_SYSCALLS, 0, "usher refuses this call while paths are decided");
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
@@ -146,99 +104,6 @@ static int broker_fetch(struct request *req)
 	return err == -ESRCH ? -EACCES : err;
 }
 
-/* ---- deciding ------------------------------------------------------------------------------- */
-
-/* It lost the name by which it was reached and has others, of which rules may speak. */
-static bool named_elsewhere(const struct object *object)
-{
-	return object->path[0] == '/' && object->st.st_nlink && !S_ISDIR(object->st.st_mode);
-}
-
-/* Ruling 3: an object without a path is what it is to those who hold it, and no more. */
-static bool nameless_allows(const struct object *object, uint32_t ops)
-{
-	static const uint32_t free_ops = OP_BIT(OP_STAT) | OP_BIT(OP_CHMOD) | OP_BIT(OP_CHOWN) | OP_BIT(OP_UTIME) | OP_BIT(OP_XATTR);
-	static const uint32_t read_ops = OP_BIT(OP_READ) | OP_BIT(OP_LIST);
-	static const uint32_t write_ops = OP_BIT(OP_WRITE) | OP_BIT(OP_APPEND) | OP_BIT(OP_TRUNCATE) | OP_BIT(OP_LINK);
-
-	if ((ops & read_ops) && !(object->held & 1))
-		return false;
-	if (named_elsewhere(object))
-		return !(ops & ~(OP_BIT(OP_STAT) | read_ops));
-	if ((ops & write_ops) && !(object->held & 2))
-		return false;
-	return !(ops & ~(free_ops | read_ops | write_ops));
-}
-
-static enum policy_op first_op(uint32_t ops)
-{
-	return ops ? (enum policy_op)__builtin_ctz(ops) : OP_STAT;
-}
-
-static void decide_links(const struct policy *policy, const struct object *object, uint32_t ops, struct policy_decision *decision)
-{
-	for (unsigned i = 0; i < object->n_links; i++) {
-		const char *link = object->links[i];
-		const struct policy_rule *rule = NULL;
-		struct policy_verdict verdict;
-		int err;
-
-		if (!policy_leads_out(policy, ops, link, strlen(link), object->path, object->len, &rule) || !rule)
-			continue;
-		err = rule->err > 0 ? rule->err : policy->defaults[SECTION_FILES].err;
-		verdict = verdict_of(rule, err > 0 ? err : EACCES, first_op(ops & rule->ops));
-		if (!refuses(&decision->would))
-			decision->would = verdict;
-		if (rule->stage != STAGE_LOG && !refuses(&decision->enforced)) {
-			verdict.stage = rule->stage;
-			decision->enforced = verdict;
-		}
-	}
-}
-
-static struct policy_decision decide_object(const struct request *req, const struct object *object, uint32_t ops)
-{
-	const struct sandbox *sandbox = req->sandbox;
-	struct policy_decision decision = { 0 };
-	uint32_t restricted = ops & sandbox->plan->restricted;
-
-	if (!ops)
-		return decision;
-	if (object->nameless) {
-		if (!nameless_allows(object, restricted))
-			decision.enforced = decision.would = verdict_of(&nameless_rule, EACCES, first_op(restricted));
-		return decision;
-	}
-	decision = policy_decide_path(sandbox->policy, ops, object->path, object->len);
-	if (object->n_links)
-		decide_links(sandbox->policy, object, ops, &decision);
-	if (object->foreign && (ops & OPS_MODIFY) && !refuses(&decision.enforced))
-		decision.enforced = decision.would = verdict_of(&foreign_rule, EACCES, first_op(ops & OPS_MODIFY));
-	return decision;
-}
-
-/* The first object that is denied decides; what the syscalls section only would deny is kept if no object says more. */
-static void decide_objects(struct request *req, const struct policy_decision *call)
-{
-	req->decision = *call;
-	req->decided = 0;
-	for (unsigned i = 0; i < req->n_names; i++) {
-		struct policy_decision decision = decide_object(req, &req->objects[i], req->ops[i]);
-
-		if (i == 0 && !refuses(&req->decision.would)) {
-			req->decision = decision;
-		} else if (refuses(&decision.enforced)) {
-			req->decision = decision;
-			req->decided = i;
-		} else if (!refuses(&req->decision.would) && refuses(&decision.would)) {
-			req->decision.would = decision.would;
-			req->decided = i;
-		}
-		if (refuses(&req->decision.enforced))
-			return;
-	}
-}
-
 /* ---- resolving ------------------------------------------------------------------------------ */
 
 /* AGAIN: the second time, when only what was lexical is still open. */
@@ -299,7 +164,7 @@ static bool broker_certain(struct request *req, const struct policy_decision *ca
 		return true;
 	decide_objects(req, call);
 	object->lexical = true;	/* resolved again if it was allowed after all */
-	return refuses(&req->decision.enforced);
+	return decide_refuses(&req->decision.enforced);
 }
 
 /* What resolution ended with, as an answer. A missing last name is for serve, if the call can make it. */
@@ -328,13 +193,15 @@ static int broker_act(struct request *req, enum resolve_level level, bool again,
 	if (judged == -EAGAIN && has_lexical(req))
 		return BROKER_EXACT;
 	decide_objects(req, call);
-	if (refuses(&req->decision.enforced))
+	if (decide_refuses(&req->decision.enforced))
 		return broker_certain(req, call) ? BROKER_DENIED : BROKER_EXACT;
 	err = resolution_error(req);
 	if (!err)
 		err = judged;
 	if (!err)
 		err = req->call->serve(req);
+	if (err && decide_refuses(&req->decision.enforced))
+		return BROKER_DENIED;
 	return err == -EAGAIN && has_lexical(req) ? BROKER_EXACT : err;
 }
 
@@ -346,6 +213,7 @@ static int broker_serve(struct request *req)
 
 	if (err)
 		return err;
+	req->moves = entry_moved(req->sandbox);
 	err = broker_act(req, req->call->lexical_ok ? RESOLVE_LEXICAL : RESOLVE_EXACT, false, &call);
 	if (err == BROKER_EXACT)
 		err = broker_act(req, RESOLVE_EXACT, true, &call);
@@ -442,10 +310,10 @@ static void broker_record(struct request *req)
 	struct sandbox *sandbox = req->sandbox;
 
 	atomic_fetch_add_explicit(&sandbox->calls, 1, memory_order_relaxed);
-	if (refuses(&req->decision.enforced))
+	if (decide_refuses(&req->decision.enforced))
 		atomic_fetch_add_explicit(&sandbox->denied, 1, memory_order_relaxed);
 	/* A record of a relative name reads where it started from. */
-	if (refuses(&req->decision.would) && req->n_names && req->names[req->decided].path[0] != '/')
+	if (decide_refuses(&req->decision.would) && req->n_names && req->names[req->decided].path[0] != '/')
 		(void)cred_power();
 	if (sandbox->audit && !req->recorded)
 		audit_record(sandbox->audit, req);
@@ -456,7 +324,7 @@ static void broker_record(struct request *req)
 static bool broker_end(struct request *req, int err)
 {
 	if (err < 0 && req->refused_by) {
-		req->decision.enforced = req->decision.would = verdict_of(req->refused_by, -err, first_op(req->ops[0]));
+		req->decision.enforced = req->decision.would = decide_verdict(req->refused_by, -err, decide_first_op(req->ops[0]));
 		err = BROKER_DENIED;
 	}
 	if (err == BROKER_GONE) {
@@ -486,7 +354,7 @@ static bool broker_end(struct request *req, int err)
 
 static int broker_refuse(struct request *req)
 {
-	struct policy_verdict verdict = verdict_of(&refused_rule, req->call->refuse, OP_STAT);
+	struct policy_verdict verdict = decide_verdict(&refused_rule, req->call->refuse, OP_STAT);
 
 	req->decision.enforced = req->decision.would = verdict;
 	return BROKER_DENIED;
@@ -499,7 +367,7 @@ static int broker_decide_call(struct request *req)
 	for (int i = 0; i < 6; i++)
 		args[i] = req->notif.data.args[i];
 	req->decision = policy_decide_call(req->sandbox->policy, req->notif.data.nr, args);
-	return refuses(&req->decision.enforced) ? BROKER_DENIED : 0;
+	return decide_refuses(&req->decision.enforced) ? BROKER_DENIED : 0;
 }
 
 /* A target for the record and for signals; without one the call is refused all the same. */
@@ -516,7 +384,7 @@ static int broker_steps(struct request *req)
 	if (err == BROKER_DENIED)
 		return broker_denied(req);
 	if (!req->call) {
-		if (refuses(&req->decision.would))
+		if (decide_refuses(&req->decision.would))
 			(void)broker_target(req);
 		req->reply.kind = REPLY_CONTINUE;
 		return 0;

@@ -72,6 +72,7 @@ struct request {
 	uint32_t ops[REQUEST_NAMES];		/* what is asked of each, set by call.judge */
 	union call_args args;		/* its first 512 bytes are zero before fetch */
 	bool fetched;			/* call.release is due */
+	unsigned moves;			/* entry_moved() before the names were resolved */
 	int bases[REQUEST_NAMES];	/* what relative names start from, until resolve() takes them; owned */
 
 	const struct policy_rule *refused_by;	/* set by judge or serve with -errno: a refusal of usher's own, which is recorded */

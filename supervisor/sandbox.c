@@ -76,7 +76,7 @@ int sandbox_open(struct sandbox **sandbox, const struct sandbox_options *options
 	new->gone = options->gone;
 	new->ctx = options->ctx;
 	new->hangup.done = sandbox_hung_up;
-	pthread_mutex_init(&new->directories, NULL);
+	entry_locks_init(&new->entries);
 	err = sandbox_make(new);
 	if (err) {
 		sandbox_close(new);

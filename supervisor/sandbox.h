@@ -2,11 +2,11 @@
 #ifndef USHER_SANDBOX_H
 #define USHER_SANDBOX_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "calls/entry.h"
 #include "loop.h"
 #include "plan.h"
 #include "policy.h"
@@ -33,7 +33,7 @@ struct sandbox {
 	struct gate *gate;		/* execve */
 	struct audit *audit;
 	_Atomic(struct abstract *) abstract;	/* socket names bound by the tree; freed by abstract_free() (calls/abstract.h) */
-	pthread_mutex_t directories;	/* held by what puts a directory at a name (calls/names.c) */
+	struct entry_locks entries;	/* names kept in their places (calls/entry.c) */
 	_Atomic unsigned long calls, denied;
 	void (*gone)(void *ctx);
 	void *ctx;

@@ -20,6 +20,7 @@
 #include <sys/syscall.h>
 
 #include "calls/abstract.h"
+#include "calls/entry.h"
 #include "calls/socket.h"
 #include "calls/unix.h"
 #include "err.h"
@@ -191,8 +192,9 @@ static int bind_last(const struct binding *like)
 
 static int bind_path(struct request *req)
 {
+	AUTO_ENTRY *held = NULL;
 	struct socket_call *call = socket_call(req);
-	const struct object *object = &req->objects[0];
+	struct object *object = &req->objects[0];
 	struct binding binding = {
 		.call = call, .object = object, .cred = &req->target->cred, .address = &call->addr, .dir = call->cwd,
 	};
@@ -203,6 +205,8 @@ static int bind_path(struct request *req)
 	if (object->slash || object->parent < 0)
 		return -ENOENT;
 	err = target_umask(req->target, &binding.mask);
+	if (!err)
+		err = entry_hold(req, object, req->ops[0], false, &held);
 	if (err)
 		return err;
 	if (!memchr(req->names[0].path, '/', req->names[0].len)) {

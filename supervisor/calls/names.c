@@ -1,24 +1,24 @@
 /*
- * Calls that change directories act on a pinned parent and one name in it, which the kernel takes with all its rules about
- * ".", ".." and a slash at the end. The policy is asked about that name below the parent's path.
+ * Calls that change directories act on a pinned parent and one name in it (calls/entry.c), which the kernel takes with all its
+ * rules about ".", ".." and a slash at the end. The policy is asked about that name below the parent's path.
  *
  * A rename may find another object under the name than the one that was looked at, a directory instead of a file, and
- * ruling 4 asks more of a tree. The tree can put a directory at a name only by mkdir and rename: both act with
- * sandbox.directories locked, and a rename looks again at what it moves, and where both names are by then: the directory of one
- * may have been moved while the other was looked up. A link is made of the pinned object itself.
+ * ruling 4 asks more of a tree. The tree can put a directory at a name only by mkdir and rename: both hold the names alone, and a
+ * rename looks again at what it moves. A link is made of the pinned object itself.
  */
 #include "calls/names.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "calls/entry.h"
 #include "calls/serve.h"
+#include "decide.h"
 #include "sandbox.h"
 
 /* ---- mkdir, mknod, symlink ---- */
@@ -91,17 +91,17 @@ int symlink_fetch(struct request *req)
 int mkdir_serve(struct request *req)
 {
 	char name[NAME_MAX + 2];
+	AUTO_ENTRY *held = NULL;
 	struct object *object = &req->objects[0];
-	int err = serve_parent(req, 0);
+	int err = serve_umask(req);
 
 	if (!err)
-		err = serve_umask(req);
+		err = entry_hold(req, object, req->ops[0], true, &held);
 	if (err)
 		return err;
-	pthread_mutex_lock(&req->sandbox->directories);
-	err = mkdirat(object->parent, serve_last(object, name), req->args.attr.mode) ? -errno : 0;
-	pthread_mutex_unlock(&req->sandbox->directories);
-	return err ? err : reply_value(req, 0);
+	if (mkdirat(object->parent, serve_last(object, name), req->args.attr.mode))
+		return -errno;
+	return reply_value(req, 0);
 }
 
 int mknod_judge(struct request *req)
@@ -113,11 +113,12 @@ int mknod_judge(struct request *req)
 int mknod_serve(struct request *req)
 {
 	char name[NAME_MAX + 2];
+	AUTO_ENTRY *held = NULL;
 	struct object *object = &req->objects[0];
-	int err = serve_parent(req, 0);
+	int err = serve_umask(req);
 
 	if (!err)
-		err = serve_umask(req);
+		err = entry_hold(req, object, req->ops[0], false, &held);
 	if (err)
 		return err;
 	/* The raw call: its device number is the kernel's own encoding. */
@@ -131,8 +132,9 @@ int mknod_serve(struct request *req)
 int symlink_serve(struct request *req)
 {
 	char name[NAME_MAX + 2];
+	AUTO_ENTRY *held = NULL;
 	struct object *object = &req->objects[0];
-	int err = serve_parent(req, 0);
+	int err = entry_hold(req, object, req->ops[0], false, &held);
 
 	if (err)
 		return err;
@@ -159,8 +161,9 @@ int unlinkat_fetch(struct request *req)
 int unlink_serve(struct request *req)
 {
 	char name[NAME_MAX + 2];
+	AUTO_ENTRY *held = NULL;
 	struct object *object = &req->objects[0];
-	int err = serve_parent(req, 0);
+	int err = entry_hold(req, object, req->ops[0], false, &held);
 
 	if (err)
 		return err;
@@ -221,49 +224,30 @@ static int gains(struct request *req, bool rename, bool tree, const struct objec
 	return serve_deny(req, EXDEV, rename ? OP_RENAME : OP_LINK, rule);
 }
 
-/* Where name I is now. Judged again if that is not where it was judged. With sandbox.directories locked. */
-static int entry_again(struct request *req, unsigned i)
-{
-	struct object *object = &req->objects[i];
-	size_t last = strlen(object->last), len;
-	struct policy_decision decision;
-	char path[PATH_MAX];
-	ssize_t got = resolve_path_of(req->sandbox->resolver, object->parent, path, sizeof(path));
-	struct stat st;
-
-	if (got <= 0)
-		return got ? (int)got : -ENOENT;
-	len = got == 1 ? 0 : (size_t)got;
-	if (len + last + 2 > sizeof(path))
-		return -ENAMETOOLONG;
-	path[len++] = '/';
-	memcpy(path + len, object->last, last + 1);
-	len += last;
-	if (len != object->len || memcmp(path, object->path, len)) {
-		if (fstat(object->parent, &st) || !st.st_nlink)
-			return -ENOENT;
-		memcpy(object->path, path, len + 1);
-		object->len = len;
-	}
-	/* What was missing may be there by now, to be replaced. */
-	if (i == 1 && !object->exists && !(req->args.link.flags & (RENAME_NOREPLACE | RENAME_EXCHANGE)) &&
-	    !fstatat(object->parent, object->last, &st, AT_SYMLINK_NOFOLLOW))
-		req->ops[1] |= OP_BIT(OP_DELETE);
-	decision = policy_decide_path(req->sandbox->policy, req->ops[i], object->path, object->len);
-	if (!policy_denies(&decision.enforced))
-		return 0;
-	return serve_deny(req, decision.enforced.err > 0 ? decision.enforced.err : EACCES, decision.enforced.op,
-			  decision.enforced.rule);
-}
-
-/* FROM's name moves to TO's. With sandbox.directories locked: what is no directory now will not be one when it is moved. */
+/* FROM's name moves to TO's. Held alone: what is no directory now will not be one when it is moved. */
 static int move_gains(struct request *req, const struct object *from, const struct object *to)
 {
 	struct stat st;
+	bool tree;
 
 	if (fstatat(from->parent, from->last, &st, AT_SYMLINK_NOFOLLOW))
 		return -errno;
-	return gains(req, true, S_ISDIR(st.st_mode), from, to);
+	tree = S_ISDIR(st.st_mode);
+	if (tree)
+		entry_moves(req);
+	return gains(req, true, tree, from, to);
+}
+
+/* What was missing may be there by now, to be replaced. */
+static int replaces(struct request *req, const struct object *to)
+{
+	struct stat st;
+
+	if (to->exists || req->args.link.flags & (RENAME_NOREPLACE | RENAME_EXCHANGE) ||
+	    fstatat(to->parent, to->last, &st, AT_SYMLINK_NOFOLLOW))
+		return 0;
+	req->ops[1] |= OP_BIT(OP_DELETE);
+	return decide_again(req, to, req->ops[1]);
 }
 
 /* Not a name: the kernel refuses to move it before it looks. */
@@ -272,15 +256,15 @@ static bool last_special(const struct object *object)
 	return !strcmp(object->last, ".") || !strcmp(object->last, "..") || !strcmp(object->last, "/");
 }
 
-int rename_serve(struct request *req)
+static int rename_move(struct request *req, struct object *from, struct object *to)
 {
 	char old_name[NAME_MAX + 2], new_name[NAME_MAX + 2];
-	const struct object *from = &req->objects[0], *to = &req->objects[1];
 	unsigned flags = req->args.link.flags;
-	int err = serve_parent(req, 0);
+	AUTO_ENTRY *held = NULL;
+	int err = entry_hold(req, from, req->ops[0], true, &held);
 
 	if (!err)
-		err = serve_parent(req, 1);
+		err = entry_look(req, to, req->ops[1]);
 	if (!err && last_special(from))
 		err = -EBUSY;
 	if (!err && last_special(to))
@@ -288,19 +272,21 @@ int rename_serve(struct request *req)
 	/* Not for the kernel to find out: it might be there by then, unjudged. */
 	if (!err && !from->exists)
 		err = -ENOENT;
-	if (err)
-		return err;
-	pthread_mutex_lock(&req->sandbox->directories);
-	err = entry_again(req, 0);
 	if (!err)
-		err = entry_again(req, 1);
+		err = replaces(req, to);
 	if (!err)
 		err = move_gains(req, from, to);
 	if (!err && flags & RENAME_EXCHANGE)
 		err = move_gains(req, to, from);
 	if (!err && syscall(SYS_renameat2, from->parent, serve_last(from, old_name), to->parent, serve_last(to, new_name), flags))
 		err = -errno;
-	pthread_mutex_unlock(&req->sandbox->directories);
+	return err;
+}
+
+int rename_serve(struct request *req)
+{
+	int err = rename_move(req, &req->objects[0], &req->objects[1]);
+
 	resolver_forget(req->sandbox->resolver);
 	return err ? err : reply_value(req, 0);
 }
@@ -334,11 +320,12 @@ int link_judge(struct request *req)
 int link_serve(struct request *req)
 {
 	char name[NAME_MAX + 2], path[32];
-	const struct object *from = &req->objects[0], *to = &req->objects[1];
+	AUTO_ENTRY *held = NULL;
+	struct object *from = &req->objects[0], *to = &req->objects[1];
 	int err = serve_pin(req, 0);
 
 	if (!err)
-		err = serve_parent(req, 1);
+		err = entry_hold(req, to, req->ops[1], false, &held);
 	/* An O_TMPFILE file gets its first name: only by whom may write it, for the name may allow that. What has a link left has
 	 * a name that is not known, and would gain by this one. */
 	if (!err && from->nameless && (!(from->held & 2) || from->st.st_nlink))

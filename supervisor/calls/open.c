@@ -18,8 +18,10 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
+#include "calls/entry.h"
 #include "calls/serve.h"
 #include "calls/tty.h"
+#include "decide.h"
 #include "err.h"
 #include "fd.h"
 #include "park.h"
@@ -367,8 +369,6 @@ static int open_tmpfile(struct request *req, const struct object *object)
 static int open_raced(struct request *req, const struct object *missing, struct object *object)
 {
 	struct name name = { .dirfd = AT_FDCWD, .mode = req->names[0].mode };
-	struct policy_decision decision;
-	uint32_t ops;
 	int err, base = fcntl(missing->parent, F_DUPFD_CLOEXEC, 3);
 
 	if (base < 0)
@@ -381,22 +381,12 @@ static int open_raced(struct request *req, const struct object *missing, struct 
 	/* A link to something in procfs: nothing of that was made here. */
 	if (object->nameless || object->foreign)
 		return -EACCES;
-	ops = object->exists ? existing_ops(&req->args.open.how, object) : req->ops[0];
-	decision = policy_decide_path(req->sandbox->policy, ops, object->path, object->len);
-	if (policy_denies(&decision.enforced))
-		return serve_deny(req, decision.enforced.err, decision.enforced.op, decision.enforced.rule);
-	for (unsigned i = 0; i < object->n_links; i++) {
-		const struct policy_rule *rule;
-
-		if (policy_leads_out(req->sandbox->policy, ops, object->links[i], strlen(object->links[i]), object->path,
-				     object->len, &rule))
-			return serve_deny(req, EACCES, OP_READ, rule);
-	}
-	return 0;
+	return decide_again(req, object, object->exists ? existing_ops(&req->args.open.how, object) : req->ops[0]);
 }
 
-static int open_make(struct request *req, const struct object *object)
+static int open_make(struct request *req, struct object *object)
 {
+	AUTO_ENTRY *held = NULL;
 	const struct open_how *how = &req->args.open.how;
 	struct open_how make = {
 		.flags = (uint64_t)(unsigned)open_flags(how) | O_CREAT | O_EXCL,	/* follows no link: EEXIST */
@@ -406,13 +396,15 @@ static int open_make(struct request *req, const struct object *object)
 
 	if (!err)
 		err = serve_umask(req);
+	if (!err)
+		err = entry_hold(req, object, req->ops[0], false, &held);
 	if (err)
 		return err;
 	fd = (int)syscall(SYS_openat2, object->parent, object->last, &make, sizeof(make));
 	return fd < 0 ? -errno : open_reply(req, fd);
 }
 
-static int open_missing(struct request *req, const struct object *object)
+static int open_missing(struct request *req, struct object *object)
 {
 	AUTO_FREE struct object *again = NULL;
 	int err = open_make(req, object);
@@ -459,17 +451,14 @@ int open_serve(struct request *req)
 {
 	const struct open_how *how = &req->args.open.how;
 	struct object *object;
-	int err;
 
 	if (how_has(how, O_PATH)) {
 		req->reply.kind = REPLY_CONTINUE;
 		return 0;
 	}
 	object = &req->objects[0];
-	if (object->lexical && how_has(how, O_CREAT | O_EXCL)) {
-		err = serve_parent(req, 0);
-		return err ? err : open_make(req, object);
-	}
+	if (object->lexical && how_has(how, O_CREAT | O_EXCL))
+		return open_make(req, object);
 	if (object->lexical)
 		return how_makes(how) ? -EAGAIN : open_lexical(req, object);
 	if (how->flags & TMPFILE_BIT)

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "decide.h"
 #include "err.h"
 #include "fd.h"
 #include "sandbox.h"
@@ -20,17 +21,6 @@ int serve_pin(struct request *req, unsigned i)
 	if (!object->lexical)
 		return object->err ? object->err : -ENOENT;
 	return object_lexical_pin(req->sandbox->resolver, object, req->names[i].mode == NAME_NOFOLLOW);
-}
-
-int serve_parent(struct request *req, unsigned i)
-{
-	struct object *object = &req->objects[i];
-
-	if (object->parent >= 0)
-		return 0;
-	if (!object->lexical)
-		return object->err ? object->err : -ENOENT;
-	return object_lexical_parent(req->sandbox->resolver, object);
 }
 
 const char *serve_last(const struct object *object, char name[NAME_MAX + 2])
@@ -88,19 +78,7 @@ int serve_room(struct request *req)
 
 int serve_deny(struct request *req, int err, enum policy_op op, const struct policy_rule *rule)
 {
-	struct policy_verdict verdict = {
-		.action = ACTION_DENY,
-		.err = err,
-		.stage = STAGE_DENY,
-		.audit = rule ? rule->audit : AUDIT_DENY,
-		.op = op,
-		.rule = rule,
-	};
-
-	req->decision.enforced = verdict;
-	req->decision.would = verdict;
-	req->reply.kind = REPLY_DENY;
-	req->reply.error = -err;
+	req->decision.enforced = req->decision.would = decide_verdict(rule, err, op);
 	return -err;
 }
 

@@ -6,8 +6,6 @@
 
 /* Object I has a pin afterwards. 0, or -errno as the answer (-EAGAIN: resolve exactly). */
 int serve_pin(struct request *req, unsigned i);
-/* Object I (NAME_ENTRY) has a parent afterwards. 0 or -errno as the answer. */
-int serve_parent(struct request *req, unsigned i);
 /* The name in the parent, with the slash that was spelled after it: the kernel has rules for that. */
 const char *serve_last(const struct object *object, char name[NAME_MAX + 2]);
 /* This thread's umask becomes the target's: for what is created (kernel-facts 3.4.6). 0 or -errno. */

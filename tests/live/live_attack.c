@@ -21,6 +21,7 @@
 	"  allow rx $tool; \n"                                             \
 	"  allow all $dir/open/; deny exec $dir/open/; allow exec $dir/open/good;\n"    \
 	"  deny modify $dir/open/readonly;\n"                                           \
+	"  deny delete $dir/open/kept*/keep;\n"                                         \
 	"}\n"                                                                           \
 	"allow connect,bind,sendto unix $dir/open/**;\n"
 

@@ -286,6 +286,32 @@ static void bind_try(void)
 	unlink(good_addr.sun_path);
 }
 
+/* What lies in a directory named kept* may not be deleted: MOVING is renamed to such a one while a name in it is being unlinked. */
+static void moved_flip(bool bad)
+{
+	static unsigned turn;
+	char kept[2][PATH_SIZE];
+	(void)bad;
+	if (turn == 5000)
+		return;
+	for (int i = 0; i < 2; i++)
+		snprintf(kept[i], PATH_SIZE, "%s/kept%u", open_dir, turn + (unsigned)i);
+	if (turn && access(in(kept[0], "keep"), F_OK))
+		success("moved", "deleted what must be kept");
+	mkdir(in(open_dir, "moving"), 0777);
+	if (rename(in(open_dir, "moving"), kept[1]) == 0) {
+		make_file(in(kept[1], "keep"), "kept\n");
+		turn++;
+	}
+	mkdir(in(open_dir, "moving"), 0777);
+}
+static void moved_try(void)
+{
+	make_file(in(open_dir, "moving/keep"), "open\n");
+	if (unlink(in(open_dir, "moving/keep")) == 0)
+		reached++;
+}
+
 struct mode {
 	const char *name;
 	void (*flip)(bool bad);
@@ -313,6 +339,7 @@ static const struct mode modes[] = {
 	{ "exec", exec_flip, exec_try, "good", "bad" },
 	{ "connect", connect_flip, connect_try, "socket", "socket" },
 	{ "bind", connect_flip, bind_try, "bound", "bound" },
+	{ "moved", moved_flip, moved_try, "", "" },
 };
 
 static const struct mode *mode;

@@ -1,0 +1,119 @@
+#include "decide.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "sandbox.h"
+
+static const struct policy_rule nameless_rule =
+	BUILTIN_RULE(SECTION_FILES, EACCES, "an object without a path is opened again with the access already held at most");
+static const struct policy_rule foreign_rule =
+	BUILTIN_RULE(SECTION_FILES, EACCES, "nothing of a process outside the sandbox may be changed through /proc");
+
+struct policy_verdict decide_verdict(const struct policy_rule *rule, int err, enum policy_op op)
+{
+	return (struct policy_verdict){
+		.action = ACTION_DENY, .err = err, .stage = STAGE_DENY, .audit = rule ? rule->audit : AUDIT_DENY, .op = op, .rule = rule,
+	};
+}
+
+/* It lost the name by which it was reached and has others, of which rules may speak. */
+static bool named_elsewhere(const struct object *object)
+{
+	return object->path[0] == '/' && object->st.st_nlink && !S_ISDIR(object->st.st_mode);
+}
+
+/* Ruling 3: an object without a path is what it is to those who hold it, and no more. */
+static bool nameless_allows(const struct object *object, uint32_t ops)
+{
+	static const uint32_t free_ops = OP_BIT(OP_STAT) | OP_BIT(OP_CHMOD) | OP_BIT(OP_CHOWN) | OP_BIT(OP_UTIME) | OP_BIT(OP_XATTR);
+	static const uint32_t read_ops = OP_BIT(OP_READ) | OP_BIT(OP_LIST);
+	static const uint32_t write_ops = OP_BIT(OP_WRITE) | OP_BIT(OP_APPEND) | OP_BIT(OP_TRUNCATE) | OP_BIT(OP_LINK);
+
+	if ((ops & read_ops) && !(object->held & 1))
+		return false;
+	if (named_elsewhere(object))
+		return !(ops & ~(OP_BIT(OP_STAT) | read_ops));
+	if ((ops & write_ops) && !(object->held & 2))
+		return false;
+	return !(ops & ~(free_ops | read_ops | write_ops));
+}
+
+enum policy_op decide_first_op(uint32_t ops)
+{
+	return ops ? (enum policy_op)__builtin_ctz(ops) : OP_STAT;
+}
+
+static void decide_links(const struct policy *policy, const struct object *object, uint32_t ops, struct policy_decision *decision)
+{
+	for (unsigned i = 0; i < object->n_links; i++) {
+		const char *link = object->links[i];
+		const struct policy_rule *rule = NULL;
+		struct policy_verdict verdict;
+		int err;
+
+		if (!policy_leads_out(policy, ops, link, strlen(link), object->path, object->len, &rule) || !rule)
+			continue;
+		err = rule->err > 0 ? rule->err : policy->defaults[SECTION_FILES].err;
+		verdict = decide_verdict(rule, err > 0 ? err : EACCES, decide_first_op(ops & rule->ops));
+		if (!decide_refuses(&decision->would))
+			decision->would = verdict;
+		if (rule->stage != STAGE_LOG && !decide_refuses(&decision->enforced)) {
+			verdict.stage = rule->stage;
+			decision->enforced = verdict;
+		}
+	}
+}
+
+struct policy_decision decide_object(const struct request *req, const struct object *object, uint32_t ops)
+{
+	const struct sandbox *sandbox = req->sandbox;
+	struct policy_decision decision = { 0 };
+	uint32_t restricted = ops & sandbox->plan->restricted;
+
+	if (!ops)
+		return decision;
+	if (object->nameless) {
+		if (!nameless_allows(object, restricted))
+			decision.enforced = decision.would = decide_verdict(&nameless_rule, EACCES, decide_first_op(restricted));
+		return decision;
+	}
+	decision = policy_decide_path(sandbox->policy, ops, object->path, object->len);
+	if (object->n_links)
+		decide_links(sandbox->policy, object, ops, &decision);
+	if (object->foreign && (ops & OPS_MODIFY) && !decide_refuses(&decision.enforced))
+		decision.enforced = decision.would = decide_verdict(&foreign_rule, EACCES, decide_first_op(ops & OPS_MODIFY));
+	return decision;
+}
+
+/* The first object that is denied decides; what the syscalls section only would deny is kept if no object says more. */
+void decide_objects(struct request *req, const struct policy_decision *call)
+{
+	req->decision = *call;
+	req->decided = 0;
+	for (unsigned i = 0; i < req->n_names; i++) {
+		struct policy_decision decision = decide_object(req, &req->objects[i], req->ops[i]);
+
+		if (i == 0 && !decide_refuses(&req->decision.would)) {
+			req->decision = decision;
+		} else if (decide_refuses(&decision.enforced)) {
+			req->decision = decision;
+			req->decided = i;
+		} else if (!decide_refuses(&req->decision.would) && decide_refuses(&decision.would)) {
+			req->decision.would = decision.would;
+			req->decided = i;
+		}
+		if (decide_refuses(&req->decision.enforced))
+			return;
+	}
+}
+
+int decide_again(struct request *req, const struct object *object, uint32_t ops)
+{
+	struct policy_decision decision = decide_object(req, object, ops);
+
+	if (!decide_refuses(&decision.enforced))
+		return 0;
+	req->decision = decision;
+	return decision.enforced.err > 0 ? -decision.enforced.err : -EACCES;
+}
