@@ -37,7 +37,7 @@ struct paths { char (*list)[128]; size_t n; };
 static double now(void)
 {
 	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);	/* nothing here waits */
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 

@@ -15,14 +15,6 @@
 #include "err.h"
 
 #define GLOB_MAX 65535
-#define SETS_MAX (UINT32_C(1) << 21)
-#define BLOCK_SIZE 65536
-
-struct code_block {
-	struct code_block *next;
-	size_t used, size;
-	uint8_t bytes[];
-};
 
 enum token_kind { TOKEN_BYTE, TOKEN_SLASH, TOKEN_ANY, TOKEN_STAR, TOKEN_SET, TOKEN_OPEN, TOKEN_COMMA, TOKEN_CLOSE };
 
@@ -59,60 +51,7 @@ static int parser_fail(struct parser *p, size_t at, const char *why)
 	return -EINVAL;
 }
 
-/* ---- sets ----------------------------------------------------------------------------------- */
-
-static uint64_t set_hash(const struct code_set *set)
-{
-	uint64_t hash = 0;
-	for (int i = 0; i < 4; i++)
-		hash = (hash ^ set->bits[i]) * UINT64_C(0x9e3779b97f4a7c15) ^ hash >> 29;
-	return hash ^ hash >> 32;
-}
-
-static int sets_grow(struct code_list *codes)
-{
-	uint32_t size = codes->size_sets ? 2 * codes->size_sets : 16;
-	struct code_set *sets = realloc(codes->sets, size * sizeof(*sets));
-	if (!sets)
-		return -ENOMEM;
-	codes->sets = sets;
-	uint32_t *table = calloc(2 * (size_t)size, sizeof(*table));
-	if (!table)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < codes->n_sets; i++) {
-		uint64_t at = set_hash(&sets[i]);
-		while (table[at & (2 * size - 1)])
-			at++;
-		table[at & (2 * size - 1)] = i + 1;
-	}
-	free(codes->set_table);
-	codes->set_table = table;
-	codes->memory += (size - codes->size_sets) * (sizeof(*sets) + 2 * sizeof(*table));
-	codes->size_sets = size;
-	return 0;
-}
-
-static int set_intern(struct code_list *codes, const struct code_set *set, uint32_t *number)
-{
-	if (codes->n_sets == codes->size_sets && sets_grow(codes) < 0)
-		return -ENOMEM;
-	if (codes->n_sets == SETS_MAX)
-		return -ENOMEM;
-	uint64_t at = set_hash(set);
-	for (;; at++) {
-		uint32_t *slot = &codes->set_table[at & (2 * codes->size_sets - 1)];
-		if (!*slot) {
-			*number = codes->n_sets;
-			codes->sets[codes->n_sets++] = *set;
-			*slot = codes->n_sets;
-			return 0;
-		}
-		if (memcmp(&codes->sets[*slot - 1], set, sizeof(*set)) == 0) {
-			*number = *slot - 1;
-			return 0;
-		}
-	}
-}
+/* ---- tokens --------------------------------------------------------------------------------- */
 
 /* The set that begins at glob[*at]: *at is left behind its ']'. */
 static int parse_set(struct parser *p, size_t *at, struct token *token)
@@ -177,10 +116,8 @@ static int parse_set(struct parser *p, size_t *at, struct token *token)
 		return 0;
 	}
 	token->kind = TOKEN_SET;
-	return set_intern(p->codes, &set, &token->set);
+	return code_list_set(p->codes, &set, &token->set);
 }
-
-/* ---- tokens --------------------------------------------------------------------------------- */
 
 static int parse_tokens(struct parser *p)
 {
@@ -307,40 +244,6 @@ static int end_component(struct parser *p)
 	return 0;
 }
 
-static int out_finish(struct parser *p)
-{
-	struct code_list *codes = p->codes;
-	struct code_block *block = codes->blocks;
-
-	if (codes->n == codes->size) {
-		size_t size = codes->size ? 2 * codes->size : 8;
-		struct code *list = realloc(codes->list, size * sizeof(*list));
-		if (!list)
-			return -ENOMEM;
-		codes->memory += (size - codes->size) * sizeof(*list);
-		codes->list = list;
-		codes->size = size;
-	}
-	if (!block || block->size - block->used < p->n_out) {
-		/* Small lists (one pattern, two rules to compare) are made often: begin small. */
-		size_t size = block ? BLOCK_SIZE : 256;
-		if (size < p->n_out)
-			size = p->n_out;
-		block = malloc(sizeof(*block) + size);
-		if (!block)
-			return -ENOMEM;
-		*block = (struct code_block){ .next = codes->blocks, .size = size };
-		codes->blocks = block;
-		codes->memory += sizeof(*block) + size;
-	}
-	memcpy(block->bytes + block->used, p->out, p->n_out);
-	codes->list[codes->n++] = (struct code){
-		.bytes = block->bytes + block->used, .len = p->n_out, .rule = p->rule,
-	};
-	block->used += p->n_out;
-	return 0;
-}
-
 static struct choice *choose(struct parser *p, uint32_t nth, uint32_t open)
 {
 	struct choice *choice = &p->choices[nth];
@@ -394,7 +297,7 @@ static int parse_alternative(struct parser *p)
 		return err;
 	if (slash)
 		out_deep(p);
-	return out_finish(p);
+	return code_list_put(p->codes, p->out, p->n_out, p->rule);
 }
 
 static int parse_alternatives(struct parser *p)
@@ -455,43 +358,4 @@ int code_add(struct code_list *codes, const char *glob, uint32_t rule, struct co
 		codes->n = n;
 	free(large);
 	return err;
-}
-
-/* ---- lists ---------------------------------------------------------------------------------- */
-
-void code_list_free(struct code_list *codes)
-{
-	while (codes->blocks) {
-		struct code_block *block = codes->blocks;
-		codes->blocks = block->next;
-		free(block);
-	}
-	free(codes->list);
-	free(codes->sets);
-	free(codes->set_table);
-	*codes = (struct code_list){ 0 };
-}
-
-static int code_order(const void *left, const void *right)
-{
-	const struct code *a = left, *b = right;
-	uint32_t len = a->len < b->len ? a->len : b->len;
-	int order = len ? memcmp(a->bytes, b->bytes, len) : 0;
-	if (order)
-		return order;
-	if (a->len != b->len)
-		return a->len < b->len ? -1 : 1;
-	return a->rule < b->rule ? -1 : a->rule > b->rule;
-}
-
-void code_sort(struct code *list, size_t n)
-{
-	if (n > 1)
-		qsort(list, n, sizeof(*list), code_order);
-}
-
-uint32_t code_literal(const struct code *code)
-{
-	const uint8_t *end = code->len ? memchr(code->bytes, 0, code->len) : NULL;
-	return end ? (uint32_t)(end - code->bytes) : code->len;
 }

@@ -46,6 +46,9 @@ struct code_error { size_t at; const char *why; };
 
 /* Appends the codes of GLOB, marked RULE. 0, -EINVAL with ERROR (may be NULL), or -ENOMEM. */
 int code_add(struct code_list *codes, const char *glob, uint32_t rule, struct code_error *error);
+/* Of that, the parts: appends a copy of the LEN bytes, and finds or adds SET. 0 or -ENOMEM. */
+int code_list_put(struct code_list *codes, const uint8_t *bytes, uint32_t len, uint32_t rule);
+int code_list_set(struct code_list *codes, const struct code_set *set, uint32_t *number);
 void code_list_free(struct code_list *codes);
 /* By bytes, then by rule. */
 void code_sort(struct code *list, size_t n);

@@ -21,33 +21,10 @@
 
 /* ---- strictness ----------------------------------------------------------------------------- */
 
-static int action_rank(enum policy_action action)
-{
-	static const int rank[] = {
-		[ACTION_ALLOW] = 0, [ACTION_REDIRECT] = 1, [ACTION_ANSWER] = 2,
-		[ACTION_ASK] = 3, [ACTION_DENY] = 4, [ACTION_FORBID] = 5,
-	};
-	return rank[action];
-}
-
-static int stage_rank(enum policy_stage stage)
-{
-	static const int rank[] = { [STAGE_LOG] = 0, [STAGE_DENY] = 1, [STAGE_TRAP] = 2, [STAGE_KILL] = 3 };
-	return rank[stage];
-}
-
-static int audit_rank(enum policy_audit audit)
-{
-	static const int rank[] = {
-		[AUDIT_NONE] = 0, [AUDIT_COUNT] = 1, [AUDIT_DENY] = 2, [AUDIT_ALL] = 3, [AUDIT_ALERT] = 4,
-	};
-	return rank[audit];
-}
-
 int rule_strictness(const struct policy_rule *a, const struct policy_rule *b)
 {
 	if (a->action != b->action)
-		return action_rank(b->action) - action_rank(a->action);
+		return (int)b->action - (int)a->action;
 	return stage_rank(b->stage) - stage_rank(a->stage);
 }
 
@@ -240,17 +217,17 @@ int contest_settle(struct policy_engine *engine, const uint32_t *rules, size_t n
 		staged |= engine->rules[rules[i]]->stage == STAGE_LOG;
 	for (int would = 0; would < 2; would++) {
 		for (unsigned op = 0; op < PATH_OPS; op++) {
-			uint32_t *winner = settled->winner[would];
+			uint32_t *winner = &settled->winner[op][would];
 			/* Most operations are named together: the contest is that of an earlier one. */
 			unsigned same = 0;
 			while (same < op && !same_contest(engine, rules, n, same, op, would))
 				same++;
 			if (would && !staged)
-				winner[op] = settled->winner[0][op];
+				*winner = settled->winner[op][0];
 			else if (same < op)
-				winner[op] = winner[same];
+				*winner = settled->winner[same][would];
 			else
-				winner[op] = contest_winner(engine, rules, n, op, would);
+				*winner = contest_winner(engine, rules, n, op, would);
 		}
 	}
 	return 0;

@@ -22,51 +22,24 @@ static bool is_covered(const struct policy *policy, enum policy_op op)
 	return OP_BIT(op) & (OPS_NETWORK | policy->cover);
 }
 
-static struct policy_verdict default_verdict(const struct policy *policy, enum policy_op op, bool would)
-{
-	const struct policy_default *def = default_of(policy, op);
-
-	if (!def || (!would && def->stage == STAGE_LOG))
-		return (struct policy_verdict){ .action = ACTION_ALLOW, .op = op };
-	return (struct policy_verdict){
-		.action = def->action, .err = def->action == ACTION_ALLOW ? 0 : def->err,
-		.stage = def->stage, .audit = def->audit, .op = op,
-	};
-}
-
-static struct policy_verdict rule_verdict(const struct policy_rule *rule, enum policy_op op)
-{
-	return (struct policy_verdict){
-		.action = rule->action, .err = rule->action >= ACTION_DENY ? rule->err : 0,
-		.stage = rule->action == ACTION_FORBID && rule->stage == STAGE_LOG ? STAGE_DENY : rule->stage,
-		.audit = rule->audit, .op = op, .rule = rule,
-	};
-}
-
 struct policy_verdict verdict_of(const struct policy *policy, const struct settled *settled, enum policy_op op, bool would)
 {
 	if (!settled)
 		return (struct policy_verdict){ .action = ACTION_DENY, .err = ENOMEM, .op = op };
-	uint32_t winner = settled->winner[would][op];
+	uint32_t winner = settled->winner[op][would];
 	const struct policy_rule *rule = winner == NO_RULE ? NULL : policy->engine->rules[winner];
 	/* usher's own files are safe whatever is covered, but nothing hides a name that is not brokered. */
-	if (!is_covered(policy, op) && (!rule || rule->pos.file != POLICY_BUILTIN || op == OP_STAT))
-		return (struct policy_verdict){ .action = ACTION_ALLOW, .op = op };
-	return rule ? rule_verdict(rule, op) : default_verdict(policy, op, would);
+	bool judged = is_covered(policy, op) || (rule && rule->pos.file == POLICY_BUILTIN && op != OP_STAT);
+	struct policy_verdict verdict = !judged ? (struct policy_verdict){ .action = ACTION_ALLOW }
+				       : rule ? rule_verdict(rule) : default_verdict(default_of(policy, op), would);
+	verdict.op = op;
+	return verdict;
 }
 
 static int verdict_strictness(const struct policy_verdict *a)
 {
-	static const int action[] = {
-		[ACTION_ALLOW] = 0, [ACTION_REDIRECT] = 1, [ACTION_ANSWER] = 2,
-		[ACTION_ASK] = 3, [ACTION_DENY] = 4, [ACTION_FORBID] = 5,
-	};
-	static const int stage[] = { [STAGE_LOG] = 0, [STAGE_DENY] = 1, [STAGE_TRAP] = 2, [STAGE_KILL] = 3 };
-	static const int audit[] = {
-		[AUDIT_NONE] = 0, [AUDIT_COUNT] = 1, [AUDIT_DENY] = 2, [AUDIT_ALL] = 3, [AUDIT_ALERT] = 4,
-	};
 	/* Two refusals: the first operation tells. Two permissions: the one that asks for more records. */
-	return action[a->action] * 64 + stage[a->stage] * 8 + (policy_denies(a) ? 0 : audit[a->audit]);
+	return (int)a->action * 64 + (stage_rank(a->stage) + 1) * 8 + (policy_denies(a) ? 0 : audit_rank(a->audit));
 }
 
 static struct policy_verdict strictest(const struct policy *policy, const struct settled *settled, uint32_t ops, bool would)
@@ -144,11 +117,16 @@ bool policy_leads_out(const struct policy *policy, uint32_t ops, const char *lin
 	return failed || found;
 }
 
+/* Does this level have what is allowed counted or recorded? */
+static bool audits_allowed(enum policy_audit audit)
+{
+	return audit == AUDIT_COUNT || audit == AUDIT_ALL || audit == AUDIT_ALERT;
+}
+
 static bool default_restricts(const struct policy_default *def, bool would)
 {
 	return def->present && (would || def->stage != STAGE_LOG) &&
-	       (def->action != ACTION_ALLOW || def->audit == AUDIT_ALL || def->audit == AUDIT_ALERT ||
-		def->audit == AUDIT_COUNT);
+	       (def->action != ACTION_ALLOW || audits_allowed(def->audit));
 }
 
 uint32_t policy_restricted(const struct policy *policy, bool would)
@@ -164,14 +142,11 @@ uint32_t policy_restricted(const struct policy *policy, bool would)
 		ops |= OPS_MOUNTS;
 	for (size_t i = 0; i < policy->n_rules; i++) {
 		const struct policy_rule *rule = &policy->rules[i];
-		if (rule->section == SECTION_SYSCALLS ||
-		    (!would && rule->stage == STAGE_LOG && rule->action != ACTION_FORBID))
+		if (rule->section == SECTION_SYSCALLS || (!would && rule_at_log(rule)))
 			continue;
-		if (rule->action != ACTION_ALLOW || rule->beneath || rule->audit == AUDIT_ALL ||
-		    rule->audit == AUDIT_ALERT || rule->audit == AUDIT_COUNT)
+		if (rule->action != ACTION_ALLOW || rule->beneath || audits_allowed(rule->audit))
 			ops |= rule->ops;
 	}
 	ops &= ~OPS_FILES | policy->cover;
-	return ops | (policy->engine ? policy->engine->forbidden & ~OP_BIT(OP_STAT) : 0) |
-	       (policy->engine && policy->cover & OP_BIT(OP_STAT) ? policy->engine->forbidden & OP_BIT(OP_STAT) : 0);
+	return ops | (policy->engine ? policy->engine->forbidden & (policy->cover | ~OP_BIT(OP_STAT)) : 0);
 }

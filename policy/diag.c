@@ -10,7 +10,8 @@
 #include <string.h>
 
 #include "err.h"
-#include "text.h"
+#include "escape.h"
+#include "fd.h"
 
 enum { KEPT_ERRORS = 20, KEPT_OTHERS = 1000, WINDOW = 160 };
 
@@ -120,19 +121,28 @@ void policy_diags_sort(struct policy_diags *diags)
 }
 
 /* A text of a policy must not paint the terminal. */
+static void safe_add(struct text *text, const char *s, size_t len)
+{
+	while (len) {
+		size_t n = 0;
+		while (n < len && s[n] != '\t')
+			n++;
+		escape_add(text, s, n);
+		if (n < len) {
+			text_puts(text, " ");
+			n++;
+		}
+		s += n;
+		len -= n;
+	}
+}
+
 static void print_safe(FILE *to, const char *s, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)s[i];
-		if (c == '\t')
-			fputc(' ', to);
-		else if (c < 0x20 || c == 0x7f)
-			fprintf(to, "\\x%02x", c);
-		else if (c == 0xc2 && i + 1 < len && (unsigned char)s[i + 1] < 0xa0)
-			fprintf(to, "\\x%02x", (unsigned char)s[++i]);	/* C1 */
-		else
-			fputc(c, to);
-	}
+	struct text text = {0};
+	safe_add(&text, s, len);
+	AUTO_FREE char *shown = text_take(&text);
+	fputs(shown, to);
 }
 
 static bool policy_line(const struct policy_file *file, uint32_t line, const char **text, size_t *len)
@@ -178,13 +188,12 @@ static void print_line(const struct policy *policy, struct policy_pos pos, FILE 
 	fprintf(to, "%5u | %s", pos.line, start ? "..." : "");
 	print_safe(to, line + start, end - start);
 	fprintf(to, "%s\n      | %s", end < len ? "..." : "", start ? "   " : "");
-	for (size_t i = start; i < col; i++) {
-		unsigned char c = (unsigned char)line[i];
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
-			fputs("    ", to);
-		else if (!is_continuation(line[i]))
+	struct text before = {0};
+	safe_add(&before, line + start, col - start);
+	for (size_t i = 0; i < before.len; i++)
+		if (!is_continuation(before.s[i]))
 			fputc(' ', to);
-	}
+	free(before.s);
 	fputs("^\n", to);
 }
 
@@ -194,9 +203,7 @@ static void print_place(const struct policy *policy, struct policy_pos pos, FILE
 		fputs("usher: ", to);
 		return;
 	}
-	const char *name = policy->files[pos.file].name;
-	print_safe(to, name, strlen(name));
-	fprintf(to, ":%u:%u: ", pos.line, pos.col);
+	fprintf(to, "%s:%u:%u: ", policy->files[pos.file].name, pos.line, pos.col);
 }
 
 static void print_diag(const struct policy_diag *diag, const struct policy *policy, FILE *to, bool color)

@@ -56,7 +56,7 @@ void policy_digest(struct loader *loader)
 	for (size_t i = 0; i < policy->n_rules; i++)
 		strings_add(&lines, rule_canonical(&policy->rules[i], &loader->notes[i]));
 	for (size_t i = 0; i < loader->domain_lines.n; i++)
-		strings_add(&lines, text_dup(loader->domain_lines.v[i], strlen(loader->domain_lines.v[i])));
+		strings_add(&lines, text_copy(loader->domain_lines.v[i]));
 	strings_sort(&lines);
 
 	struct sha256_ctx context;

@@ -8,6 +8,7 @@
 #include "compare.h"
 #include "engine.h"
 #include "memo.h"
+#include "verdict.h"
 
 #define PATH_OPS OP_MOUNT		/* operations on paths are 0 .. PATH_OPS - 1 */
 #define OPS_PATH (OPS_FILES | OPS_NETWORK)
@@ -19,7 +20,7 @@
 struct settled {
 	uint32_t first, n;		/* in engine.settled_rules */
 	uint32_t hash;
-	uint32_t winner[2][PATH_OPS];	/* [0] enforced, [1] would: a rule or NO_RULE */
+	uint32_t winner[PATH_OPS][2];	/* [0] enforced, [1] would: a rule or NO_RULE */
 };
 
 struct relation {			/* of two rules, as far as it has been asked */
@@ -81,7 +82,7 @@ static inline const uint32_t *settled_rules(const struct policy_engine *engine, 
 
 static inline bool rule_takes_part(const struct policy_rule *rule, enum policy_op op, bool would)
 {
-	return rule->ops & OP_BIT(op) && (would || rule->stage != STAGE_LOG || rule->action == ACTION_FORBID);
+	return rule->ops & OP_BIT(op) && (would || !rule_at_log(rule));
 }
 
 /* How rule A relates to rule B by the paths that they match, by a cached comparison. */

@@ -11,17 +11,12 @@
 #define OPS_NAMES (OP_BIT(OP_CREATE) | OP_BIT(OP_DELETE) | OP_BIT(OP_RENAME) | OP_BIT(OP_LINK) | OP_BIT(OP_MKNOD) | \
 		   OP_BIT(OP_BIND))
 
-static char *copy(const char *s)
-{
-	return text_dup(s, strlen(s));
-}
-
 /* PATH as the kernel would reach it. /proc/self is the program, not this process. */
 static char *resolve(const struct policy_env *env, const char *path)
 {
 	char *to = NULL;
 	if (strncmp(path, "/proc/", 6) == 0 || !env || !env->resolve || env->resolve(env->ctx, path, &to) || !to)
-		return copy(path);
+		return text_copy(path);
 	return to;
 }
 
@@ -29,7 +24,7 @@ static char *resolve_parent(const struct policy_env *env, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	if (!slash || slash == path)
-		return copy(path);
+		return text_copy(path);
 	AUTO_FREE char *parent = text_dup(path, (size_t)(slash - path));
 	AUTO_FREE char *to = resolve(env, parent);
 	return text_printf("%s%s", strcmp(to, "/") ? to : "", slash);
@@ -51,16 +46,16 @@ static void judge_path(const struct policy *policy, const struct policy_env *env
 		       struct expect_result *result)
 {
 	uint32_t ops = OP_BIT(expect->op);
-	AUTO_FREE char *target = copy(expect->target);
+	AUTO_FREE char *target = text_copy(expect->target);
 	strip_slash(target);
 	AUTO_FREE char *link = resolve_parent(env, target);
 	AUTO_FREE char *path = NULL;
 	if (expect->resolving) {
-		AUTO_FREE char *spelled = copy(expect->resolving);
+		AUTO_FREE char *spelled = text_copy(expect->resolving);
 		strip_slash(spelled);
 		path = resolve(env, spelled);
 	} else {
-		path = ops & OPS_NAMES ? copy(link) : resolve(env, target);
+		path = ops & OPS_NAMES ? text_copy(link) : resolve(env, target);
 	}
 
 	struct policy_decision decision = policy_decide_path(policy, ops, path, strlen(path));

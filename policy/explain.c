@@ -145,8 +145,8 @@ static void story_tell(struct story *story, const struct settled *settled)
 		if (story->engine->rules[rule]->ops & OP_BIT(story->op))
 			story->lines[story->n++].rule = rule;
 	}
-	story->enforced = settled->winner[0][story->op];
-	story->would = settled->winner[1][story->op];
+	story->enforced = settled->winner[story->op][0];
+	story->would = settled->winner[story->op][1];
 	story_sort(story);
 	for (size_t i = 0; i < story->n; i++) {
 		if (!covered && story_rule(story, i)->pos.file != POLICY_BUILTIN)

@@ -18,6 +18,7 @@
 #include "err.h"
 #include "filter_call.h"
 #include "syscall_rules.h"
+#include "verdict.h"
 
 #define NODES_MAX 16384	/* a call whose conditions need more is refused */
 #define VISITS_MAX 40000
@@ -103,11 +104,11 @@ static bool policy_settled(const struct splitter *split)
 			const struct clause *clause = &split->clauses[i];
 
 			if (clause->rule == NULL || clause->state == STATE_FALSE ||
-			    (!would && syscall_rule_at_log(clause->rule)))
+			    (!would && rule_at_log(clause->rule)))
 				continue;
 			if (n[would] + 1 == ARRAY_SIZE(candidates[0]))
 				return false;
-			candidates[would][n[would]++] = syscall_spare(syscall_rule_verdict(clause->rule), split->nr);
+			candidates[would][n[would]++] = syscall_spare(rule_verdict(clause->rule), split->nr);
 			beaten |= clause->state == STATE_TRUE && clause->rule->action != ACTION_FORBID;
 		}
 		base = syscall_base_verdict(split->policy, split->nr, would);

@@ -27,8 +27,6 @@ struct filter_call {
 	size_t n;
 };
 
-/* The answer of a row. */
-uint32_t filter_row_answer(const struct filter_row *row);
 /* What becomes of a decision of the policy: SECCOMP_RET_ALLOW is "nothing to do". NEVER: the call must not
  * be notified. */
 uint32_t filter_policy_answer(const struct policy_decision *decision, bool never);

@@ -14,7 +14,7 @@ static uint32_t errno_answer(int err)
 	return SECCOMP_RET_ERRNO | (uint32_t)(err > 0 && err <= 4095 ? err : EPERM);
 }
 
-uint32_t filter_row_answer(const struct filter_row *row)
+static uint32_t row_answer(const struct filter_row *row)
 {
 	switch (row->kind) {
 	case FILTER_ALLOW:
@@ -128,7 +128,7 @@ uint32_t filter_expected(const struct policy *policy, const struct filter_row *r
 			brokered = true;
 	}
 	if (first != NULL)
-		return filter_row_answer(first);
+		return row_answer(first);
 	for (unsigned i = 0; i < 6; i++)
 		args[i] = data->args[i];
 	decision = policy_decide_call(policy, data->nr, args);

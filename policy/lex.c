@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "diag.h"
+#include "escape.h"
 
 static struct policy_pos lex_pos(const struct lexer *lex, size_t offset)
 {
@@ -29,21 +30,6 @@ static bool is_operator(char c)
 	return c == '=' || c == '!' || c == '<' || c == '>' || c == '&';
 }
 
-/* The length of the UTF-8 sequence at S, 0 if it is none. */
-static size_t utf8_length(const unsigned char *s, size_t left)
-{
-	size_t len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
-	if (len == 0 || len > left)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-	    (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return len;
-}
-
 /* Bytes that no text has, wherever they stand: reported, and else taken as they are. */
 static size_t lex_character(struct lexer *lex, size_t offset)
 {
@@ -54,7 +40,7 @@ static size_t lex_character(struct lexer *lex, size_t offset)
 			policy_diag_help(diag, "write it as \\x%02x in double quotes", c);
 		return 1;
 	}
-	size_t len = utf8_length((const unsigned char *)lex->text + offset, lex->len - offset);
+	size_t len = utf8_sequence(lex->text + offset, lex->len - offset);
 	if (len)
 		return len;
 	struct policy_diag *diag = lex_error(lex, offset, 1, "this is not UTF-8");

@@ -108,13 +108,8 @@ static void lint_links(struct lint *lint, const struct policy_rule *rule)
 {
 	for (size_t i = 0; i < rule->n_patterns; i++) {
 		const struct policy_pattern *pattern = &rule->patterns[i];
-		AUTO_FREE char *spelled = strcmp(pattern->spelled, "**") == 0 ? text_dup("/**", 3)
-									      : text_dup(pattern->spelled, strlen(pattern->spelled));
-		char *to = spelled;
-		for (const char *from = spelled; *from; from++)
-			if (*from != '/' || to == spelled || to[-1] != '/')
-				*to++ = *from;
-		*to = '\0';
+		AUTO_FREE char *spelled = text_copy(strcmp(pattern->spelled, "**") == 0 ? "/**" : pattern->spelled);
+		collapse_slashes(spelled);
 		/* The link itself, which settle.c put beside what it leads to. */
 		bool second = false;
 		for (size_t j = 0; j < i && !second && strcmp(spelled, pattern->glob) != 0; j++)

@@ -2,7 +2,9 @@
  * Paths decided lately, with their decision: a large automaton does not stay in the caches of the
  * processor, and a path met again should cost no more under many rules than under few.
  *
- * Two slots for each hash, the path kept and compared whole: a collision costs time, nothing else.
+ * A path is kept in one of the few slots from its hash on and compared whole: a collision costs time,
+ * nothing else. With only two places, in pairs, one in ten of the paths that fill a quarter of the slots
+ * lost its place to two others every time round, and computing it again cost more than all else.
  */
 #ifndef USHER_MEMO_H
 #define USHER_MEMO_H
@@ -12,6 +14,7 @@
 #include <string.h>
 
 #define MEMO_PATH 118
+#define MEMO_WAYS 4	/* slots where a path may be */
 
 struct memo_slot {
 	uint32_t hash, value;		/* 0: empty */
@@ -54,31 +57,30 @@ static inline uint32_t memo_hash(const char *path, size_t len)
 	return (uint32_t)(hash >> 32);
 }
 
-static inline struct memo_slot *memo_pair(const struct memo *memo, uint32_t hash)
-{
-	return &memo->slots[2 * (hash & (memo->n / 2 - 1))];
-}
-
 /* The value of PATH, or 0. */
 static inline uint32_t memo_find(const struct memo *memo, const char *path, size_t len)
 {
 	uint32_t hash = memo_hash(path, len);
-	const struct memo_slot *slot = memo_pair(memo, hash);
 
-	for (int i = 0; i < 2; i++, slot++)
+	for (uint32_t i = 0; i < MEMO_WAYS; i++) {
+		const struct memo_slot *slot = &memo->slots[(hash + i) & (memo->n - 1)];
 		if (slot->hash == hash && slot->len == len && slot->value && memcmp(slot->path, path, len) == 0)
 			return slot->value;
+	}
 	return 0;
 }
 
 static inline void memo_put(struct memo *memo, const char *path, size_t len, uint32_t value)
 {
 	uint32_t hash = memo_hash(path, len);
-	struct memo_slot *pair = memo_pair(memo, hash);
+	struct memo_slot *slot = &memo->slots[hash & (memo->n - 1)];
 
-	pair[1] = pair[0];
-	pair[0] = (struct memo_slot){ .hash = hash, .value = value, .len = (uint16_t)len };
-	memcpy(pair[0].path, path, len);
+	for (uint32_t i = 1; slot->value && i < MEMO_WAYS; i++)
+		slot = &memo->slots[(hash + i) & (memo->n - 1)];
+	if (slot->value)
+		slot = &memo->slots[hash & (memo->n - 1)];
+	*slot = (struct memo_slot){ .hash = hash, .value = value, .len = (uint16_t)len };
+	memcpy(slot->path, path, len);
 }
 
 #endif

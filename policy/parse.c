@@ -34,6 +34,11 @@ struct policy_diag *parse_error(struct parser *parser, const struct token *token
 	return diag;
 }
 
+const struct word *token_word(const struct token *token, unsigned kinds)
+{
+	return token->kind == TOKEN_WORD ? word_find(kinds, token->at, token->len) : NULL;
+}
+
 bool parse_is_text(const struct parser *parser)
 {
 	enum token_kind kind = parser->lex.token.kind;
@@ -56,7 +61,7 @@ static bool begins_line(const struct lexer *lex)
 static bool begins_statement(const struct parser *parser)
 {
 	const struct token *token = &parser->lex.token;
-	return token->kind == TOKEN_WORD && word_find(STARTERS | parser->starters, token->at, token->len) &&
+	return token_word(token, STARTERS | parser->starters) &&
 	       !(token_is(token, "audit") && !parse_ahead(parser, TOKEN_OPEN));
 }
 
@@ -93,19 +98,6 @@ bool parse_operand(struct parser *parser, const char *what)
 	return parse_unexpected(parser, what);
 }
 
-bool parse_unfinished(struct parser *parser)
-{
-	const struct token *token = &parser->lex.token;
-	char buf[64];
-	if (token->kind == TOKEN_CLOSE || token->kind == TOKEN_END ||
-	    (begins_line(&parser->lex) && begins_statement(parser)))
-		return parse_missing(parser, "';'");
-	if (begins_line(&parser->lex))
-		return parse_missing(parser, "',' or ';'");
-	parse_error(parser, token, "',' or ';' is expected here, not %s", token_quote(token, buf));
-	return false;
-}
-
 bool parse_accept(struct parser *parser, enum token_kind kind)
 {
 	if (parser->lex.token.kind != kind || kind == TOKEN_END)
@@ -124,7 +116,17 @@ bool parse_accept_word(struct parser *parser, const char *word)
 
 bool parse_semicolon(struct parser *parser)
 {
-	return parse_accept(parser, TOKEN_SEMICOLON) || parse_unfinished(parser);
+	if (parse_accept(parser, TOKEN_SEMICOLON))
+		return true;
+	const struct token *token = &parser->lex.token;
+	char buf[64];
+	if (token->kind == TOKEN_CLOSE || token->kind == TOKEN_END ||
+	    (begins_line(&parser->lex) && begins_statement(parser)))
+		return parse_missing(parser, "';'");
+	if (begins_line(&parser->lex))
+		return parse_missing(parser, "',' or ';'");
+	parse_error(parser, token, "',' or ';' is expected here, not %s", token_quote(token, buf));
+	return false;
 }
 
 bool parse_name(struct parser *parser, const char *what, char **name)

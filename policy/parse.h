@@ -1,6 +1,6 @@
 /*
  * Inside the front-end. Loading goes through these steps:
- *   1. load.c    reads the main file, its drop-ins and what they include. Each file is scanned for set,
+ *   1. scan.c    reads the main file, its drop-ins and what they include. Each file is scanned for set,
  *                group and include statements only: their order must not matter, so all variables and
  *                groups are known before the first rule is read.
  *   2. parse*.c  reads every statement into policy->rules and so on, with a struct note beside each rule
@@ -66,6 +66,7 @@ struct definition {
 	struct policy_pos pos;
 	enum { DEFINITION_NEW, DEFINITION_BUSY, DEFINITION_DONE } state;
 	struct values values;	/* of a variable */
+	bool used;		/* of --set: some file speaks of it */
 };
 struct definitions {
 	struct definition *list;
@@ -122,6 +123,16 @@ struct parser {
 	bool resume;			/* the current token begins a statement: nothing is skipped */
 };
 
+/* scan.c */
+/* Adds a file with its TEXT, which belongs to the policy then: its index. */
+uint32_t file_add(struct loader *loader, const char *path, char *text, size_t len, bool main);
+/* The file at PATH, read where it is not there yet: its index, or -errno. */
+int64_t file_open(struct loader *loader, const char *path);
+/* DIR and NAME as one path, without "//" and "./". */
+char *path_join(const char *dir, size_t dir_len, const char *name);
+/* FILE and what it includes, unless it was scanned before. */
+void scan_file(struct loader *loader, uint32_t file);
+
 /* parse_statement.c */
 #define STARTERS (WORD_BIT(WORD_STATEMENT) | WORD_BIT(WORD_SECTION) | WORD_BIT(WORD_ACTION))
 void parse_file(struct loader *loader, uint32_t file, uint32_t domain);
@@ -132,8 +143,8 @@ __attribute__((format(printf, 3, 4)))
 struct policy_diag *parse_error(struct parser *parser, const struct token *token, const char *format, ...);
 /* The current token is not WHAT was expected: that, or a ';' missing before it. False. */
 bool parse_unexpected(struct parser *parser, const char *what);
-/* The same at the end of a statement, where ';' was expected. */
-bool parse_unfinished(struct parser *parser);
+/* The word of KINDS that TOKEN is, or NULL. */
+const struct word *token_word(const struct token *token, unsigned kinds);
 bool parse_is_text(const struct parser *parser);
 /* A word or a string is the current token, and not the next statement: or false with the error. */
 bool parse_operand(struct parser *parser, const char *what);
@@ -141,7 +152,7 @@ bool parse_operand(struct parser *parser, const char *what);
 bool parse_ahead(const struct parser *parser, enum token_kind kind);
 /* The text from FIRST to the last token taken, on one line, without comments. */
 char *parse_source(const struct parser *parser, const struct token *first);
-/* { ... } with ONE for each statement in it. */
+/* { ... } with ONE for each statement in it. SECTION (or a kind of words) is handed on. */
 void parse_block(struct parser *parser, void (*one)(struct parser *parser, int section), int section);
 bool parse_accept(struct parser *parser, enum token_kind kind);
 bool parse_accept_word(struct parser *parser, const char *word);
@@ -168,6 +179,14 @@ char *value_text(const struct value *value, size_t *len);
 bool parse_word_text(struct parser *parser, const char *what, char **text);
 /* The values of VARIABLE, worked out once. NULL if they are wrong or go round in a circle. */
 const struct values *variable_values(struct loader *loader, struct definition *variable);
+/* Calls EACH with the values of GROUP's members, read where it is defined; an error at TOKEN if it contains itself
+ * or is nested too deep. DEPTH: of the groups around it. */
+typedef void member_fn(struct parser *parser, const struct token *token, const struct value *value, void *ctx,
+		       unsigned depth);
+void group_members(struct parser *parser, const struct token *token, struct definition *group, member_fn *each,
+		   void *ctx, unsigned depth);
+/* The same for a list in a statement, at depth 0. False if it is not to be read on. */
+bool parse_list(struct parser *parser, const char *what, member_fn *each, void *ctx);
 struct definition *definition_find(struct definitions *definitions, const char *name, size_t len);
 const char *definition_nearest(const struct definitions *definitions, const char *name, size_t len);
 /* Bytes that are special in a pattern. */
@@ -175,15 +194,17 @@ bool glob_special(char c);
 
 /* parse_plain.c */
 bool number_parse(const char *s, size_t len, uint64_t *value);	/* decimal, 0x, 0-octal; negative ones wrap */
-void parse_plain(struct parser *parser, const char *block, enum word_kind kind);
+void parse_plain(struct parser *parser, enum word_kind kind);	/* a block of settings */
 
 /* parse_path.c */
 /* A list of path patterns is added to *PATTERNS. */
 bool parse_paths(struct parser *parser, struct policy_pattern **patterns, size_t *n);
 bool parse_literal_path(struct parser *parser, const char *what, char **path);
+/* "//" says nothing that "/" does not; it comes from variables that end in a slash. */
+void collapse_slashes(char *s);
 bool path_begins(const struct parser *parser);
 /* Adds one value as a pattern. Reports at TOKEN. */
-bool path_add(struct parser *parser, const struct token *token, const struct value *value,
+void path_add(struct parser *parser, const struct token *token, const struct value *value,
 	      struct policy_pattern **patterns, size_t *n);
 
 /* parse_net.c */
@@ -198,15 +219,8 @@ struct call_list {
 	size_t n;
 };
 bool parse_calls(struct parser *parser, struct call_list *calls);
-/* After "where". */
-struct written_cond;
-struct written_conds {
-	struct written_cond *list;
-	size_t n;
-};
-bool parse_conds(struct parser *parser, struct written_conds *conds);
-void written_conds_free(struct written_conds *conds);
 /* Keeps RULE once for each way that the parameters of the calls lie. */
+struct written_conds;		/* parse_cond.h */
 void calls_split(struct parser *parser, const struct policy_rule *rule, const struct note *note,
 		 const struct call_list *calls, const struct written_conds *conds);
 
@@ -217,6 +231,9 @@ void rule_keep(struct parser *parser, const struct policy_rule *rule, const stru
 void rule_free(struct policy_rule *rule);
 /* deny's optional errno. */
 bool parse_errno(struct parser *parser, int *err, bool *written);
+
+/* policy.c */
+void setting_free(struct policy_setting *setting);
 
 /* parse_test.c */
 void parse_test(struct parser *parser);

@@ -160,7 +160,7 @@ static bool address_parse(const char *text, enum policy_proto proto, struct poli
 	addr->port_hi = UINT16_MAX;
 	if (proto == PROTO_NETLINK) {
 		addr->kind = ADDR_HOST;
-		addr->text = text_dup(text, strlen(text));
+		addr->text = text_copy(text);
 		bool good = *text && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") == strlen(text);
 		return good || help(problem, "write NETLINK_ROUTE, for example") ||
 		       wrong(problem, "'%.60s' is no netlink family", text);
@@ -191,8 +191,8 @@ static void report(struct parser *parser, const struct token *token, const struc
 		policy_diag_help(diag, "%s", problem->help);
 }
 
-static void address_add(struct parser *parser, const struct token *token, const struct value *value,
-			struct policy_rule *rule, unsigned depth);
+static void address_add(struct parser *parser, const struct token *token, const struct value *value, void *ctx,
+			unsigned depth);
 
 static void address_group(struct parser *parser, const struct token *token, const char *name,
 			  struct policy_rule *rule, unsigned depth)
@@ -200,7 +200,7 @@ static void address_group(struct parser *parser, const struct token *token, cons
 	struct loader *loader = parser->loader;
 	if (word_find(WORD_BIT(WORD_NETWORKS), name, strlen(name))) {
 		*mem_push(&rule->addrs, &rule->n_addrs) =
-			(struct policy_addr){.kind = ADDR_GROUP, .text = text_dup(name, strlen(name)),
+			(struct policy_addr){.kind = ADDR_GROUP, .text = text_copy(name),
 					     .port_hi = UINT16_MAX, .pos = token->pos};
 		return;
 	}
@@ -211,38 +211,19 @@ static void address_group(struct parser *parser, const struct token *token, cons
 		policy_diag_nearest(diag, near ? near : definition_nearest(&loader->groups, name, strlen(name)));
 		return;
 	}
-	if (group->state == DEFINITION_BUSY || depth == MAX_NESTING) {
-		policy_diag_other(parse_error(parser, token, "group '%s' contains itself, or is nested too deep", group->name),
-				  group->pos, "defined here");
-		return;
-	}
-	group->state = DEFINITION_BUSY;
-	struct parser inner = {.loader = loader, .live = true};
-	uint32_t file = group->pos.file;
-	lex_begin(&inner.lex, &loader->policy->files[file], file, NULL);
-	lex_goto(&inner.lex, &group->list);
-	do {
-		if (!parse_is_text(&inner))
-			break;
-		const struct token member = inner.lex.token;
-		struct values values = {0};
-		if (parse_values(&inner, &values))
-			for (size_t i = 0; i < values.n; i++)
-				address_add(&inner, &member, &values.v[i], rule, depth + 1);
-		values_free(&values);
-	} while (parse_accept(&inner, TOKEN_COMMA));
-	group->state = DEFINITION_NEW;
+	group_members(parser, token, group, address_add, rule, depth);
 }
 
-static void address_add(struct parser *parser, const struct token *token, const struct value *value,
-			struct policy_rule *rule, unsigned depth)
+static void address_add(struct parser *parser, const struct token *token, const struct value *value, void *ctx,
+			unsigned depth)
 {
+	struct policy_rule *rule = ctx;
 	if (++parser->loader->n_words > MAX_WORDS)
 		return;	/* the next word complains */
 	if (rule->proto == PROTO_UNIX) {
 		if (value->glob[0] == '@' && value->glob[1])
 			*mem_push(&rule->addrs, &rule->n_addrs) = (struct policy_addr){
-				.kind = ADDR_ABSTRACT, .text = text_dup(value->glob + 1, strlen(value->glob + 1)),
+				.kind = ADDR_ABSTRACT, .text = text_copy(value->glob + 1),
 				.port_hi = UINT16_MAX, .pos = token->pos};
 		else
 			path_add(parser, token, value, &rule->patterns, &rule->n_patterns);
@@ -268,17 +249,7 @@ static void address_add(struct parser *parser, const struct token *token, const 
 
 bool parse_addresses(struct parser *parser, struct policy_rule *rule)
 {
-	do {
-		if (!parse_operand(parser, "an address"))
-			return false;
-		const struct token token = parser->lex.token;
-		struct values values = {0};
-		if (parse_values(parser, &values))
-			for (size_t i = 0; i < values.n; i++)
-				address_add(parser, &token, &values.v[i], rule, 0);
-		values_free(&values);
-	} while (parse_accept(parser, TOKEN_COMMA));
-	return true;
+	return parse_list(parser, "an address", address_add, rule);
 }
 
 bool parse_address_target(struct parser *parser, enum policy_proto proto, char **target)
@@ -308,7 +279,7 @@ bool parse_address_target(struct parser *parser, enum policy_proto proto, char *
 			return true;
 		}
 	}
-	*target = text_dup(text, strlen(text));
+	*target = text_copy(text);
 	return true;
 }
 

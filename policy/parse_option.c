@@ -172,8 +172,10 @@ static bool read_domain(struct reading *reading, const struct token *token)
 	if (!parse_name(parser, "the name of a domain", &name))
 		return false;
 	text_addf(&reading->extra, " -> %s", name);
-	if (parser->live)
+	if (parser->live) {
 		parser->loader->policy->has_domains = true;
+		parser->loader->policy->domain = token->pos;
+	}
 	return true;
 }
 
@@ -236,8 +238,7 @@ bool read_options(struct reading *reading)
 	char buf[64];
 	for (;;) {
 		const struct token token = parser->lex.token;
-		const struct word *word = token.kind == TOKEN_WORD ? word_find(WORD_BIT(WORD_OPTION), token.at, token.len)
-								    : NULL;
+		const struct word *word = token_word(&token, WORD_BIT(WORD_OPTION));
 		bool block = word && word->value == OPTION_AUDIT && parse_ahead(parser, TOKEN_OPEN);
 		if (!word || block) {
 			bool begins = parser->lex.last.pos.line < token.pos.line;

@@ -15,8 +15,7 @@ bool path_begins(const struct parser *parser)
 							      token->at[skip] == '$');
 }
 
-/* "//" says nothing that "/" does not; it comes from variables that end in a slash. */
-static void collapse_slashes(char *s)
+void collapse_slashes(char *s)
 {
 	char *to = s;
 	for (const char *from = s; *from; from++)
@@ -75,34 +74,32 @@ static bool path_check(struct parser *parser, const struct token *token, const c
 	return true;
 }
 
-bool path_add(struct parser *parser, const struct token *token, const struct value *value,
+void path_add(struct parser *parser, const struct token *token, const struct value *value,
 	      struct policy_pattern **patterns, size_t *n)
 {
-	char *glob = strcmp(value->glob, "**") == 0 ? text_dup("/**", 3) : text_dup(value->glob, strlen(value->glob));
+	char *glob = text_copy(strcmp(value->glob, "**") == 0 ? "/**" : value->glob);
 	collapse_slashes(glob);
 	if (!path_check(parser, token, glob)) {
 		free(glob);
-		return false;
+		return;
 	}
 	*mem_push(patterns, n) = (struct policy_pattern){
-		.glob = glob, .spelled = text_dup(value->glob, strlen(value->glob)), .pos = token->pos};
-	return true;
+		.glob = glob, .spelled = text_copy(value->glob), .pos = token->pos};
+}
+
+struct paths { struct policy_pattern **patterns; size_t *n; };
+
+static void paths_add(struct parser *parser, const struct token *token, const struct value *value, void *ctx,
+		      unsigned depth)
+{
+	struct paths *paths = ctx;
+	(void)depth;
+	path_add(parser, token, value, paths->patterns, paths->n);
 }
 
 bool parse_paths(struct parser *parser, struct policy_pattern **patterns, size_t *n)
 {
-	bool ok = true;
-	do {
-		if (!parse_operand(parser, "a path"))
-			return false;
-		const struct token token = parser->lex.token;
-		struct values values = {0};
-		ok = parse_values(parser, &values) && ok;
-		for (size_t i = 0; i < values.n; i++)
-			ok = path_add(parser, &token, &values.v[i], patterns, n) && ok;
-		values_free(&values);
-	} while (parse_accept(parser, TOKEN_COMMA));
-	return true;
+	return parse_list(parser, "a path", paths_add, &(struct paths){patterns, n});
 }
 
 bool parse_literal_path(struct parser *parser, const char *what, char **path)

@@ -49,14 +49,7 @@ static size_t digits(const char *s)
 
 static bool one_of(const char *s, const char *list)
 {
-	size_t len = strlen(s);
-	for (const char *at = list; *at;) {
-		size_t n = strcspn(at, " ");
-		if (n == len && memcmp(at, s, n) == 0)
-			return true;
-		at += n + (at[n] == ' ');
-	}
-	return false;
+	return text_lists(list, s, strlen(s));
 }
 
 static bool kind_matches(const char *kind, size_t len, const char *word)
@@ -165,12 +158,13 @@ static bool shape_matches(const char *shape, char *const *words, size_t n, size_
 	return sequence_matches(rest, rest_len, words, n, i) && *i == n;
 }
 
-static void parse_setting(struct parser *parser, const char *block, enum word_kind kind)
+static void parse_setting(struct parser *parser, int kind)
 {
+	const char *block = kind == WORD_AUDIT ? "audit" : kind == WORD_LIMITS ? "limits" : "rollout";
 	struct loader *loader = parser->loader;
 	struct lexer *lex = &parser->lex;
 	const struct token name = lex->token;
-	const struct word *word = name.kind == TOKEN_WORD ? word_find(WORD_BIT(kind), name.at, name.len) : NULL;
+	const struct word *word = token_word(&name, WORD_BIT(kind));
 	char buf[64];
 	if (!word) {
 		struct policy_diag *diag = parse_error(parser, &name, "unknown setting %s in %s", token_quote(&name, buf), block);
@@ -195,7 +189,7 @@ static void parse_setting(struct parser *parser, const char *block, enum word_ki
 		bool begins = lex->last.pos.line < token.pos.line && lex->last.kind != TOKEN_COMMA;
 		if (parse_accept(parser, TOKEN_COMMA))
 			continue;
-		if (begins && token.kind == TOKEN_WORD && word_find(WORD_BIT(kind), token.at, token.len))
+		if (begins && token_word(&token, WORD_BIT(kind)))
 			break;
 		struct values values = {0};
 		ok = parse_values(parser, &values);
@@ -227,7 +221,7 @@ static void parse_setting(struct parser *parser, const char *block, enum word_ki
 		strings_free(&words);
 		return;
 	}
-	struct policy_setting setting = {.block = text_dup(block, strlen(block)), .name = text_dup(name.at, name.len),
+	struct policy_setting setting = {.block = text_copy(block), .name = text_dup(name.at, name.len),
 					 .words = words.v, .n_words = words.n, .pos = name.pos};
 	if (parser->domain)
 		*mem_push(&loader->domain_settings, &loader->n_domain_settings) = setting;
@@ -235,30 +229,10 @@ static void parse_setting(struct parser *parser, const char *block, enum word_ki
 		*mem_push(&loader->policy->settings, &loader->policy->n_settings) = setting;
 }
 
-static void parse_setting_audit(struct parser *parser, int unused)
+void parse_plain(struct parser *parser, enum word_kind kind)
 {
-	(void)unused;
-	parse_setting(parser, "audit", WORD_AUDIT);
-}
-
-static void parse_setting_limits(struct parser *parser, int unused)
-{
-	(void)unused;
-	parse_setting(parser, "limits", WORD_LIMITS);
-}
-
-static void parse_setting_rollout(struct parser *parser, int unused)
-{
-	(void)unused;
-	parse_setting(parser, "rollout", WORD_ROLLOUT);
-}
-
-void parse_plain(struct parser *parser, const char *block, enum word_kind kind)
-{
-	(void)block;
 	unsigned starters = parser->starters;
 	parser->starters = WORD_BIT(kind);
-	parse_block(parser, kind == WORD_AUDIT ? parse_setting_audit : kind == WORD_LIMITS ? parse_setting_limits
-											     : parse_setting_rollout, -1);
+	parse_block(parser, parse_setting, (int)kind);
 	parser->starters = starters;
 }

@@ -4,6 +4,7 @@
 
 #include "err.h"
 #include "fd.h"
+#include "parse_cond.h"
 #include "reading.h"
 #include "syscalls.h"
 
@@ -221,8 +222,7 @@ static bool read_mount(struct reading *reading)
 	objects_patterns(&reading->objects, rule->patterns, rule->n_patterns);
 	for (;;) {
 		const struct token token = parser->lex.token;
-		const struct word *word = token.kind == TOKEN_WORD
-			? word_find(WORD_BIT(WORD_MOUNT_OPTION), token.at, token.len) : NULL;
+		const struct word *word = token_word(&token, WORD_BIT(WORD_MOUNT_OPTION));
 		if (!word)
 			return true;
 		lex_next(&parser->lex);
@@ -349,7 +349,7 @@ void parse_rule(struct parser *parser, int section)
 			calls_split(parser, &reading.rule, &reading.note, &calls, &conds);
 			rule_free(&reading.rule);
 		} else {
-			reading.note.extra = text_dup(extra, strlen(extra));
+			reading.note.extra = text_copy(extra);
 			rule_keep(parser, &reading.rule, &reading.note);
 		}
 	} else {

@@ -25,8 +25,8 @@ static bool parse_policy(struct parser *parser)
 	}
 	loader->name_pos = at.pos;
 	free(loader->policy->name);
-	loader->policy->name = text_dup(name, strlen(name));
-	loader->policy->title = title ? text_dup(title, strlen(title)) : NULL;
+	loader->policy->name = text_copy(name);
+	loader->policy->title = text_copy(title);
 	return parse_semicolon(parser);
 }
 
@@ -106,7 +106,7 @@ static bool parse_cover(struct parser *parser, int section)
 static void parse_rule_statement(struct parser *parser, int section)
 {
 	const struct token token = parser->lex.token;
-	if (token.kind == TOKEN_WORD && word_find(WORD_BIT(WORD_ACTION), token.at, token.len)) {
+	if (token_word(&token, WORD_BIT(WORD_ACTION))) {
 		parse_rule(parser, section);
 	} else if (parse_accept_word(parser, "when")) {
 		parse_when(parser, section);
@@ -181,6 +181,7 @@ static void parse_domain(struct parser *parser)
 	*mem_push(&loader->domains, &loader->n_domains) =
 		(struct domain){.name = name, .pos = at.pos, .visited = mem_zero(MAX_FILES * sizeof(bool))};
 	loader->policy->has_domains = true;
+	loader->policy->domain = at.pos;
 	parser->domain = (uint32_t)loader->n_domains;
 	parse_block(parser, parse_statement, -1);
 	parser->domain = 0;
@@ -238,7 +239,7 @@ static void parse_statement(struct parser *parser, int unused)
 {
 	(void)unused;
 	const struct token token = parser->lex.token;
-	const struct word *word = token.kind == TOKEN_WORD ? word_find(STARTERS, token.at, token.len) : NULL;
+	const struct word *word = token_word(&token, STARTERS);
 	if (!word) {
 		parse_unknown(parser, &token);
 		return;
@@ -280,13 +281,13 @@ static void parse_statement(struct parser *parser, int unused)
 		parse_test(parser);
 		break;
 	case STATEMENT_AUDIT:
-		parse_plain(parser, "audit", WORD_AUDIT);
+		parse_plain(parser, WORD_AUDIT);
 		break;
 	case STATEMENT_LIMITS:
-		parse_plain(parser, "limits", WORD_LIMITS);
+		parse_plain(parser, WORD_LIMITS);
 		break;
 	case STATEMENT_ROLLOUT:
-		parse_plain(parser, "rollout", WORD_ROLLOUT);
+		parse_plain(parser, WORD_ROLLOUT);
 		break;
 	case STATEMENT_SYNTAX:
 	case STATEMENT_DEFAULT:

@@ -9,7 +9,7 @@
 static bool read_verdict(struct parser *parser, struct policy_expect *expect)
 {
 	const struct token token = parser->lex.token;
-	const struct word *word = token.kind == TOKEN_WORD ? word_find(WORD_BIT(WORD_ACTION), token.at, token.len) : NULL;
+	const struct word *word = token_word(&token, WORD_BIT(WORD_ACTION));
 	if (word && !word->later && word->value != ACTION_FORBID) {
 		expect->action = (enum policy_action)word->value;
 		lex_next(&parser->lex);
@@ -78,7 +78,7 @@ static bool read_target(struct parser *parser, struct policy_expect *expect)
 		if (ok && n > 1)
 			parse_error(parser, &token, "'never' takes one pattern");
 		if (ok && n == 1)
-			expect->target = text_dup(patterns[0].glob, strlen(patterns[0].glob));
+			expect->target = text_copy(patterns[0].glob);
 		struct policy_rule holder = {.patterns = patterns, .n_patterns = n};
 		rule_free(&holder);
 		return ok;

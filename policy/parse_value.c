@@ -46,17 +46,10 @@ struct definition *definition_find(struct definitions *definitions, const char *
 
 const char *definition_nearest(const struct definitions *definitions, const char *name, size_t len)
 {
-	const char *nearest = NULL;
-	unsigned best = text_tolerance(len) + 1;
-	for (size_t i = 0; i < definitions->n; i++) {
-		const char *known = definitions->list[i].name;
-		unsigned distance = text_distance(name, len, known, strlen(known), best - 1);
-		if (distance < best) {
-			best = distance;
-			nearest = known;
-		}
-	}
-	return nearest;
+	struct nearest nearest = {.name = name, .len = len};
+	for (size_t i = 0; i < definitions->n; i++)
+		nearest_try(&nearest, definitions->list[i].name);
+	return nearest.found;
 }
 
 /* A word being put together: every value so far, each growing. */
@@ -165,6 +158,7 @@ static const char *expand_variable(struct parser *parser, struct building *build
 			policy_diag_help(diag, "did you mean '$%s'?", near);
 		return NULL;
 	}
+	variable->used = true;
 	if (variable->state == DEFINITION_BUSY) {
 		policy_diag_other(parse_error(parser, &part, "'$%s' is defined by itself", variable->name),
 				  variable->pos, "defined here");
@@ -329,4 +323,46 @@ const struct values *variable_values(struct loader *loader, struct definition *v
 	variable->state = DEFINITION_DONE;
 	loader->variable_depth--;
 	return variable->values.n ? &variable->values : NULL;
+}
+
+static void list_member(struct parser *parser, member_fn *each, void *ctx, unsigned depth)
+{
+	const struct token token = parser->lex.token;
+	struct values values = {0};
+	if (parse_values(parser, &values))
+		for (size_t i = 0; i < values.n; i++)
+			each(parser, &token, &values.v[i], ctx, depth);
+	values_free(&values);
+}
+
+bool parse_list(struct parser *parser, const char *what, member_fn *each, void *ctx)
+{
+	do {
+		if (!parse_operand(parser, what))
+			return false;
+		list_member(parser, each, ctx, 0);
+	} while (parse_accept(parser, TOKEN_COMMA));
+	return true;
+}
+
+void group_members(struct parser *parser, const struct token *token, struct definition *group, member_fn *each,
+		   void *ctx, unsigned depth)
+{
+	struct loader *loader = parser->loader;
+	if (group->state == DEFINITION_BUSY || depth == MAX_NESTING) {
+		policy_diag_other(parse_error(parser, token, "group '%s' contains itself, or is nested too deep", group->name),
+				  group->pos, "defined here");
+		return;
+	}
+	group->state = DEFINITION_BUSY;
+	struct parser inner = {.loader = loader, .live = true};
+	uint32_t file = group->pos.file;
+	lex_begin(&inner.lex, &loader->policy->files[file], file, NULL);
+	lex_goto(&inner.lex, &group->list);
+	do {
+		if (!parse_is_text(&inner))
+			break;
+		list_member(&inner, each, ctx, depth + 1);
+	} while (parse_accept(&inner, TOKEN_COMMA));
+	group->state = DEFINITION_NEW;
 }

@@ -6,17 +6,6 @@
 #include "fd.h"
 #include "parse.h"
 
-static bool word_list_has(const char *list, const char *word, size_t len)
-{
-	for (const char *at = list; *at;) {
-		size_t n = strcspn(at, " ");
-		if (n == len && memcmp(at, word, len) == 0)
-			return true;
-		at += n + strspn(at + n, " ");
-	}
-	return false;
-}
-
 static bool predicate_value_good(uint32_t predicate, const char *value)
 {
 	size_t len = strlen(value);
@@ -25,7 +14,7 @@ static bool predicate_value_good(uint32_t predicate, const char *value)
 	if (predicate == PREDICATE_CAP)
 		return strncmp(value, "CAP_", 4) == 0 && strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == len;
 	if (predicate == PREDICATE_ARCH)
-		return word_list_has("x86_64 aarch64 riscv64 s390x ppc64le loongarch64 arm x86 x32", value, len);
+		return text_lists("x86_64 aarch64 riscv64 s390x ppc64le loongarch64 arm x86 x32", value, len);
 	return len > 0;
 }
 
@@ -35,8 +24,7 @@ static bool parse_predicate(struct parser *parser, bool *holds)
 	lex_operators(&parser->lex, true);	/* kernel>=5.19 is three words */
 	bool negated = parse_accept_word(parser, "not");
 	const struct token token = parser->lex.token;
-	const struct word *word = token.kind == TOKEN_WORD ? word_find(WORD_BIT(WORD_PREDICATE), token.at, token.len)
-							    : NULL;
+	const struct word *word = token_word(&token, WORD_BIT(WORD_PREDICATE));
 	if (!word) {
 		char buf[64];
 		if (token.kind != TOKEN_WORD)
@@ -91,7 +79,7 @@ static bool parse_predicate(struct parser *parser, bool *holds)
 static void parse_when_statement(struct parser *parser, int section)
 {
 	const struct token token = parser->lex.token;
-	if (token.kind == TOKEN_WORD && word_find(WORD_BIT(WORD_ACTION), token.at, token.len)) {
+	if (token_word(&token, WORD_BIT(WORD_ACTION))) {
 		parse_rule(parser, section);
 		return;
 	}

@@ -5,6 +5,14 @@
 #include "parse.h"
 #include "syscalls.h"
 
+void setting_free(struct policy_setting *setting)
+{
+	struct strings words = {.v = setting->words, .n = setting->n_words};
+	strings_free(&words);
+	free(setting->block);
+	free(setting->name);
+}
+
 void policy_free(struct policy *policy)
 {
 	if (!policy)
@@ -28,13 +36,8 @@ void policy_free(struct policy *policy)
 		free(expect->as);
 		free(expect->text);
 	}
-	for (size_t i = 0; i < policy->n_settings; i++) {
-		struct policy_setting *setting = &policy->settings[i];
-		struct strings words = {.v = setting->words, .n = setting->n_words};
-		strings_free(&words);
-		free(setting->block);
-		free(setting->name);
-	}
+	for (size_t i = 0; i < policy->n_settings; i++)
+		setting_free(&policy->settings[i]);
 	free(policy->files);
 	free(policy->rules);
 	free(policy->expects);

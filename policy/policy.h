@@ -38,7 +38,7 @@ int policy_op_named(const char *name, size_t len);
 uint32_t policy_ops_named(const char *name, size_t len);
 
 /* Ascending strictness: of rules that tie, the greatest wins. */
-enum policy_action { ACTION_ALLOW, ACTION_REDIRECT, ACTION_ANSWER, ACTION_DENY, ACTION_FORBID, ACTION_ASK };
+enum policy_action { ACTION_ALLOW, ACTION_REDIRECT, ACTION_ANSWER, ACTION_ASK, ACTION_DENY, ACTION_FORBID };
 enum policy_stage { STAGE_DENY, STAGE_LOG, STAGE_TRAP, STAGE_KILL };
 enum policy_audit { AUDIT_DENY, AUDIT_NONE, AUDIT_COUNT, AUDIT_ALL, AUDIT_ALERT };
 
@@ -59,7 +59,7 @@ struct policy_pos {
 
 struct policy_file {
 	char *path;		/* as it was opened */
-	char *name;		/* for messages and records: the last component */
+	char *name;		/* for messages and records: the last component, escaped */
 	char *text;		/* the whole file, for carets */
 	size_t len;
 	bool main;		/* named by the user, not an include */
@@ -103,8 +103,12 @@ struct policy_rule {
 	struct policy_pos pos;
 	enum policy_section section;
 	enum policy_action action;
+	enum policy_stage stage;
+	enum policy_audit audit;
 	int err;		/* positive errno of a deny; ruling 1 already applied */
 	uint32_t ops;		/* files, network, mounts */
+	bool staged;		/* the stage was written down */
+	bool beneath;
 	struct policy_pattern *patterns;
 	size_t n_patterns;
 
@@ -120,10 +124,6 @@ struct policy_rule {
 
 	char *mount_fstype, *mount_from;	/* mounts: parsed, not enforced yet */
 
-	enum policy_stage stage;
-	bool staged;		/* the stage was written down */
-	enum policy_audit audit;
-	bool beneath;
 	char *id, *note, *expires;	/* NULL if absent; expires is YYYY-MM-DD */
 	char *target;		/* redirect: to; answer: file, content or device text */
 	size_t target_len;
@@ -181,6 +181,7 @@ struct policy {
 	struct policy_setting *settings;
 	size_t n_settings;
 	bool has_domains;
+	struct policy_pos domain;	/* one of them, or of the rules that enter one */
 	struct policy_engine *engine;
 	struct policy_syscalls *syscalls;
 };

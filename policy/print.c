@@ -121,7 +121,7 @@ char *rule_canonical(const struct policy_rule *rule, const struct note *note)
 	if (rule->mount_fstype)
 		text_addf(&text, " %s from %s on", rule->mount_fstype, rule->mount_from ? rule->mount_from : "any");
 	for (size_t i = 0; i < rule->n_patterns; i++)
-		strings_add(&list, text_dup(rule->patterns[i].spelled, strlen(rule->patterns[i].spelled)));
+		strings_add(&list, text_copy(rule->patterns[i].spelled));
 	canonical_list(&text, &list);
 	for (size_t i = 0; i < rule->n_addrs; i++)
 		strings_add(&list, address_canonical(&rule->addrs[i]));

@@ -11,7 +11,7 @@ struct reading {
 	struct policy_rule rule;
 	struct note note;
 	struct token first;
-	struct token stage_token, err_token;
+	struct token stage_token;
 	unsigned seen;		/* bits of enum option */
 	struct text objects, extra;
 	bool good;

@@ -176,14 +176,6 @@ static bool same_words(const struct policy_setting *a, const struct policy_setti
 	return same;
 }
 
-static void setting_free(struct policy_setting *setting)
-{
-	struct strings words = {.v = setting->words, .n = setting->n_words};
-	strings_free(&words);
-	free(setting->block);
-	free(setting->name);
-}
-
 static void settle_settings(struct loader *loader)
 {
 	struct policy *policy = loader->policy;
@@ -286,7 +278,7 @@ static const char *resolve_cached(const struct policy_env *env, struct resolved 
 	if (!slot->prefix || strcmp(slot->prefix, prefix) != 0) {
 		free(slot->prefix);
 		free(slot->to);
-		*slot = (struct resolved){.prefix = text_dup(prefix, strlen(prefix)), .to = resolve_prefix(env, prefix)};
+		*slot = (struct resolved){.prefix = text_copy(prefix), .to = resolve_prefix(env, prefix)};
 	}
 	return slot->to;
 }
@@ -330,8 +322,8 @@ static void resolve_pattern(const struct policy_env *env, struct resolved *cache
 	free(pattern->glob);
 	pattern->glob = glob;
 	if (own) {
-		struct policy_pattern link = {.glob = text_dup(own, strlen(own)), .pos = pattern->pos,
-					      .spelled = text_dup(pattern->spelled, strlen(pattern->spelled))};
+		struct policy_pattern link = {.glob = text_copy(own), .pos = pattern->pos,
+					      .spelled = text_copy(pattern->spelled)};
 		*mem_push(&rule->patterns, &rule->n_patterns) = link;
 	}
 }

@@ -8,11 +8,8 @@
  * rule, NULL past the last. */
 const struct policy_rule *syscall_conditions(const struct policy *policy, int nr, size_t i,
 					     const struct cubes *sets[6]);
-/* The verdict of RULE, and what holds for NR where no rule with conditions matches. */
-struct policy_verdict syscall_rule_verdict(const struct policy_rule *rule);
+/* What holds for NR where no rule with conditions matches. */
 struct policy_verdict syscall_base_verdict(const struct policy *policy, int nr, bool would);
-/* Is RULE at stage log, so that it has no part in the enforced decision? */
-bool syscall_rule_at_log(const struct policy_rule *rule);
 /* Does this call stay allowed unless a rule that names it kills for it? */
 bool syscall_vital(int nr);
 /* VERDICT with that taken into account. */

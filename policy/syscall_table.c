@@ -17,6 +17,7 @@
 
 #include "syscalls.h"
 #include "err.h"
+#include "text.h"
 
 #ifdef __x86_64__
 #define NR(x86_64, generic) (x86_64)
@@ -460,58 +461,14 @@ const struct syscall_info *syscall_by_name(const char *name, size_t len)
 	return NULL;
 }
 
-#define NAME_MAX_LEN 32
-
-/* Edit distance in which two letters that changed places count once, or a number above LIMIT as soon as it
- * is known to be above. */
-static unsigned name_distance(const char *a, size_t a_len, const char *b, size_t b_len, unsigned limit)
-{
-	unsigned rows[3][NAME_MAX_LEN + 1] = { 0 };
-
-	if (a_len > NAME_MAX_LEN || b_len > NAME_MAX_LEN)
-		return limit + 1;
-	for (unsigned j = 0; j <= b_len; j++)
-		rows[0][j] = j;
-	for (size_t i = 1; i <= a_len; i++) {
-		unsigned *row = rows[i % 3], *last = rows[(i + 2) % 3], *before = rows[(i + 1) % 3], best;
-
-		row[0] = best = (unsigned)i;
-		for (size_t j = 1; j <= b_len; j++) {
-			unsigned cost = last[j - 1] + (a[i - 1] != b[j - 1]);
-
-			if (last[j] + 1 < cost)
-				cost = last[j] + 1;
-			if (row[j - 1] + 1 < cost)
-				cost = row[j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < cost)
-				cost = before[j - 2] + 1;
-			row[j] = cost;
-			if (cost < best)
-				best = cost;
-		}
-		if (best > limit + 1)
-			return limit + 1;
-	}
-	return rows[a_len % 3][b_len];
-}
-
 const char *syscall_nearest(const char *name, size_t len)
 {
-	const char *nearest = NULL;
-	unsigned limit = len < 4 ? 1 : len < 8 ? 2 : 3;
+	struct nearest nearest = { .name = name, .len = len };
 
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
-		unsigned distance;
-
-		if (calls[i].nr < 0)
-			continue;
-		distance = name_distance(name, len, calls[i].name, strlen(calls[i].name), limit);
-		if (distance <= limit) {
-			nearest = calls[i].name;
-			if (distance == 0)
-				break;
-			limit = distance - 1;
-		}
+		if (calls[i].nr >= 0)
+			nearest_try(&nearest, calls[i].name);
 	}
-	return nearest;
+	/* So many have three letters that two of them in common mean nothing. */
+	return len == 3 && nearest.distance > 1 ? NULL : nearest.found;
 }

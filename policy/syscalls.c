@@ -18,6 +18,7 @@
 #include "err.h"
 #include "syscall_rules.h"
 #include "syscalls.h"
+#include "verdict.h"
 
 #define ARGS 6
 #define ENTRIES_MAX 512			/* rules with conditions about one call */
@@ -45,25 +46,6 @@ struct policy_syscalls {
 	struct call *calls;
 };
 
-bool syscall_rule_at_log(const struct policy_rule *rule)
-{
-	return rule->stage == STAGE_LOG && rule->action != ACTION_FORBID;
-}
-
-static int stage_rank(enum policy_stage stage)
-{
-	return stage == STAGE_LOG ? -1 : (int)stage;
-}
-
-static int audit_rank(enum policy_audit audit)
-{
-	static const int rank[] = {
-		[AUDIT_NONE] = 0, [AUDIT_COUNT] = 1, [AUDIT_DENY] = 2, [AUDIT_ALL] = 3, [AUDIT_ALERT] = 4,
-	};
-
-	return rank[audit];
-}
-
 /* Of two rules that tie: a total order that does not depend on where they stand. */
 static bool rule_stricter(const struct policy_rule *a, const struct policy_rule *b)
 {
@@ -79,31 +61,6 @@ static bool rule_stricter(const struct policy_rule *a, const struct policy_rule 
 		return a->err < b->err;
 	order = strcmp(a->text != NULL ? a->text : "", b->text != NULL ? b->text : "");
 	return order != 0 ? order < 0 : a->number < b->number;
-}
-
-struct policy_verdict syscall_rule_verdict(const struct policy_rule *rule)
-{
-	return (struct policy_verdict){
-		.action = rule->action,
-		.err = rule->action >= ACTION_DENY ? rule->err : 0,
-		.stage = rule->action == ACTION_FORBID && rule->stage == STAGE_LOG ? STAGE_DENY : rule->stage,
-		.audit = rule->audit,
-		.rule = rule,
-	};
-}
-
-static struct policy_verdict default_verdict(const struct policy *policy, bool would)
-{
-	const struct policy_default *def = &policy->defaults[SECTION_SYSCALLS];
-
-	if (!def->present || (!would && def->stage == STAGE_LOG))
-		return (struct policy_verdict){ .action = ACTION_ALLOW, .audit = AUDIT_DENY };
-	return (struct policy_verdict){
-		.action = def->action,
-		.err = def->action == ACTION_DENY ? def->err : 0,
-		.stage = def->stage,
-		.audit = def->audit,
-	};
 }
 
 /* ---- compiling ------------------------------------------------------------------------------ */
@@ -230,7 +187,7 @@ static void base_contest(const struct policy *policy, struct call *call, uint32_
 {
 	const struct policy_rule *rule = &policy->rules[number];
 
-	for (int would = syscall_rule_at_log(rule) ? 1 : 0; would < 2; would++) {
+	for (int would = rule_at_log(rule) ? 1 : 0; would < 2; would++) {
 		const struct policy_rule *held;
 		bool wins;
 
@@ -354,7 +311,7 @@ static struct policy_verdict call_decide(const struct policy *policy, const stru
 	for (size_t i = 0; i < call->n; i++) {
 		const struct policy_rule *rule = &policy->rules[call->entries[i].rule];
 
-		if ((!would && syscall_rule_at_log(rule)) || !entry_holds(&call->entries[i], args))
+		if ((!would && rule_at_log(rule)) || !entry_holds(&call->entries[i], args))
 			continue;
 		matching[i / 64] |= UINT64_C(1) << i % 64;
 		if (rule->action == ACTION_FORBID) {
@@ -375,7 +332,7 @@ static struct policy_verdict call_decide(const struct policy *policy, const stru
 	}
 	if (best == NULL)
 		best = base;
-	return best != NULL ? syscall_rule_verdict(best) : default_verdict(policy, would);
+	return best != NULL ? rule_verdict(best) : default_verdict(&policy->defaults[SECTION_SYSCALLS], would);
 }
 
 /* What a thread needs to return from a signal and to end: refusing it would only break the program in odd
@@ -401,7 +358,7 @@ struct policy_decision policy_decide_call(const struct policy *policy, int nr, c
 		if (policy->syscalls != NULL && nr >= 0 && nr <= policy->syscalls->max)
 			verdicts[would] = call_decide(policy, &policy->syscalls->calls[nr], args, would);
 		else
-			verdicts[would] = default_verdict(policy, would);
+			verdicts[would] = default_verdict(&policy->defaults[SECTION_SYSCALLS], would);
 		verdicts[would] = syscall_spare(verdicts[would], nr);
 	}
 	return (struct policy_decision){ .enforced = verdicts[0], .would = verdicts[1] };
@@ -429,49 +386,5 @@ struct policy_verdict syscall_base_verdict(const struct policy *policy, int nr, 
 
 	if (syscalls != NULL && nr >= 0 && nr <= syscalls->max)
 		base = syscalls->calls[nr].base[would];
-	return base != NO_RULE ? syscall_rule_verdict(&policy->rules[base]) : default_verdict(policy, would);
-}
-
-/* ---- lint ----------------------------------------------------------------------------------- */
-
-static void rules_overlap_lint(const struct policy *policy, const struct policy_rule *a,
-			       const struct policy_rule *b, struct policy_diags *diags)
-{
-	const struct policy_rule *stricter = rule_stricter(a, b) ? a : b;
-	const char *first = NULL;
-	size_t n = 0;
-
-	for (size_t i = 0, j = 0; i < a->n_calls && j < b->n_calls;) {
-		int nr = a->calls[i];
-
-		if (nr == b->calls[j] && !rule_names(a, i) && !rule_names(b, j) && nr <= policy->syscalls->max &&
-		    policy->syscalls->calls[nr].base[1] == (uint32_t)(stricter - policy->rules) && n++ == 0)
-			first = syscall_by_nr(nr)->name;
-		if (nr <= b->calls[j])
-			i++;
-		else
-			j++;
-	}
-	if (n != 0) {
-		struct policy_diag *diag = policy_diag_add(diags, DIAG_WARNING, stricter->pos, 1,
-			"%zu call%s (%s%s) in groups of two rules; the stricter, this one, wins", n,
-			n == 1 ? "" : "s", first, n == 1 ? "" : ", ...");
-
-		policy_diag_other(diag, stricter == a ? b->pos : a->pos, "the other rule is here");
-	}
-}
-
-/* One finding for each pair of group rules that disagree about a call which no rule names itself. */
-void syscalls_lint(const struct policy *policy, struct policy_diags *diags)
-{
-	for (size_t i = 0; i < policy->n_rules; i++) {
-		const struct policy_rule *a = &policy->rules[i];
-
-		for (size_t j = 0; j < i && a->section == SECTION_SYSCALLS && a->n_conds == 0; j++) {
-			const struct policy_rule *b = &policy->rules[j];
-
-			if (b->section == SECTION_SYSCALLS && b->n_conds == 0 && a->action != b->action)
-				rules_overlap_lint(policy, a, b, diags);
-		}
-	}
+	return base != NO_RULE ? rule_verdict(&policy->rules[base]) : default_verdict(&policy->defaults[SECTION_SYSCALLS], would);
 }

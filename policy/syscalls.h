@@ -37,8 +37,6 @@ bool syscall_constant(const char *name, size_t len, uint64_t *value);
 
 /* Compiles the syscalls rules of POLICY into policy->syscalls. Conditions too complex are errors in DIAGS. */
 int syscalls_compile(struct policy *policy, struct policy_diags *diags);
-/* Calls that two groups name with different actions: the stricter rule wins, and this says so. */
-void syscalls_lint(const struct policy *policy, struct policy_diags *diags);
 void syscalls_free(struct policy_syscalls *syscalls);
 
 #endif

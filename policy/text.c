@@ -39,6 +39,11 @@ char *text_dup(const char *s, size_t len)
 	return copy;
 }
 
+char *text_copy(const char *s)
+{
+	return s ? text_dup(s, strlen(s)) : NULL;
+}
+
 __attribute__((format(printf, 1, 0))) static char *text_vprintf(const char *format, va_list args)
 {
 	char *s = NULL;
@@ -149,4 +154,28 @@ unsigned text_distance(const char *a, size_t a_len, const char *b, size_t b_len,
 unsigned text_tolerance(size_t len)
 {
 	return len < 3 ? 1 : len < 8 ? 2 : 3;
+}
+
+void nearest_try(struct nearest *nearest, const char *known)
+{
+	unsigned limit = nearest->found ? nearest->distance - 1 : text_tolerance(nearest->len);
+	size_t len = strlen(known);
+	if (nearest->found && nearest->distance == 0)
+		return;
+	unsigned distance = text_distance(nearest->name, nearest->len, known, len, limit);
+	if (distance <= limit && (distance < len || len == 1)) {	/* something must be alike, where it can be */
+		nearest->distance = distance;
+		nearest->found = known;
+	}
+}
+
+bool text_lists(const char *list, const char *word, size_t len)
+{
+	for (const char *at = list; *at;) {
+		size_t n = strcspn(at, " ");
+		if (n == len && memcmp(at, word, len) == 0)
+			return true;
+		at += n + (at[n] == ' ');
+	}
+	return false;
 }

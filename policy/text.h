@@ -17,6 +17,7 @@ void *mem_zero(size_t size);
 void *mem_push_bytes(void **list, size_t *n, size_t size);
 
 char *text_dup(const char *s, size_t len);
+char *text_copy(const char *s);	/* NULL stays NULL */
 __attribute__((format(printf, 1, 2))) char *text_printf(const char *format, ...);
 
 /* A string that grows. Zero it to begin; text_take() hands it over, never NULL. */
@@ -41,5 +42,17 @@ void strings_sort(struct strings *list);
 unsigned text_distance(const char *a, size_t a_len, const char *b, size_t b_len, unsigned limit);
 /* How far a word of LEN bytes may be from what was meant. */
 unsigned text_tolerance(size_t len);
+
+/* Which of many words was meant by NAME? .found is the nearest that was tried, or NULL. */
+struct nearest {
+	const char *name;
+	size_t len;
+	unsigned distance;	/* of .found */
+	const char *found;
+};
+void nearest_try(struct nearest *nearest, const char *known);
+
+/* Is the LEN bytes long WORD one of LIST, which has single blanks between its words? */
+bool text_lists(const char *list, const char *word, size_t len);
 
 #endif

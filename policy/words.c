@@ -189,20 +189,11 @@ const struct word *word_find(unsigned kinds, const char *name, size_t len)
 
 const char *word_nearest(unsigned kinds, const char *name, size_t len)
 {
-	const char *nearest = NULL;
-	unsigned best = text_tolerance(len) + 1;
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-		const struct word *word = &words[i];
-		if (!(kinds & WORD_BIT(word->kind)) || word->later)
-			continue;
-		size_t word_len = strlen(word->name);
-		unsigned distance = text_distance(name, len, word->name, word_len, best - 1);
-		if (distance < best && distance < word_len) {
-			best = distance;
-			nearest = word->name;
-		}
-	}
-	return nearest;
+	struct nearest nearest = {.name = name, .len = len};
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (kinds & WORD_BIT(words[i].kind) && !words[i].later)
+			nearest_try(&nearest, words[i].name);
+	return nearest.found;
 }
 
 static const char *word_name(enum word_kind kind, uint32_t value)
@@ -272,17 +263,11 @@ int policy_errno_named(const char *name, size_t len)
 
 const char *errno_nearest(const char *name, size_t len)
 {
-	const char *nearest = NULL;
-	unsigned best = text_tolerance(len) + 1;
+	struct nearest nearest = {.name = name, .len = len};
 	for (int err = 1; err <= ERRNO_MAX; err++) {
 		const char *known = policy_errno_name(err);
-		if (!known)
-			continue;
-		unsigned distance = text_distance(name, len, known, strlen(known), best - 1);
-		if (distance < best) {
-			best = distance;
-			nearest = known;
-		}
+		if (known)
+			nearest_try(&nearest, known);
 	}
-	return nearest;
+	return nearest.found;
 }

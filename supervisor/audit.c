@@ -46,7 +46,6 @@ struct audit {
 	const struct policy *policy;
 	struct audit_options options;
 	char *file_name;
-	bool all, none; /* level all; level none: only where a rule says so */
 	struct sink *file, *terminal;
 	uint32_t id_key;
 	uint16_t id_run;
@@ -138,23 +137,19 @@ static int file_open(const char *name)
 	return error && error != -ENOSPC && error != -EDQUOT ? error : fd_take(&fd);
 }
 
-static bool level_is(const struct policy *policy, const char *name)
-{
-	const struct policy_setting *level = policy_setting(policy, "audit", "level");
-	return level && level->n_words && strcmp(level->words[0], name) == 0;
-}
-
-static int audit_open(struct audit *audit, struct loop *loop, const char *file)
+static int audit_open(struct audit *audit, struct loop *loop)
 {
 	int error = 0;
+	const char *file = audit->options.file;
 	if (file) {
 		AUTO_FD fd = file_open(file);
 		if (fd < 0)
 			return fd;
+		/* A pipe (/dev/stderr) has no path but the one that was given. */
 		audit->file_name = realpath(file, NULL);
-		error = audit->file_name
-				? sink_new(&audit->file, loop, fd, true, FILE_QUEUE, audit_gap, audit)
-				: -errno;
+		if (!audit->file_name)
+			audit->file_name = strdup(file);
+		error = audit->file_name ? sink_new(&audit->file, loop, fd, true, FILE_QUEUE, audit_gap, audit) : -ENOMEM;
 		if (error)
 			return error;
 		(void)fd_take(&fd);
@@ -168,14 +163,11 @@ static int audit_open(struct audit *audit, struct loop *loop, const char *file)
 int audit_new(struct audit **audit, struct loop *loop, const struct policy *policy,
 	      const struct audit_options *options)
 {
-	const struct policy_setting *log = policy_setting(policy, "audit", "log");
 	struct audit *new = calloc(1, sizeof(*new));
 	if (!new)
 		return -ENOMEM;
 	new->policy = policy;
 	new->options = *options;
-	new->all = options->all || level_is(policy, "all");
-	new->none = !new->all &&level_is(policy, "none");
 	new->tokens = BURST;
 	new->tokens_at_ms = clock_ms();
 	pthread_mutex_init(&new->mutex, NULL);
@@ -183,27 +175,13 @@ int audit_new(struct audit **audit, struct loop *loop, const struct policy *poli
 	if (getrandom(&new->id_key, sizeof(new->id_key), GRND_NONBLOCK) < 0 ||
 	    getrandom(&new->id_run, sizeof(new->id_run), GRND_NONBLOCK) < 0)
 		new->id_key = (uint32_t)time(NULL), new->id_run = (uint16_t)getpid();
-	int error = audit_open(new, loop,
-			       options->file	     ? options->file
-			       : log && log->n_words ? log->words[0]
-						     : NULL);
+	int error = audit_open(new, loop);
 	if (error) {
 		new->options = (struct audit_options){ 0 };
 		audit_free(new);
 		return error;
 	}
 	*audit = new;
-	return 0;
-}
-
-int audit_reopen(struct audit *audit)
-{
-	if (!audit->file)
-		return 0;
-	int fd = file_open(audit->file_name);
-	if (fd < 0)
-		return fd;
-	sink_replace(audit->file, fd);
 	return 0;
 }
 
@@ -318,7 +296,7 @@ void audit_record(struct audit *audit, const struct request *req)
 	enum record_kind kind = record_kind(req);
 	enum policy_audit level = record_verdict(req, kind)->audit;
 	atomic_fetch_add_explicit(&audit->calls, 1, memory_order_relaxed);
-	if (kind == RECORD_ALLOW && !audit->all && level != AUDIT_ALL)
+	if (kind == RECORD_ALLOW && !audit->options.all && level != AUDIT_ALL)
 		return;
 	if (kind == RECORD_DENY)
 		atomic_fetch_add_explicit(&audit->denied, 1, memory_order_relaxed);
@@ -327,7 +305,7 @@ void audit_record(struct audit *audit, const struct request *req)
 	if (level == AUDIT_NONE || level == AUDIT_COUNT)
 		return;
 	struct record record = audit_next(audit);
-	if (audit->file && !(audit->none && level == AUDIT_DENY))
+	if (audit->file)
 		write_record(audit, &record, req);
 	if (kind != RECORD_ALLOW && (audit->options.terminal || audit->options.summary))
 		show(audit, req, kind, &record);
@@ -356,23 +334,24 @@ void audit_event(struct audit *audit, const char *action, const char *message)
 
 /* ---- the end ---- */
 
-static const char *main_file(const struct policy *policy)
-{
-	for (size_t i = 0; i < policy->n_files; i++) {
-		if (policy->files[i].main)
-			return policy->files[i].path;
-	}
-	return policy->name ? policy->name : "POLICY";
-}
-
 static void add_next_command(struct text *text, const struct audit *audit)
 {
+	const char *policy = audit->policy->files[0].path;
 	struct text command = { 0 };
-	if (audit->file)
-		text_addf(&command, "usher why --last --audit %s", audit->file_name);
-	else
-		text_addf(&command, "usher why -p %s %s", main_file(audit->policy), audit->last_question);
 	text_puts(text, "usher: ");
+	if (audit->file) {
+		text_puts(&command, "usher why --last --audit ");
+		escape_shell(&command, audit->file_name, strlen(audit->file_name));
+	} else {
+		text_puts(&command, "usher why -p ");
+		escape_shell(&command, policy, strlen(policy));
+		for (size_t i = 0; i < audit->options.n_vars; i++) {
+			const struct policy_var *var = &audit->options.vars[i];
+			text_addf(&command, " --set %s=", var->name);
+			escape_shell(&command, var->value, strlen(var->value));
+		}
+		text_addf(&command, " %s", audit->last_question);
+	}
 	escape_add(text, command.s, command.len);
 	text_puts(text, "\n");
 	free(text_take(&command));

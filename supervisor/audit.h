@@ -15,13 +15,12 @@ struct loop;
 struct audit;
 
 struct audit_options {
-	const char *file;	/* --audit FILE or audit { log }; NULL: none */
+	const char *file;	/* NULL: none */
 	bool all;		/* level all */
 	bool terminal;		/* a line on stderr for each denial, rate-limited */
 	bool json;		/* --json: those lines as JSON */
 	bool summary;		/* two lines at the end */
-	uid_t uid;
-	const struct policy_var *vars;	/* --set, for the record of the start; borrowed */
+	const struct policy_var *vars;	/* --set, for the record of the start and the summary; borrowed */
 	size_t n_vars;
 };
 
@@ -31,12 +30,7 @@ int audit_new(struct audit **audit, struct loop *loop, const struct policy *poli
 void audit_record(struct audit *audit, const struct request *req);
 /* Something of usher's own: "start", "stop", "error"; TEXT is a message. */
 void audit_event(struct audit *audit, const char *action, const char *text);
-/* Reopen the file (SIGUSR1 later; log rotation by rename). */
-int audit_reopen(struct audit *audit);
 /* Writes what is queued (waits, bounded), prints the summary, frees. */
 void audit_free(struct audit *audit);
-
-/* For `why ID`: the record whose id begins with PREFIX in FILE, as malloc'ed JSON text. -ENOENT, -EEXIST (ambiguous). */
-int audit_find(const char *file, const char *prefix, char **json);
 
 #endif

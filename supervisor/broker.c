@@ -46,7 +46,10 @@ static int fetch_bases(struct request *req)
 		req->bases[i] = fd_close(req->bases[i]);
 		if (name->path[0] == '/')
 			continue;
-		req->bases[i] = name->dirfd == AT_FDCWD ? target_cwd(req->target) : target_fd(req->target, name->dirfd);
+		if (name->dirfd == AT_FDCWD)
+			req->bases[i] = target_cwd(req->target);
+		else
+			req->bases[i] = (name->len ? target_dir : target_fd)(req->target, name->dirfd);
 		if (req->bases[i] < 0)
 			return req->bases[i];
 	}
@@ -183,6 +186,19 @@ static int resolution_error(const struct request *req)
 	return 0;
 }
 
+/* mkdir, mknod, symlink: the kernel says so before it asks for any right, and mkdir -p relies on it. Not of a hidden name. */
+static bool already_there(const struct request *req)
+{
+	const uint32_t makes = OP_BIT(OP_CREATE) | OP_BIT(OP_MKNOD);
+	const struct object *object = &req->objects[0];
+	struct policy_decision seen;
+
+	if (req->call->ops & ~makes || req->n_names != 1 || !object->exists)
+		return false;
+	seen = decide_object(req, object, OP_BIT(OP_STAT));
+	return !decide_refuses(&seen.enforced);
+}
+
 static int broker_act(struct request *req, enum resolve_level level, bool again, const struct policy_decision *call)
 {
 	int err = resolve_names(req, level, again), judged;
@@ -193,8 +209,14 @@ static int broker_act(struct request *req, enum resolve_level level, bool again,
 	if (judged == -EAGAIN && has_lexical(req))
 		return BROKER_EXACT;
 	decide_objects(req, call);
-	if (decide_refuses(&req->decision.enforced))
-		return broker_certain(req, call) ? BROKER_DENIED : BROKER_EXACT;
+	if (decide_refuses(&req->decision.enforced)) {
+		if (!broker_certain(req, call))
+			return BROKER_EXACT;
+		if (!already_there(req))
+			return BROKER_DENIED;
+		req->decision = *call;
+		return -EEXIST;
+	}
 	err = resolution_error(req);
 	if (!err)
 		err = judged;

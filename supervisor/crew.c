@@ -1,17 +1,9 @@
 /*
  * Leader and followers.
  *
- * .turn counts: even while the leader waits, odd while it works on something. Only the leader makes it odd; the
- * step back to even is a compare-and-swap, because there the watcher may have been first: that is how the
- * lead passes on. A leader that finds its turn taken answers what it has in hand (it has done so by then) and
- * queues up as a follower.
- *
- * One follower, the watcher, looks at .turn every half CREW_STUCK_MS, and takes the lead when it sees the same odd
- * number twice. After a while without any turn it sleeps until the next one: an idle sandbox wakes nobody. The
- * other followers wait to become the watcher. Threads are made when a watcher is missing.
- *
- * What was parked and has ended comes back through a list and a semaphore eventfd, one entry for each wake-up:
- * being stuck with one of them does not hold up the next.
+ * How the lead passes on is in turn.h. A leader that finds its turn taken answers what it has in hand (it has done so by
+ * then) and queues up as a follower. One follower is the watcher; the others wait to become that. Threads are made when
+ * a watcher is missing.
  *
  * SYNC_WAKE_UP keeps both sides on one CPU. That is right for one target, which waits for its answer, and for several that
  * do little else than call: the crew is what limits them. It is wrong for several that compute meanwhile and could do so on other
@@ -21,32 +13,25 @@
 #include "crew.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <string.h>
-#include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <time.h>
 
 #include "broker.h"
 #include "err.h"
-#include "fd.h"
+#include "finished.h"
 #include "listener.h"
+#include "now.h"
 #include "pool.h"
+#include "turn.h"
 
-#define TICK_NS      (CREW_STUCK_MS * 1000000L / 2)
-#define QUIET_TICKS  20		/* then the watcher sleeps for good */
 #define SAMPLE_EVERY 16
 #define SPARSE_NS    100000	/* a call in so many: targets compute */
 #define DENSE_NS     50000	/* they only call */
 #define STACK_SIZE   (1024 * 1024)
 #define JOIN_MS      2000
 #define SIGNAL_STOP  SIGRTMAX	/* gets a thread out of an interruptible wait when all is over */
-
-enum watch { WATCH_AWAKE, WATCH_ASLEEP };
 
 struct member {
 	struct crew *crew;
@@ -59,10 +44,9 @@ struct member {
 struct crew {
 	struct sandbox *sandbox;
 	struct pool *pool;
-	int event;		/* counts finished requests; readable for ever once stopping */
-	_Atomic uint64_t turn;
-	_Atomic uint32_t watch;	/* enum watch, a futex */
-	_Atomic bool stopping, starved;
+	struct finished finished;	/* readable for ever once stopping */
+	struct turn turn;
+	_Atomic bool starved;
 	bool hung_up;		/* leader only; passed on with the turn */
 
 	unsigned samples;	/* the same */
@@ -78,34 +62,17 @@ struct crew {
 	unsigned n_started;	/* of them, ready to serve */
 	int start_error;
 	unsigned n_abandoned;
-	struct slot *finished, **finished_end;
 	struct member members[CREW_MAX];
 };
 
 static void *member_main(void *arg);
 
-static int futex(_Atomic uint32_t *word, int op, uint32_t value, const struct timespec *timeout)
-{
-	return (int)syscall(SYS_futex, word, op | FUTEX_PRIVATE_FLAG, value, timeout, NULL, 0);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-static void crew_signal(struct crew *crew)
-{
-	uint64_t one = 1;
-
-	while (write(crew->event, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
-}
-
 /* ---- members -------------------------------------------------------------------------------- */
+
+static bool crew_stopping(const struct crew *crew)
+{
+	return atomic_load_explicit(&crew->turn.stopping, memory_order_relaxed);
+}
 
 static void stop_handler(int signal)
 {
@@ -120,7 +87,7 @@ static int crew_hire(struct crew *crew)
 	sigset_t set;
 	int err;
 
-	if (crew->n_members == CREW_MAX || atomic_load(&crew->stopping))
+	if (crew->n_members == CREW_MAX || crew_stopping(crew))
 		return -EAGAIN;
 	member = &crew->members[crew->n_members];
 	member->crew = crew;
@@ -155,54 +122,10 @@ static void slot_release(struct member *member)
 	pool_put(member->crew->pool, member->slot);
 	member->slot = NULL;
 	if (atomic_exchange(&member->crew->starved, false))
-		crew_signal(member->crew);
+		finished_wake(&member->crew->finished);
 }
 
 /* ---- following ------------------------------------------------------------------------------ */
-
-static void watch_tick(struct crew *crew)
-{
-	struct timespec tick = { .tv_nsec = TICK_NS };
-
-	(void)futex(&crew->watch, FUTEX_WAIT, WATCH_AWAKE, &tick);
-}
-
-static void watch_sleep(struct crew *crew, uint64_t seen)
-{
-	atomic_store(&crew->watch, WATCH_ASLEEP);
-	/* Against the leader, which writes .turn and then reads .watch. */
-	while (atomic_load(&crew->watch) == WATCH_ASLEEP && atomic_load(&crew->turn) == seen &&
-	       !atomic_load(&crew->stopping))
-		(void)futex(&crew->watch, FUTEX_WAIT, WATCH_ASLEEP, NULL);
-	atomic_store(&crew->watch, WATCH_AWAKE);
-}
-
-/* Until the lead is had (true) or all is over. */
-static bool crew_watch(struct crew *crew, uint64_t *turn)
-{
-	uint64_t seen = atomic_load(&crew->turn);
-	unsigned quiet = 0;
-
-	while (!atomic_load(&crew->stopping)) {
-		uint64_t now;
-
-		watch_tick(crew);
-		now = atomic_load(&crew->turn);
-		if (now != seen) {
-			seen = now;
-			quiet = 0;
-		} else if (now & 1) {
-			if (atomic_compare_exchange_strong(&crew->turn, &now, now + 1)) {
-				*turn = seen + 1;
-				return true;
-			}
-		} else if (++quiet > QUIET_TICKS) {
-			watch_sleep(crew, seen);
-			quiet = 0;
-		}
-	}
-	return false;
-}
 
 static bool crew_follow(struct member *member)
 {
@@ -211,36 +134,18 @@ static bool crew_follow(struct member *member)
 	slot_release(member);
 	pthread_mutex_lock(&crew->lock);
 	crew->n_idle++;
-	while (crew->watched && !atomic_load(&crew->stopping))
+	while (crew->watched && !crew_stopping(crew))
 		pthread_cond_wait(&crew->followers, &crew->lock);
 	crew->n_idle--;
 	crew->watched = true;
 	pthread_mutex_unlock(&crew->lock);
-	if (!crew_watch(crew, &member->turn))
+	if (!turn_watch(&crew->turn, &member->turn))
 		return false;
 	crew_need_watcher(crew);
 	return true;
 }
 
 /* ---- leading -------------------------------------------------------------------------------- */
-
-static void turn_begin(struct member *member)
-{
-	struct crew *crew = member->crew;
-
-	member->turn++;
-	atomic_store(&crew->turn, member->turn);
-	if (atomic_load(&crew->watch) == WATCH_ASLEEP && atomic_exchange(&crew->watch, WATCH_AWAKE) == WATCH_ASLEEP)
-		(void)futex(&crew->watch, FUTEX_WAKE, 1, NULL);
-}
-
-/* False: the lead was taken meanwhile. */
-static bool turn_end(struct member *member)
-{
-	uint64_t turn = member->turn++;
-
-	return atomic_compare_exchange_strong(&member->crew->turn, &turn, turn + 1);
-}
 
 /* One request is over or handed on. */
 static void slot_done(struct member *member, struct slot *slot, bool answered)
@@ -271,20 +176,8 @@ static void lead_receive(struct member *member)
 
 static void lead_finish(struct member *member)
 {
-	struct crew *crew = member->crew;
-	struct slot *slot;
-	uint64_t one;
+	struct slot *slot = finished_take(&member->crew->finished);
 
-	if (read(crew->event, &one, sizeof(one)) < 0)
-		return;
-	pthread_mutex_lock(&crew->lock);
-	slot = crew->finished;
-	if (slot) {
-		crew->finished = slot->next;
-		if (!crew->finished)
-			crew->finished_end = &crew->finished;
-	}
-	pthread_mutex_unlock(&crew->lock);
 	if (!slot)
 		return;		/* a wake-up for one that was starved */
 	slot->req.worker = member->worker;
@@ -350,15 +243,15 @@ static void crew_lead(struct member *member)
 {
 	struct crew *crew = member->crew;
 
-	while (!atomic_load_explicit(&crew->stopping, memory_order_relaxed)) {
+	while (!crew_stopping(crew)) {
 		struct pollfd fds[2] = {
 			{ .fd = crew->hung_up || !lead_slot(member) ? -1 : crew->sandbox->listener, .events = POLLIN },
-			{ .fd = crew->event, .events = POLLIN },
+			{ .fd = crew->finished.event, .events = POLLIN },
 		};
 
 		if (lead_poll(crew, fds) <= 0)
 			continue;
-		if (atomic_load_explicit(&crew->stopping, memory_order_relaxed))
+		if (crew_stopping(crew))
 			return;
 		/* POLLERR alone is a poll that was disturbed. */
 		if (!fds[1].revents && !(fds[0].revents & POLLIN)) {
@@ -366,12 +259,12 @@ static void crew_lead(struct member *member)
 				lead_hung_up(crew);
 			continue;
 		}
-		turn_begin(member);
+		turn_begin(&crew->turn, &member->turn);
 		if (fds[1].revents)
 			lead_finish(member);
 		else
 			lead_receive(member);
-		if (!turn_end(member))
+		if (!turn_end(&crew->turn, &member->turn))
 			return;
 	}
 }
@@ -406,7 +299,7 @@ static void *member_main(void *arg)
 	while (lead || crew_follow(member)) {
 		crew_lead(member);
 		lead = false;
-		if (atomic_load(&member->crew->stopping))
+		if (crew_stopping(member->crew))
 			break;
 	}
 	cred_worker_stop(member->worker);
@@ -424,11 +317,11 @@ int crew_start(struct crew **crew, struct sandbox *sandbox)
 	if (!new)
 		return -ENOMEM;
 	new->sandbox = sandbox;
-	new->finished_end = &new->finished;
 	pthread_mutex_init(&new->lock, NULL);
 	pthread_cond_init(&new->followers, NULL);
-	new->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
-	err = new->event < 0 ? -errno : pool_new(&new->pool, sandbox);
+	err = finished_init(&new->finished);
+	if (!err)
+		err = pool_new(&new->pool, sandbox);
 	if (!err && sigaction(SIGNAL_STOP, &action, NULL))
 		err = -errno;
 	*crew = new;
@@ -478,13 +371,11 @@ void crew_stop(struct crew *crew)
 	unsigned n;
 
 	pthread_mutex_lock(&crew->lock);
-	atomic_store(&crew->stopping, true);
+	turn_stop(&crew->turn);
 	pthread_cond_broadcast(&crew->followers);
 	n = crew->n_members;
 	pthread_mutex_unlock(&crew->lock);
-	crew_signal(crew);
-	atomic_store(&crew->watch, WATCH_AWAKE);
-	(void)futex(&crew->watch, FUTEX_WAKE, 1, NULL);
+	finished_wake(&crew->finished);
 	for (unsigned i = 0; i < n; i++)
 		if (!member_join(&crew->members[i], crew->n_abandoned ? 10 : JOIN_MS))
 			crew->n_abandoned++;
@@ -494,14 +385,8 @@ bool crew_free(struct crew *crew)
 {
 	if (crew->n_abandoned)
 		return false;
-	while (crew->finished) {
-		struct slot *slot = crew->finished;
-
-		crew->finished = slot->next;
-		request_end(&slot->req);
-	}
+	finished_end(&crew->finished);
 	pool_free(crew->pool);
-	fd_close(crew->event);
 	pthread_cond_destroy(&crew->followers);
 	pthread_mutex_destroy(&crew->lock);
 	free(crew);
@@ -515,10 +400,5 @@ void crew_finish(struct crew *crew, struct request *req, int result)
 	slot->result = result;
 	if (atomic_exchange(&slot->phase, SLOT_FINISHED) == SLOT_SERVING)
 		return;		/* the thread that parked it goes on with it */
-	slot->next = NULL;
-	pthread_mutex_lock(&crew->lock);
-	*crew->finished_end = slot;
-	crew->finished_end = &slot->next;
-	pthread_mutex_unlock(&crew->lock);
-	crew_signal(crew);
+	finished_put(&crew->finished, slot);
 }

@@ -22,12 +22,12 @@
 #include "child_limits.h"
 #include "err.h"
 #include "fd.h"
+#include "text.h"
 
 #define ENV_READ_MAX (64U << 20)
 
-int env_read(void *ctx, const char *path, char **text, size_t *len)
+static int read_file(const char *path, char **text, size_t *len)
 {
-	(void)ctx;
 	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -64,6 +64,21 @@ int env_read(void *ctx, const char *path, char **text, size_t *len)
 	return 0;
 }
 
+static int env_read(void *ctx, const char *path, char **text, size_t *len)
+{
+	const struct env *env = ctx;
+	int error = read_file(path, text, len);
+	if (error || !env || !env->added_to || strcmp(path, env->added_to) != 0)
+		return error;
+	struct text longer = { 0 };
+	text_add(&longer, *text, *len);
+	text_addf(&longer, "\n%s\n", env->added);
+	free(*text);
+	*len = longer.len;
+	*text = text_take(&longer);
+	return 0;
+}
+
 static int name_is_policy(const struct dirent *entry)
 {
 	size_t len = strlen(entry->d_name);
@@ -76,7 +91,7 @@ static int name_compare(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-int env_list(void *ctx, const char *path, char ***names, size_t *n)
+static int env_list(void *ctx, const char *path, char ***names, size_t *n)
 {
 	(void)ctx;
 	*names = NULL;

@@ -21,14 +21,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include "audit.h"
 #include "err.h"
 #include "fd.h"
+#include "now.h"
 #include "sandbox.h"
+#include "started.h"
 
 #define GATE_SIGNAL (SIGRTMIN + 5)
 #define TICK_NS 2000000
@@ -77,14 +78,6 @@ struct gate {
 	bool ticking;
 	int timer_err;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 static struct passing **gate_find(struct gate *gate, pid_t tid)
 {
@@ -141,52 +134,12 @@ static void gate_kill(struct gate *gate, pid_t pid, struct passing *passing, con
 	audit_event(gate->sandbox->audit, "kill", text);
 }
 
-/*
- * What the kernel has mapped beside the program is what that names as its loader, which may be any file: as a library it must
- * be allowed to be read, or to be executed. NULL, or what is wrong.
- */
-static const char *gate_loader(const struct gate *gate, const struct passing *passing, pid_t pid, const char *exe)
-{
-	AUTO_FREE char *line = NULL;
-	const char *wrong = NULL;
-	char path[32];
-	size_t size = 0;
-	FILE *maps;
-	ssize_t len;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
-	maps = fopen(path, "re");
-	if (!maps)
-		return "what started with it cannot be identified";
-	while (!wrong && (len = getline(&line, &size, maps)) > 0) {
-		struct policy_decision read, exec;
-		unsigned maj, min;
-		unsigned long ino = 0;
-		int at = 0;
-
-		if (line[len - 1] == '\n')
-			line[--len] = '\0';
-		if (sscanf(line, "%*s %*s %*s %x:%x %lu %n", &maj, &min, &ino, &at) != 3 || !ino || !at ||
-		    (ino == passing->ino && makedev(maj, min) == passing->dev) || !strcmp(line + at, exe))
-			continue;
-		read = policy_decide_path(gate->sandbox->policy, OP_BIT(OP_READ), line + at, (size_t)(len - at));
-		exec = policy_decide_path(gate->sandbox->policy, OP_BIT(OP_EXEC), line + at, (size_t)(len - at));
-		if (policy_denies(&read.enforced) && policy_denies(&exec.enforced))
-			wrong = "it names a loader that may be neither read nor executed";
-	}
-	(void)fclose(maps);
-	return wrong;
-}
-
 /* PID has a new image and has not run any of it. */
 static void gate_compare(struct gate *gate, pid_t pid)
 {
 	struct passing **at, *passing;
 	unsigned long former = (unsigned long)pid;
-	char path[32], exe[PATH_MAX];
 	const char *wrong;
-	struct stat st;
-	ssize_t len;
 
 	/* An execve of another thread took the leader's number over; what was known of the leader went with
 	 * it. */
@@ -205,18 +158,7 @@ static void gate_compare(struct gate *gate, pid_t pid)
 	passing->next = *at;
 	*at = passing;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	if (stat(path, &st)) {
-		gate_kill(gate, pid, passing, "the image that started cannot be identified");
-		return;
-	}
-	if (st.st_dev != passing->dev || st.st_ino != passing->ino) {
-		gate_kill(gate, pid, passing, "another image started than the one that was judged");
-		return;
-	}
-	len = readlink(path, exe, sizeof(exe) - 1);
-	exe[len > 0 ? len : 0] = '\0';
-	wrong = gate_loader(gate, passing, pid, exe);
+	wrong = started_wrong(gate->sandbox->policy, pid, passing->dev, passing->ino);
 	if (wrong) {
 		gate_kill(gate, pid, passing, wrong);
 		return;
@@ -253,18 +195,12 @@ static void gate_event(struct gate *gate, pid_t pid, int status)
 /* In a system call that waits for something: a request to stop may show as an EINTR there. */
 static bool gate_asleep(pid_t tid)
 {
-	char path[40], stat_text[512];
-	const char *end;
-	ssize_t n;
+	char path[32];
+	AUTO_FD proc = -1;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)tid);
-	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, stat_text, sizeof(stat_text) - 1);
-	if (n <= 0)
-		return false;
-	stat_text[n] = '\0';
-	end = strrchr(stat_text, ')');
-	return end && end[1] == ' ' && end[2] == 'S';
+	(void)snprintf(path, sizeof(path), "/proc/%d", (int)tid);
+	proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return proc >= 0 && target_state(proc) == 'S';
 }
 
 static void gate_grace(struct gate *gate)

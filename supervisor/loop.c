@@ -20,8 +20,9 @@
 #include "err.h"
 #include "fd.h"
 
-/* Workers for operations that block (opens of FIFOs). Idle ones end by themselves. */
-#define LOOP_WORKERS 1100
+/* Workers for operations that block (opens of FIFOs): one for each that may be parked, for what ends one may be queued behind it. Idle ones
+ * end by themselves. */
+#define LOOP_WORKERS 4160
 
 struct loop {
 	struct io_uring ring;

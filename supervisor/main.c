@@ -1,10 +1,8 @@
 /* usher VERB ...: global options, then one verb. */
 #include <errno.h>
 #include <getopt.h>
-#include <langinfo.h>
 #include <locale.h>
 #include <string.h>
-#include <strings.h>
 
 #include "cli/cli.h"
 #include "cli/style.h"
@@ -27,12 +25,9 @@ static int verb_unknown(const struct cli *cli, const char *name)
 	return CLI_USAGE;
 }
 
-int main(int argc, char **argv)
+static int usher(int argc, char **argv, struct cli *cli)
 {
-	(void)setlocale(LC_CTYPE, "");
-	struct cli cli = { .utf8 = strcasecmp(nl_langinfo(CODESET), "UTF-8") == 0 };
-	cli_colors(&cli, "auto");
-	int opt = cli_next(&cli, NULL, argc, argv);
+	int opt = cli_next(cli, NULL, argc, argv);
 	if (opt != CLI_END)
 		return cli_stop(NULL, opt);
 	if (optind >= argc) {
@@ -41,18 +36,27 @@ int main(int argc, char **argv)
 	}
 	char **rest = argv + optind;
 	int n = argc - optind;
+	/* 0 makes getopt start over with another argv and read the shorts' "+" again. */
+	optind = 0;
 	for (size_t i = 0; cli_verbs[i]; i++) {
-		if (strcmp(cli_verbs[i]->name, rest[0]) == 0) {
-			/* 0 makes getopt start over with another argv and read the shorts' "+" again. */
-			optind = 0;
-			int status = cli_verbs[i]->run(n, rest, &cli);
-			/* A full disk under `usher check >file` must not look like success. */
-			if (fflush(stdout) != 0 && status == CLI_OK) {
-				cli_error(&cli, "cannot write: %s", strerror(errno));
-				status = CLI_UNREACHABLE;
-			}
-			return status;
-		}
+		if (strcmp(cli_verbs[i]->name, rest[0]) == 0)
+			return cli_verbs[i]->run(n, rest, cli);
 	}
-	return verb_unknown(&cli, rest[0]);
+	return verb_unknown(cli, rest[0]);
+}
+
+int main(int argc, char **argv)
+{
+	struct cli cli = { 0 };
+	(void)setlocale(LC_CTYPE, "");
+	cli_colors(&cli, "auto");
+	int status = usher(argc, argv, &cli);
+	cli_vars_free(&cli);
+	/* A full disk under `usher check >file` must not look like an answer. */
+	bool failed = ferror(stdout);
+	if ((fflush(stdout) != 0 || failed) && status <= CLI_NO) {
+		cli_error(&cli, "cannot write: %s", strerror(failed ? EIO : errno));
+		status = CLI_UNREACHABLE;
+	}
+	return status;
 }

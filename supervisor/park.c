@@ -13,12 +13,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 
 #include "crew.h"
 #include "err.h"
 #include "fd.h"
 #include "listener.h"
 #include "loop.h"
+#include "now.h"
 #include "sandbox.h"
 
 #define SAMPLE_MIN_NS 5000000
@@ -40,12 +42,13 @@ struct parked {
 
 struct parking {
 	struct sandbox *sandbox;
+	unsigned max;
 	_Atomic unsigned n;		/* prepared, and not yet forgotten */
 	_Atomic unsigned submitted;	/* of them, until they are over */
 	/* the loop's thread: */
 	struct parked *list;
 	struct loop_op sampler;
-	uint64_t interval;
+	uint64_t interval, due_ns;
 	bool closing, cut;
 	struct loop_op deadline;
 };
@@ -136,22 +139,48 @@ static void parked_look(struct parked *parked)
 
 	if (parked->cancelled)
 		return;
-	if (listener_valid(req->sandbox->listener, req->notif.id))
+	/* Only dying takes a thread out of its call; the listener is not asked, for each question goes through all that waits. */
+	switch (target_state(req->target->proc)) {
+	case '\0':
+	case 'Z':
+	case 'X':
 		parked_cancel(parked, PARK_GONE);
-	else if (target_state(req->target) == 'D')
+		break;
+	case 'D':
 		parked_cancel(parked, PARK_INTERRUPTED);
+		break;
+	}
+}
+
+static uint64_t sampler_wait(const struct parking *parking)
+{
+	uint64_t least = (uint64_t)atomic_load(&parking->n) * SAMPLE_COST;
+
+	return parking->interval < least ? least : parking->interval;
 }
 
 static void sampler_start(struct parking *parking)
 {
-	if (!parking->sampler.pending && parking->list)
-		(void)loop_timer(parking->sandbox->loop, &parking->sampler, parking->interval);
+	uint64_t wait = sampler_wait(parking);
+
+	if (parking->sampler.pending || !parking->list)
+		return;
+	parking->due_ns = now_ns() + wait;
+	(void)loop_timer(parking->sandbox->loop, &parking->sampler, wait);
+}
+
+/* For one that has just been parked. A turn that comes soon enough stays: it would never come if each one put it off. */
+static void sampler_hurry(struct parking *parking)
+{
+	parking->interval = SAMPLE_MIN_NS;
+	if (parking->sampler.pending && parking->due_ns > now_ns() + sampler_wait(parking))
+		loop_cancel(parking->sandbox->loop, &parking->sampler);	/* and again, with the short interval */
+	sampler_start(parking);
 }
 
 static void sampler_done(struct loop_op *op, int result)
 {
 	struct parking *parking = container_of(op, struct parking, sampler);
-	uint64_t n = atomic_load(&parking->n), least = n * SAMPLE_COST;
 
 	if (result == -ETIME) {
 		for (struct parked *parked = parking->list, *next; parked; parked = next) {
@@ -162,8 +191,6 @@ static void sampler_done(struct loop_op *op, int result)
 		if (parking->interval > SAMPLE_MAX_NS)
 			parking->interval = SAMPLE_MAX_NS;
 	}
-	if (parking->interval < least)
-		parking->interval = least;
 	sampler_start(parking);
 	parking_settle(parking);
 }
@@ -208,11 +235,7 @@ static void parked_start(struct loop_op *op, int result)
 	parked_prepare(parked, loop_get(loop, &parked->op));
 	if (timeout->tv_sec || timeout->tv_nsec)
 		(void)loop_timer(loop, &parked->timer, (uint64_t)timeout->tv_sec * 1000000000 + (uint64_t)timeout->tv_nsec);
-	parking->interval = SAMPLE_MIN_NS;
-	if (parking->sampler.pending)
-		loop_cancel(loop, &parking->sampler);	/* and again, with the short interval */
-	else
-		sampler_start(parking);
+	sampler_hurry(parking);
 	if (parking->closing)
 		parked_cancel(parked, PARK_GONE);
 }
@@ -224,7 +247,7 @@ int park(struct request *req, const struct park *what)
 	struct parking *parking = req->sandbox->parking;
 	struct parked *parked;
 
-	if (atomic_fetch_add(&parking->n, 1) >= PARKED_MAX) {
+	if (atomic_fetch_add(&parking->n, 1) >= parking->max) {
 		atomic_fetch_sub(&parking->n, 1);
 		return -EAGAIN;
 	}
@@ -282,9 +305,13 @@ void park_free(struct request *req)
 int parking_new(struct parking **parking, struct sandbox *sandbox)
 {
 	struct parking *new = calloc(1, sizeof(*new));
+	struct rlimit limit;
 
 	if (!new)
 		return -ENOMEM;
+	new->max = PARKED_MAX;
+	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur / PARKED_FDS < new->max)
+		new->max = (unsigned)(limit.rlim_cur / PARKED_FDS);
 	new->sandbox = sandbox;
 	new->sampler.done = sampler_done;
 	new->interval = SAMPLE_MIN_NS;

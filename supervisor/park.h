@@ -11,7 +11,13 @@
 
 #include "request.h"
 
-#define PARKED_MAX 1024
+/*
+ * At a time. Each costs 20 KiB, a worker of the ring if it opens something, and up to four of the supervisor's descriptors: two for the
+ * target, the socket or pin, the parent of a name. Half as many are left for everything else. More would fit, but each request to
+ * the listener goes through all that waits: with 2,500 a call takes a millisecond, with 6,000 some 40.
+ */
+#define PARKED_MAX 4096
+#define PARKED_FDS 6
 
 enum park_op { PARK_OPEN, PARK_CONNECT, PARK_SENDMSG, PARK_POLL };
 /* How it ended: with a result; by a signal; by its timeout; because the target is gone. */
@@ -41,7 +47,7 @@ void parking_stop(struct parking *parking);
 /* After crew_free(). */
 void parking_free(struct parking *parking);
 /* Called by serve with the target's credentials worn. Copies PARK. Returns 0 with req->reply.kind = REPLY_PARKED, or -EAGAIN
- * when too many wait (1,024), -ENOMEM. Nothing is started yet. */
+ * when too many wait, -ENOMEM. Nothing is started yet. */
 int park(struct request *req, const struct park *park);
 /* By the broker, when it is done with REQ: from here on it is the ring's, and comes back through crew_finish(). */
 void park_submit(struct request *req);

@@ -65,7 +65,7 @@ static void check_sections(const struct policy *policy, struct policy_diags *dia
 	if (mounts->present && mounts->action == ACTION_ALLOW && mounts->written)
 		refuse(diags, mounts->pos, "take the section out", "mounts are not made by this version");
 	if (policy->has_domains)
-		refuse(diags, (struct policy_pos){ .line = 1, .col = 1 }, "take domains and '-> NAME' out",
+		refuse(diags, policy->domain, "take domains and '-> NAME' out",
 		       "domains are not enforced by this version");
 }
 

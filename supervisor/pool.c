@@ -6,10 +6,15 @@
 
 #include "err.h"
 
+#define CHUNK  128		/* slots that are mapped at a time */
+#define CHUNKS (POOL_SIZE / CHUNK)
+
+_Static_assert(POOL_SIZE % CHUNK == 0, "whole chunks");
+
 struct pool {
 	pthread_mutex_t lock;
 	struct sandbox *sandbox;
-	struct slot *slots;
+	struct slot *chunks[CHUNKS];
 	struct slot *free;	/* used before, the warmest first */
 	size_t fresh;		/* slots from here on were never touched */
 };
@@ -20,14 +25,6 @@ int pool_new(struct pool **pool, struct sandbox *sandbox)
 
 	if (!new)
 		return -ENOMEM;
-	new->slots = mmap(NULL, POOL_SIZE * sizeof(struct slot), PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (new->slots == MAP_FAILED) {
-		free(new);
-		return -ENOMEM;
-	}
-	/* A huge page would touch 80 of them for one. */
-	(void)madvise(new->slots, POOL_SIZE * sizeof(struct slot), MADV_NOHUGEPAGE);
 	pthread_mutex_init(&new->lock, NULL);
 	new->sandbox = sandbox;
 	*pool = new;
@@ -38,9 +35,30 @@ void pool_free(struct pool *pool)
 {
 	if (!pool)
 		return;
-	(void)munmap(pool->slots, POOL_SIZE * sizeof(struct slot));
+	for (size_t i = 0; i < CHUNKS && pool->chunks[i]; i++)
+		(void)munmap(pool->chunks[i], CHUNK * sizeof(struct slot));
 	pthread_mutex_destroy(&pool->lock);
 	free(pool);
+}
+
+/* With the lock held: one that was never touched, or NULL. */
+static struct slot *pool_fresh(struct pool *pool)
+{
+	const size_t size = CHUNK * sizeof(struct slot);
+	struct slot **chunk = &pool->chunks[pool->fresh / CHUNK];
+
+	if (pool->fresh == POOL_SIZE)
+		return NULL;
+	if (!*chunk) {
+		void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+		if (memory == MAP_FAILED)
+			return NULL;
+		/* A huge page would touch 80 of them for one. */
+		(void)madvise(memory, size, MADV_NOHUGEPAGE);
+		*chunk = memory;
+	}
+	return &(*chunk)[pool->fresh++ % CHUNK];
 }
 
 static void slot_init(struct slot *slot, struct sandbox *sandbox)
@@ -58,18 +76,17 @@ static void slot_init(struct slot *slot, struct sandbox *sandbox)
 struct slot *pool_get(struct pool *pool)
 {
 	struct slot *slot;
-	bool fresh = false;
+	bool fresh;
 
 	pthread_mutex_lock(&pool->lock);
 	slot = pool->free;
-	if (slot) {
+	fresh = !slot;
+	if (slot)
 		pool->free = slot->next;
-	} else if (pool->fresh < POOL_SIZE) {
-		slot = &pool->slots[pool->fresh++];
-		fresh = true;
-	}
+	else
+		slot = pool_fresh(pool);
 	pthread_mutex_unlock(&pool->lock);
-	if (fresh)
+	if (slot && fresh)
 		slot_init(slot, pool->sandbox);
 	return slot;
 }

@@ -1,13 +1,15 @@
-/* The requests of one sandbox: a fixed array, touched only as far as it is used. */
+/* The requests of one sandbox, made as far as they are used. */
 #ifndef USHER_POOL_H
 #define USHER_POOL_H
 
 #include <stdatomic.h>
 
+#include "crew.h"
+#include "park.h"
 #include "request.h"
 
-/* What may be parked (1,024), and what a full crew holds meanwhile. */
-#define POOL_SIZE 1100
+/* What may be parked, and what a full crew holds meanwhile. */
+#define POOL_SIZE (PARKED_MAX + 4 * CREW_MAX)
 
 /* Who is done with a parked request: the serving thread that parked it, and what it waited for. The second one goes on. */
 enum slot_phase { SLOT_SERVING, SLOT_HANDED, SLOT_FINISHED };

@@ -21,58 +21,13 @@
 #include "syscalls.h"
 #include "target.h"
 
-bool json_add_string(struct text *text, const char *s, size_t len)
-{
-	bool strange = false;
-	text_puts(text, "\"");
-	for (size_t i = 0; i < len;) {
-		size_t plain = i;
-		while (plain < len && s[plain] >= 0x20 && s[plain] < 0x7f && s[plain] != '"' &&
-		       s[plain] != '\\')
-			plain++;
-		if (plain > i) {
-			text_add(text, s + i, plain - i);
-			i = plain;
-			continue;
-		}
-		size_t n = utf8_sequence(s + i, len - i);
-		unsigned byte = (unsigned char)s[i];
-		if (n > 1)
-			text_add(text, s + i, n);
-		else if (n == 0)
-			text_addf(text, "\\\\x%02X", byte);
-		else if (s[i] == '"' || s[i] == '\\')
-			text_addf(text, "\\%c", s[i]);
-		else
-			text_addf(text, "\\u%04x", byte);
-		strange = strange || n == 0;
-		i += n ? n : 1;
-	}
-	text_puts(text, "\"");
-	return strange;
-}
-
-static void add_base64(struct text *text, const char *s, size_t len)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	for (size_t i = 0; i < len; i += 3) {
-		unsigned bits = 0;
-		for (size_t k = 0; k < 3; k++)
-			bits = bits << 8 | (i + k < len ? (unsigned char)s[i + k] : 0U);
-		char four[4] = { digits[bits >> 18], digits[bits >> 12 & 63],
-				 i + 1 < len ? digits[bits >> 6 & 63] : '=',
-				 i + 2 < len ? digits[bits & 63] : '=' };
-		text_add(text, four, 4);
-	}
-}
-
 /* ,"KEY":"..." and, when it is not UTF-8, ,"KEY_b64":"..." */
 static void add_path(struct text *text, const char *key, const char *path, size_t len)
 {
 	text_addf(text, ",\"%s\":", key);
-	if (json_add_string(text, path, len)) {
+	if (escape_json(text, path, len)) {
 		text_addf(text, ",\"%s_b64\":\"", key);
-		add_base64(text, path, len);
+		escape_base64(text, path, len);
 		text_puts(text, "\"");
 	}
 }
@@ -108,22 +63,18 @@ static enum policy_section op_section(const struct policy *policy, enum policy_o
 	return SECTION_FILES;
 }
 
-static const char *where_of(const struct policy *policy, const struct request *req,
-			    const struct policy_verdict *verdict, char *buf, size_t size)
+/* "web.policy:22" of the rule or default that decided. */
+static const char *where_of(const struct request *req, enum record_kind kind, char *buf, size_t size)
 {
+	const struct policy *policy = req->sandbox->policy;
+	const struct policy_verdict *verdict = record_verdict(req, kind);
 	if (verdict->rule)
 		return policy_where(policy, verdict->rule->pos, buf, size);
 	if (!policy_denies(verdict))
 		return "default";
 	const struct policy_default *section =
 		&policy->defaults[decided_object(req) ? op_section(policy, verdict->op) : SECTION_SYSCALLS];
-	return section->present && section->pos.line ? policy_where(policy, section->pos, buf, size)
-						     : "default";
-}
-
-const char *record_where(const struct request *req, enum record_kind kind, char *buf, size_t size)
-{
-	return where_of(req->sandbox->policy, req, record_verdict(req, kind), buf, size);
+	return section->present && section->pos.line ? policy_where(policy, section->pos, buf, size) : "default";
 }
 
 /* ---- JSON ---- */
@@ -144,7 +95,7 @@ static void add_end(struct text *text, const struct record *record)
 	int len = snprintf(name, sizeof(name), "%s@%.7s", record->policy->name ? record->policy->name : "",
 			   record->policy->digest);
 	text_addf(text, ",\"id\":\"%s\",\"policy\":", record->id);
-	json_add_string(text, name, len < (int)sizeof(name) ? (size_t)len : sizeof(name) - 1);
+	escape_json(text, name, len < (int)sizeof(name) ? (size_t)len : sizeof(name) - 1);
 }
 
 static const char *call_name(const struct request *req)
@@ -172,8 +123,7 @@ static void add_process(struct text *text, const struct request *req)
 		text_addf(text, "\"%d\"", req->notif.data.nr);
 }
 
-/* Where a relative name began, as far as it can still be seen: for people only. Its length, 0 if it cannot.
- */
+/* Where a relative name began, as far as it can still be seen: for people only. Its length, 0 if it cannot. */
 static size_t base_of(const struct request *req, const struct name *name, char base[PATH_MAX])
 {
 	char link[32];
@@ -270,11 +220,11 @@ static void add_details(struct text *text, const struct request *req, const stru
 		text_puts(text, ",\"signal\":\"SIGSYS\"");
 	if (policy_denies(verdict) && verdict_reason(verdict)) {
 		text_puts(text, ",\"reason\":");
-		json_add_string(text, verdict_reason(verdict), strlen(verdict_reason(verdict)));
+		escape_json(text, verdict_reason(verdict), strlen(verdict_reason(verdict)));
 	}
 	if (verdict->rule && verdict->rule->id) {
 		text_puts(text, ",\"rule_id\":");
-		json_add_string(text, verdict->rule->id, strlen(verdict->rule->id));
+		escape_json(text, verdict->rule->id, strlen(verdict->rule->id));
 	}
 	if (kind == RECORD_DENY && verdict->audit == AUDIT_ALERT)
 		text_puts(text, ",\"alert\":true");
@@ -301,8 +251,8 @@ void record_request(struct text *text, const struct record *record, const struct
 	add_details(text, req, verdict, kind);
 	add_end(text, record);
 	text_puts(text, ",\"rule\":");
-	record_where(req, kind, where, sizeof(where));
-	json_add_string(text, where, strlen(where));
+	where_of(req, kind, where, sizeof(where));
+	escape_json(text, where, strlen(where));
 	text_addf(text, ",\"stage\":\"%s\",\"enforced\":%s",
 		  kind == RECORD_WOULD_DENY ? "log" : policy_stage_name(verdict->stage),
 		  kind == RECORD_WOULD_DENY ? "false" : "true");
@@ -315,22 +265,18 @@ void record_request(struct text *text, const struct record *record, const struct
 /* So that `why ID` can judge by the policy that judged, wherever it lay. */
 static void add_policy_file(struct text *text, const struct policy *policy)
 {
-	for (size_t i = 0; i < policy->n_files; i++) {
-		AUTO_FREE char *path = policy->files[i].main ? realpath(policy->files[i].path, NULL) : NULL;
-		if (path) {
-			add_path(text, "policy_file", path, strlen(path));
-			return;
-		}
-	}
+	AUTO_FREE char *path = realpath(policy->files[0].path, NULL);
+	if (path)
+		add_path(text, "policy_file", path, strlen(path));
 }
 
 static void add_vars(struct text *text, const struct record *record)
 {
 	for (size_t i = 0; i < record->n_vars; i++) {
 		text_puts(text, i ? "," : ",\"set\":{");
-		json_add_string(text, record->vars[i].name, strlen(record->vars[i].name));
+		escape_json(text, record->vars[i].name, strlen(record->vars[i].name));
 		text_puts(text, ":");
-		json_add_string(text, record->vars[i].value, strlen(record->vars[i].value));
+		escape_json(text, record->vars[i].value, strlen(record->vars[i].value));
 	}
 	if (record->n_vars)
 		text_puts(text, "}");
@@ -345,7 +291,7 @@ void record_event(struct text *text, const struct record *record, const char *ac
 		  "\"details\":{",
 		  getpid(), geteuid(), action);
 	text_puts(text, "\"message\":");
-	json_add_string(text, message ? message : "", message ? strlen(message) : 0);
+	escape_json(text, message ? message : "", message ? strlen(message) : 0);
 	if (lost)
 		text_addf(text, ",\"lost\":%lu", lost);
 	if (strcmp(action, "start") == 0) {
@@ -373,24 +319,6 @@ static void add_deed(struct text *text, const struct request *req, enum record_k
 		  (OP_BIT(verdict->op) & OPS_NETWORK) ? "unix " : "");
 }
 
-/* A word of a shell. */
-static void add_quoted(struct text *text, const char *s, size_t len)
-{
-	static const char plain[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+:@%=~-,";
-	bool quote = false;
-	for (size_t i = 0; i < len; i++)
-		quote = quote || !s[i] || !strchr(plain, s[i]);
-	text_puts(text, quote ? "'" : "");
-	for (size_t i = 0; i < len; i++) {
-		if (s[i] == '\'')
-			text_puts(text, "'\\''");
-		else
-			text_add(text, s + i, 1);
-	}
-	text_puts(text, quote ? "'" : "");
-}
-
 void record_question(struct text *text, const struct request *req, enum record_kind kind)
 {
 	const struct object *object = decided_object(req);
@@ -408,7 +336,7 @@ void record_question(struct text *text, const struct request *req, enum record_k
 	} else {
 		text_add(&path, object->path, object->len);
 	}
-	add_quoted(text, path.s, path.len);
+	escape_shell(text, path.s, path.len);
 	free(text_take(&path));
 }
 
@@ -426,7 +354,7 @@ void record_line(struct text *text, const struct request *req, enum record_kind 
 	text_puts(text, " (");
 	escape_add(text, base, strlen(base));
 	text_addf(text, "%s%d)  %s", *base ? " " : "", req->target ? req->target->tgid : (int)req->notif.pid,
-		  record_where(req, kind, where, sizeof(where)));
+		  where_of(req, kind, where, sizeof(where)));
 	if (verdict_reason(record_verdict(req, kind)) && record_verdict(req, kind)->rule->beneath)
 		text_puts(text, " beneath");
 	if (id)

@@ -32,9 +32,6 @@ enum record_kind record_kind(const struct request *req);
 
 /* The verdict that a record of KIND is about. */
 const struct policy_verdict *record_verdict(const struct request *req, enum record_kind kind);
-/* "web.policy:22" of the rule or default that decided. */
-const char *record_where(const struct request *req, enum record_kind kind, char *buf, size_t size);
-
 /* A JSON line with its newline, added to TEXT. */
 void record_request(struct text *text, const struct record *record, const struct request *req);
 /* Of usher's own. MESSAGE may be NULL. LOST: how many records a "gap" stands for, else 0. */
@@ -47,9 +44,5 @@ void record_line(struct text *text, const struct request *req, enum record_kind 
 uint64_t record_hash(const struct request *req, enum record_kind kind);
 /* What to ask usher why: "read /srv/www/leak", as it was asked, quoted for a shell. */
 void record_question(struct text *text, const struct request *req, enum record_kind kind);
-
-/* S as a JSON string with its quotes; bytes that are not UTF-8 become \xHH (in JSON: \\xHH). True if there
- * were such. */
-bool json_add_string(struct text *text, const char *s, size_t len);
 
 #endif

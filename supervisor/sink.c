@@ -24,7 +24,7 @@
 
 struct sink {
 	struct loop *loop;
-	int fd, next_fd; /* next_fd: -1, or the descriptor to change to */
+	int fd;
 	bool owned;
 	size_t limit;
 	sink_gap_fn *gap;
@@ -58,7 +58,6 @@ int sink_new(struct sink **sink, struct loop *loop, int fd, bool owned, size_t l
 	*new = (struct sink){
 		.loop = loop,
 		.fd = fd,
-		.next_fd = -1,
 		.owned = owned,
 		.limit = limit,
 		.gap = gap,
@@ -76,14 +75,6 @@ static bool sink_turn(struct sink *sink)
 {
 	char gap[512];
 	pthread_mutex_lock(&sink->mutex);
-	if (sink->next_fd >= 0) {
-		if (sink->owned)
-			(void)fd_close(sink->fd);
-		sink->fd = sink->next_fd;
-		sink->next_fd = -1;
-		sink->owned = true;
-		sink->torn = false;
-	}
 	bool more = sink->filling.len > 0 || (sink->closing && sink->unreported > 0);
 	sink->done = sink->gap_len = sink->writing.len = 0;
 	sink->claimed = 0;
@@ -266,14 +257,6 @@ bool sink_put(struct sink *sink, const char *line, size_t len)
 	return room;
 }
 
-void sink_replace(struct sink *sink, int fd)
-{
-	pthread_mutex_lock(&sink->mutex);
-	(void)fd_close(sink->next_fd);
-	sink->next_fd = fd;
-	pthread_mutex_unlock(&sink->mutex);
-}
-
 unsigned long sink_lost(struct sink *sink)
 {
 	pthread_mutex_lock(&sink->mutex);
@@ -322,7 +305,6 @@ unsigned long sink_free(struct sink *sink)
 			lost += sink->writing.s[i] == '\n';
 		return lost;
 	}
-	(void)fd_close(sink->next_fd);
 	if (sink->owned)
 		(void)fd_close(sink->fd);
 	free(text_take(&sink->writing));

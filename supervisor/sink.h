@@ -22,8 +22,6 @@ int sink_new(struct sink **sink, struct loop *loop, int fd, bool owned, size_t l
 	     void *ctx);
 /* False when the line was lost. */
 bool sink_put(struct sink *sink, const char *line, size_t len);
-/* From the next write on FD is written to; owned. Any thread. */
-void sink_replace(struct sink *sink, int fd);
 /* Lines lost so far. Any thread. */
 unsigned long sink_lost(struct sink *sink);
 /* On the loop's thread, while loop_run() is not running and before loop_free(): writes what is queued, for

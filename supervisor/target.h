@@ -43,9 +43,13 @@ void target_forget(struct targets *targets, pid_t tid);
 /* Another thread of TGID may take its number over at any time: what is known of the leader is read again for each call. */
 void target_distrust(struct targets *targets, pid_t tgid);
 
+/* Does the thread for which it was opened still live? */
+bool target_lives(const struct target *target);
 /* Descriptor DIRFD of the target, duplicated (shares the open file description: never change its flags).
- * -EBADF if it has none. Owned by the caller. */
+ * -EBADF if it has none, -EACCES if it cannot be had (before 6.9, of a thread that does not share its leader's). Owned by the caller. */
 int target_fd(struct target *target, int dirfd);
+/* What relative names below DIRFD start from: as target_fd(), but O_PATH for a thread that has no pidfd. */
+int target_dir(struct target *target, int dirfd);
 /* An O_PATH descriptor of its cwd or root. Owned by the caller. -errno. */
 int target_cwd(struct target *target);
 int target_root(struct target *target);
@@ -53,9 +57,9 @@ int target_root(struct target *target);
 int target_umask(struct target *target, mode_t *mask);
 /* One resource limit, by prlimit(2). */
 int target_rlimit(struct target *target, int resource, uint64_t *soft);
-/* 'S', 'D', 'R'... of /proc/TID/stat, 0 when gone (kernel-facts 1.8: S turns D when a signal is delivered
+/* 'S', 'D', 'R'... of PROC/stat, 0 when gone (kernel-facts 1.8: S turns D when a signal is delivered
  * to a target that waits killably). */
-char target_state(struct target *target);
+char target_state(int proc);
 /* Field 7 of stat: the controlling terminal's device number, 0 if none; -errno. */
 int target_tty(struct target *target, unsigned *rdev);
 const char *target_exe(struct target *target);

@@ -12,24 +12,13 @@
 #include <sys/syscall.h>
 
 #include "call.h"
+#include "calls/serve.h"
 #include "fd.h"
 
 int append_fetch(struct request *req)
 {
-	struct name *name = &req->names[0];
-
 	req->args.sock.fd = fetch_fd(req, request_int(req, 0));
-	if (req->args.sock.fd < 0)
-		return req->args.sock.fd;
-	name->dirfd = request_int(req, 0);
-	name->mode = NAME_FOLLOW;
-	name->empty_ok = true;
-	name->directory = false;
-	name->resolve = 0;
-	name->len = 0;
-	name->path[0] = '\0';
-	req->n_names = 1;
-	return 0;
+	return req->args.sock.fd < 0 ? req->args.sock.fd : fetch_descriptor(req, 0);
 }
 
 void append_release(struct request *req)

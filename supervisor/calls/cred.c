@@ -8,18 +8,22 @@
 #include "calls/cred.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include "calls/numbers.h"
 #include "sandbox.h"
 
-static char limits_text[] = "the limits of a process outside of the sandbox";
+static char outside_text[] = "a process outside of the sandbox is not changed";
 
-static const struct policy_rule limits_rule = {
+static const struct policy_rule outside_rule = {
 	.number = UINT32_MAX,
 	.pos = { .file = POLICY_BUILTIN },
 	.section = SECTION_SYSCALLS,
 	.action = ACTION_DENY,
 	.err = EPERM,
-	.text = limits_text,
+	.text = outside_text,
 };
 
 int cred_changed_serve(struct request *req)
@@ -29,13 +33,59 @@ int cred_changed_serve(struct request *req)
 	return 0;
 }
 
+/* ---- processes by their number -------------------------------------------------------------- */
+
+static int process_go_on(struct request *req)
+{
+	req->reply.kind = REPLY_CONTINUE;
+	return 0;
+}
+
+static int process_refuse(struct request *req)
+{
+	req->refused_by = &outside_rule;
+	return -EPERM;
+}
+
+/* NAMED: as kill(2) names what NUMBER is of. What is below 0 is nobody's, as the kernel will find. */
+static int process_judge(struct request *req, pid_t number, pid_t named)
+{
+	if (number < 0 || resolver_member(req->sandbox->resolver, req->target, number))
+		return process_go_on(req);
+	if (kill(named, 0) && errno == ESRCH)
+		return -ESRCH;
+	return process_refuse(req);
+}
+
+int process_serve(struct request *req)
+{
+	return process_judge(req, request_int(req, 0), request_int(req, 0));
+}
+
 int prlimit_serve(struct request *req)
 {
 	/* Without new limits it only asks. */
-	if (!req->notif.data.args[2] || resolver_member(req->sandbox->resolver, req->target, request_int(req, 0))) {
-		req->reply.kind = REPLY_CONTINUE;
-		return 0;
+	return req->notif.data.args[2] ? process_serve(req) : process_go_on(req);
+}
+
+/*
+ * A group of the sandbox is one that a process of it leads: nobody else can have founded it. The caller's own, 0, may become another
+ * one at any time, by setpgid(2), but only one of its session. A user's processes are never all of the sandbox: the supervisor is one.
+ */
+int prio_serve(struct request *req)
+{
+	/* IOPRIO_WHO_PROCESS is 1, and so on. */
+	int which = request_int(req, 0) - (req->notif.data.nr == SYS_ioprio_set);
+	pid_t who = request_int(req, 1);
+
+	switch (which) {
+	case PRIO_PROCESS:
+		return process_judge(req, who, who);
+	case PRIO_PGRP:
+		return who ? process_judge(req, who, -who) : process_judge(req, getsid(req->target->tid), 0);
+	case PRIO_USER:
+		return process_refuse(req);
+	default:
+		return process_go_on(req);
 	}
-	req->refused_by = &limits_rule;
-	return -EPERM;
 }

@@ -6,7 +6,14 @@
 
 int cred_changed_serve(struct request *req);
 
-/* prlimit64 of another process: a limit on CPU time is a SIGKILL, one on descriptors would leave the guardian blind. */
+/*
+ * Calls that change a process by its number: what is not of the sandbox is not changed, the supervisor first of all. A limit on CPU
+ * time is a SIGKILL, one on descriptors would leave the guardian blind, and the lowest priority keeps both from running.
+ */
 int prlimit_serve(struct request *req);
+/* setpriority and ioprio_set. */
+int prio_serve(struct request *req);
+/* The number is the first argument. */
+int process_serve(struct request *req);
 
 #endif

@@ -19,6 +19,7 @@
 
 #include "call.h"
 #include "calls/image.h"
+#include "decide.h"
 #include "kernel.h"
 #include "err.h"
 #include "fd.h"
@@ -28,26 +29,10 @@
 
 #define SCRIPTS_MAX 5		/* the kernel's limit of rewrites */
 
-static char loader_text[] = "the dynamic loader runs what it is told to: name it in a rule to allow that";
-static char traced_text[] = "somebody traces the process: what would start cannot be compared";
-
-static const struct policy_rule loader_rule = {
-	.number = UINT32_MAX,
-	.pos = { .file = POLICY_BUILTIN },
-	.section = SECTION_FILES,
-	.action = ACTION_DENY,
-	.err = EACCES,
-	.text = loader_text,
-};
-
-static const struct policy_rule traced_rule = {
-	.number = UINT32_MAX,
-	.pos = { .file = POLICY_BUILTIN },
-	.section = SECTION_FILES,
-	.action = ACTION_DENY,
-	.err = EACCES,
-	.text = traced_text,
-};
+static const struct policy_rule loader_rule =
+	BUILTIN_RULE(SECTION_FILES, EACCES, "the dynamic loader runs what it is told to: name it in a rule to allow that");
+static const struct policy_rule traced_rule =
+	BUILTIN_RULE(SECTION_FILES, EACCES, "somebody traces the process: what would start cannot be compared");
 
 int execve_fetch(struct request *req)
 {
@@ -72,10 +57,14 @@ int execveat_fetch(struct request *req)
 static int exec_permitted(const struct request *req, int pin)
 {
 	static char *const none[] = { NULL };
+	long result;
 
-	if (!req->sandbox->plan->kernel->execve_check)
-		return 0;	/* the kernel says it in a moment */
-	return syscall(SYS_execveat, pin, "", none, none, AT_EMPTY_PATH | AT_EXECVE_CHECK) ? -errno : 0;
+	/* Before 6.14 access(2) by the effective ids, which knows of noexec too, but not of files that are being written. */
+	if (req->sandbox->plan->kernel->execve_check)
+		result = syscall(SYS_execveat, pin, "", none, none, AT_EMPTY_PATH | AT_EXECVE_CHECK);
+	else
+		result = syscall(SYS_faccessat2, pin, "", X_OK, AT_EMPTY_PATH | AT_EACCESS);
+	return result ? -errno : 0;
 }
 
 /* The kernel needs no right to read what it executes; neither do we, as far as our own rights go. */

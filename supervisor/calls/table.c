@@ -27,27 +27,29 @@ static const struct filter_test new_topology[] = {
 	{ .arg = 0, .mask = CLONE_NEWNS, .value = CLONE_NEWNS },
 };
 
-/* An address is given: args[4] is not NULL. Each bit by itself, since a row can only say what a field equals. */
-#define BIT_SET(n) { .arg = 4, .mask = UINT64_C(1) << (n), .value = UINT64_C(1) << (n) }
-#define BITS_SET(n) BIT_SET(n), BIT_SET((n) + 1), BIT_SET((n) + 2), BIT_SET((n) + 3), \
-	BIT_SET((n) + 4), BIT_SET((n) + 5), BIT_SET((n) + 6), BIT_SET((n) + 7)
+/* An argument is not 0: each bit by itself, since a row can only say what a field equals. */
+#define BIT_SET(arg_, n) { .arg = (arg_), .mask = UINT64_C(1) << (n), .value = UINT64_C(1) << (n) }
+#define BITS_SET(arg_, n) BIT_SET(arg_, n), BIT_SET(arg_, (n) + 1), BIT_SET(arg_, (n) + 2), BIT_SET(arg_, (n) + 3), \
+	BIT_SET(arg_, (n) + 4), BIT_SET(arg_, (n) + 5), BIT_SET(arg_, (n) + 6), BIT_SET(arg_, (n) + 7)
+#define INT_SET(arg_) BITS_SET(arg_, 0), BITS_SET(arg_, 8), BITS_SET(arg_, 16), BITS_SET(arg_, 24)
+
 static const struct filter_test address_given[] = {
-	BITS_SET(0), BITS_SET(8), BITS_SET(16), BITS_SET(24), BITS_SET(32), BITS_SET(40), BITS_SET(48), BITS_SET(56),
+	INT_SET(4), BITS_SET(4, 32), BITS_SET(4, 40), BITS_SET(4, 48), BITS_SET(4, 56),
 };
 
 static const struct filter_test set_flags[] = {
 	{ .arg = 1, .mask = UINT64_C(0xffffffff), .value = F_SETFL },
 };
 
-/* Another process than the caller is named: 0 is the caller, and so is what C libraries pass. */
-#define PID_BIT(n) { .arg = 0, .mask = UINT64_C(1) << (n), .value = UINT64_C(1) << (n) }
-#define PID_BITS(n) PID_BIT(n), PID_BIT((n) + 1), PID_BIT((n) + 2), PID_BIT((n) + 3), \
-	PID_BIT((n) + 4), PID_BIT((n) + 5), PID_BIT((n) + 6), PID_BIT((n) + 7)
-static const struct filter_test process_given[] = { PID_BITS(0), PID_BITS(8), PID_BITS(16), PID_BITS(24) };
+/* Another process than the caller is named: 0 is the caller, and so is what C libraries pass for a process. */
+static const struct filter_test process_given[] = { INT_SET(0) };
+/* Or a group or a user: PRIO_PGRP and PRIO_USER; IOPRIO_WHO_PGRP and IOPRIO_WHO_USER, of which the process is 1. */
+static const struct filter_test prio_given[] = { BIT_SET(0, 0), BIT_SET(0, 1), INT_SET(1) };
+static const struct filter_test ioprio_given[] = { BIT_SET(0, 1), INT_SET(1) };
 
 /* Reasons to let the kernel go on. */
 static const char cred_reason[] = "nothing of it was judged: it is trapped only so that cached credentials are read again";
-static const char limits_reason[] = "the number is in a register, and a process of the sandbox";
+static const char process_reason[] = "the number is in a register, and of a process, a group or a session of the sandbox";
 static const char exec_reason[] = "the gate compares the image that starts with the one that was judged";
 
 const struct call call_table[] = {
@@ -173,8 +175,20 @@ const struct call call_table[] = {
 	[SYS_setgroups] = { .name = "setgroups", .when = CALL_CRED, .serve = cred_changed_serve, .may_continue = cred_reason },
 	[SYS_capset] = { .name = "capset", .when = CALL_CRED, .serve = cred_changed_serve, .may_continue = cred_reason },
 
-	[SYS_prlimit64] = { .name = "prlimit64", .when = CALL_PROCESS, .serve = prlimit_serve, .may_continue = limits_reason,
+	[SYS_prlimit64] = { .name = "prlimit64", .when = CALL_PROCESS, .serve = prlimit_serve, .may_continue = process_reason,
 		.tests = process_given, .n_tests = ARRAY_SIZE(process_given) },
+	[SYS_setpriority] = { .name = "setpriority", .when = CALL_PROCESS, .serve = prio_serve, .may_continue = process_reason,
+		.tests = prio_given, .n_tests = ARRAY_SIZE(prio_given) },
+	[SYS_ioprio_set] = { .name = "ioprio_set", .when = CALL_PROCESS, .serve = prio_serve, .may_continue = process_reason,
+		.tests = ioprio_given, .n_tests = ARRAY_SIZE(ioprio_given) },
+	[SYS_sched_setparam] = { .name = "sched_setparam", .when = CALL_PROCESS, .serve = process_serve,
+		.may_continue = process_reason, .tests = process_given, .n_tests = ARRAY_SIZE(process_given) },
+	[SYS_sched_setscheduler] = { .name = "sched_setscheduler", .when = CALL_PROCESS, .serve = process_serve,
+		.may_continue = process_reason, .tests = process_given, .n_tests = ARRAY_SIZE(process_given) },
+	[SYS_sched_setattr] = { .name = "sched_setattr", .when = CALL_PROCESS, .serve = process_serve,
+		.may_continue = process_reason, .tests = process_given, .n_tests = ARRAY_SIZE(process_given) },
+	[SYS_sched_setaffinity] = { .name = "sched_setaffinity", .when = CALL_PROCESS, .serve = process_serve,
+		.may_continue = process_reason, .tests = process_given, .n_tests = ARRAY_SIZE(process_given) },
 
 	/* What paths mean stays as it was at launch. */
 	[SYS_chroot] = { .name = "chroot", .when = CALL_REFUSED, .refuse = EPERM, .topology = true },
@@ -189,6 +203,10 @@ const struct call call_table[] = {
 
 	/* Names a file by a number that no path leads to. */
 	[SYS_open_by_handle_at] = { .name = "open_by_handle_at", .when = CALL_REFUSED, .refuse = EPERM },
+
+	/* Queues have names that no rule speaks of, and any process of the user may have made them. */
+	[SYS_mq_open] = { .name = "mq_open", .when = CALL_REFUSED, .refuse = EACCES, .named_ok = true },
+	[SYS_mq_unlink] = { .name = "mq_unlink", .when = CALL_REFUSED, .refuse = EACCES, .named_ok = true },
 
 	/* Matters of the whole machine, or of other processes. */
 	[SYS_acct] = { .name = "acct", .when = CALL_REFUSED, .refuse = EPERM },

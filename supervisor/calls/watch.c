@@ -27,13 +27,16 @@ int watch_judge(struct request *req)
 
 /* ---- inotify ---- */
 
+#define INOTIFY_BITS \
+	(IN_ALL_EVENTS | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED | IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_ADD | \
+	 IN_MASK_CREATE | IN_ISDIR | IN_ONESHOT)
+
 int inotify_add_watch_fetch(struct request *req)
 {
 	uint32_t mask = (uint32_t)request_int(req, 2);
 	int err;
 
-	if (!(mask & (IN_ALL_EVENTS | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED | IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK |
-		      IN_MASK_ADD | IN_MASK_CREATE | IN_ISDIR | IN_ONESHOT)))
+	if (!mask || mask & ~(uint32_t)INOTIFY_BITS || (mask & IN_MASK_ADD && mask & IN_MASK_CREATE))
 		return -EINVAL;
 	err = fetch_name(req, -1, 1, mask & IN_DONT_FOLLOW ? NAME_NOFOLLOW : NAME_FOLLOW, false);
 	if (err)
@@ -119,16 +122,16 @@ int fanotify_mark_serve(struct request *req)
 int name_to_handle_at_fetch(struct request *req)
 {
 	unsigned flags = (unsigned)request_int(req, 4);
-	uint32_t size;
+	uint32_t size = 0;
 	int err;
 
 	if (flags & ~(unsigned)HANDLE_FLAGS)
 		return -EINVAL;
 	err = fetch_bytes(req, req->notif.data.args[2], &size, sizeof(size));
-	if (err)
+	if (err == -ESRCH)
 		return err;
-	if (size > HANDLE_MAX)
-		return -EINVAL;
+	/* Said after what the lookup says. */
+	req->args.stat.form = err ? err : size > HANDLE_MAX ? -EINVAL : 0;
 	req->args.stat.size = size;
 	req->args.stat.flags = flags;
 	return fetch_name(req, 0, 1, flags & AT_SYMLINK_FOLLOW ? NAME_FOLLOW : NAME_NOFOLLOW, flags & AT_EMPTY_PATH);
@@ -142,8 +145,10 @@ int name_to_handle_at_serve(struct request *req)
 	AUTO_FREE char *id = NULL;
 	uint32_t size = (uint32_t)req->args.stat.size;
 	void *taken;
-	int err;
+	int err = req->args.stat.form;
 
+	if (err)
+		return err;
 	handle = calloc(1, sizeof(struct file_handle) + HANDLE_MAX);
 	id = calloc(1, sizeof(uint64_t));
 	if (!handle || !id)

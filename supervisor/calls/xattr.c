@@ -29,10 +29,18 @@ static enum name_mode mode_of(unsigned flags)
 	return flags & AT_SYMLINK_NOFOLLOW ? NAME_NOFOLLOW : NAME_FOLLOW;
 }
 
+/* The kernel looks at them first of all. */
+static int check_at(unsigned flags)
+{
+	return flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) ? -EINVAL : 0;
+}
+
 static int fetch_at(struct request *req, unsigned flags)
 {
-	if (flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
-		return -EINVAL;
+	int err = check_at(flags);
+
+	if (err)
+		return err;
 	return fetch_name_or_null(req, 0, 1, mode_of(flags), flags & AT_EMPTY_PATH);
 }
 
@@ -150,6 +158,8 @@ int setxattrat_fetch(struct request *req)
 	int err = fetch_value_args(req, &value);
 
 	if (!err)
+		err = check_at((unsigned)request_int(req, 2));
+	if (!err)
 		err = fetch_value(req, 3, value.value, value.size, value.flags);
 	return err ? err : fetch_at(req, (unsigned)request_int(req, 2));
 }
@@ -208,7 +218,9 @@ int getxattrat_fetch(struct request *req)
 		return err;
 	if (value.flags)
 		return -EINVAL;
-	err = fetch_attr_name(req, 3);
+	err = check_at((unsigned)request_int(req, 2));
+	if (!err)
+		err = fetch_attr_name(req, 3);
 	(void)fetch_room(req, value.value, value.size);
 	return err ? err : fetch_at(req, (unsigned)request_int(req, 2));
 }
@@ -255,8 +267,15 @@ int llistxattr_fetch(struct request *req)
 
 int listxattrat_fetch(struct request *req)
 {
+	int err;
+
 	(void)fetch_room(req, req->notif.data.args[3], req->notif.data.args[4]);
-	return fetch_at(req, (unsigned)request_int(req, 2));
+	err = fetch_at(req, (unsigned)request_int(req, 2));
+	/* Some kernels take the cwd for a descriptor here. */
+	if (!err && !req->names[0].len && req->names[0].dirfd == AT_FDCWD &&
+	    syscall(SYS_listxattrat, AT_FDCWD, "", AT_EMPTY_PATH, NULL, 0) < 0 && errno == EBADF)
+		err = -EBADF;
+	return err;
 }
 
 int listxattr_serve(struct request *req)
@@ -292,8 +311,10 @@ int fremovexattr_fetch(struct request *req)
 
 int removexattrat_fetch(struct request *req)
 {
-	int err = fetch_attr_name(req, 3);
+	int err = check_at((unsigned)request_int(req, 2));
 
+	if (!err)
+		err = fetch_attr_name(req, 3);
 	return err ? err : fetch_at(req, (unsigned)request_int(req, 2));
 }
 
@@ -310,22 +331,27 @@ int removexattr_serve(struct request *req)
 
 #define FILE_ATTR_KNOWN 24	/* the first version of struct file_attr */
 
-static int file_attr_fetch(struct request *req)
+static int file_attr_check(struct request *req)
 {
 	uint64_t size = req->notif.data.args[3];
+	int err = check_at((unsigned)request_int(req, 4));
 
+	if (err)
+		return err;
 	if (size < FILE_ATTR_KNOWN)
 		return -EINVAL;
 	if (size > 4096)
 		return -E2BIG;
 	req->args.xattr.size = (size_t)size;
 	req->args.xattr.addr = req->notif.data.args[2];
-	return fetch_at(req, (unsigned)request_int(req, 4));
+	return 0;
 }
 
 int file_getattr_fetch(struct request *req)
 {
-	return file_attr_fetch(req);
+	int err = file_attr_check(req);
+
+	return err ? err : fetch_at(req, (unsigned)request_int(req, 4));
 }
 
 int file_getattr_serve(struct request *req)
@@ -343,14 +369,19 @@ int file_getattr_serve(struct request *req)
 
 int file_setattr_fetch(struct request *req)
 {
-	int err = file_attr_fetch(req);
+	char buf[4096];
+	int err = file_attr_check(req);
 
+	if (!err)
+		err = fetch_struct(req, req->args.xattr.addr, req->args.xattr.size, FILE_ATTR_KNOWN, buf);
 	if (err)
 		return err;
-	req->args.xattr.value = malloc(req->args.xattr.size);
+	req->args.xattr.size = FILE_ATTR_KNOWN;
+	req->args.xattr.value = malloc(FILE_ATTR_KNOWN);
 	if (!req->args.xattr.value)
 		return -ENOMEM;
-	return fetch_bytes(req, req->args.xattr.addr, req->args.xattr.value, req->args.xattr.size);
+	memcpy(req->args.xattr.value, buf, FILE_ATTR_KNOWN);
+	return fetch_at(req, (unsigned)request_int(req, 4));
 }
 
 int file_setattr_serve(struct request *req)

@@ -10,6 +10,7 @@
 
 #include "err.h"
 #include "escape.h"
+#include "fd.h"
 #include "style.h"
 #include "text.h"
 
@@ -32,14 +33,12 @@ static const struct cli_option global_options[] = {
 __attribute__((format(printf, 4, 0)))
 static void say(const struct cli *cli, const char *kind, const char *color, const char *format, va_list ap)
 {
-	char *text = NULL;
+	AUTO_FREE char *text = NULL;
 	if (vasprintf(&text, format, ap) < 0)
 		return;
-	char *shown = cli_escape(text, strlen(text));
+	AUTO_FREE char *shown = escape_dup(text, strlen(text));
 	fprintf(stderr, "usher: %s%s%s%s\n", cli->color_err ? color : "", kind,
 		cli->color_err ? COLOR_OFF : "", shown);
-	free(shown);
-	free(text);
 }
 
 void cli_error(const struct cli *cli, const char *format, ...)
@@ -92,15 +91,6 @@ int cli_usage(const struct cli *cli, const struct cli_verb *verb, const char *fo
 int cli_stop(const struct cli_verb *verb, int opt)
 {
 	return opt == CLI_DONE ? CLI_OK : usage_status(verb);
-}
-
-/* ---- text for terminals ---- */
-
-char *cli_escape(const char *text, size_t len)
-{
-	struct text out = { 0 };
-	escape_add(&out, text, len);
-	return text_take(&out);
 }
 
 const char *cli_nearest(const char *wrong, const char *const *names)
@@ -191,6 +181,8 @@ static int option_unknown(const struct cli *cli, const struct cli_verb *verb, co
 			  char **argv)
 {
 	const char *wrong = argv[optind - 1];
+	if (isdigit(optopt))
+		return (void)cli_usage(cli, verb, "unknown option '-%c'; put -- before a negative number", optopt), CLI_BAD;
 	if (optopt != 0 || strncmp(wrong, "--", 2) != 0)
 		return (void)cli_usage(cli, verb, "unknown option '-%c'", optopt), CLI_BAD;
 	char name[64];
@@ -247,6 +239,13 @@ int cli_next(struct cli *cli, const struct cli_verb *verb, int argc, char **argv
 		case OPT_VERSION:
 			printf("usher %s\n", USHER_VERSION);
 			return CLI_DONE;
+		case 'p':
+			cli->policy = optarg;
+			continue;
+		case CLI_SET:
+			if (cli_vars_add(cli, verb, optarg) != 0)
+				return CLI_BAD;
+			continue;
 		case '?':
 			if (optopt >= CLI_LONG || (optopt != 0 && strncmp(argv[optind - 1], "--", 2) == 0))
 				return (void)cli_usage(cli, verb, "option '%.*s' takes no value",
@@ -304,10 +303,16 @@ void cli_verb_help_print(const struct cli_verb *verb, FILE *to, bool full)
 		fprintf(to, "\nusher help %s says more.\n", verb->name);
 }
 
-/* ---- --set ---- */
+/* ---- the policy ---- */
 
-int cli_vars_add(const struct cli *cli, const struct cli_verb *verb, struct cli_vars *vars,
-		 const char *assignment)
+int cli_take_policy(struct cli *cli, const struct cli_verb *verb, int argc, char **argv)
+{
+	if (!cli->policy && optind < argc)
+		cli->policy = argv[optind++];
+	return cli->policy ? 0 : cli_usage(cli, verb, "which policy?");
+}
+
+int cli_vars_add(struct cli *cli, const struct cli_verb *verb, const char *assignment)
 {
 	const char *equals = strchr(assignment, '=');
 	if (!equals || equals == assignment)
@@ -317,22 +322,19 @@ int cli_vars_add(const struct cli *cli, const struct cli_verb *verb, struct cli_
 			return cli_usage(cli, verb, "--set: '%.*s' is not a name of a variable",
 					 (int)(equals - assignment), assignment);
 	}
-	struct policy_var *list = reallocarray(vars->list, vars->n + 1, sizeof(*list));
+	struct policy_var *list = reallocarray(cli->vars, cli->n_vars + 1, sizeof(*list));
 	ASSERT(list);
-	vars->list = list;
-	vars->list[vars->n].name = strndup(assignment, (size_t)(equals - assignment));
-	vars->list[vars->n].value = strdup(equals + 1);
-	ASSERT(vars->list[vars->n].name && vars->list[vars->n].value);
-	vars->n++;
+	cli->vars = list;
+	list[cli->n_vars++] = (struct policy_var){ .name = text_dup(assignment, (size_t)(equals - assignment)),
+						   .value = text_dup(equals + 1, strlen(equals + 1)) };
 	return 0;
 }
 
-void cli_vars_free(struct cli_vars *vars)
+void cli_vars_free(struct cli *cli)
 {
-	for (size_t i = 0; i < vars->n; i++) {
-		free((char *)(uintptr_t)vars->list[i].name);
-		free((char *)(uintptr_t)vars->list[i].value);
+	for (size_t i = 0; i < cli->n_vars; i++) {
+		free((char *)(uintptr_t)cli->vars[i].name);
+		free((char *)(uintptr_t)cli->vars[i].value);
 	}
-	free(vars->list);
-	*vars = (struct cli_vars){ 0 };
+	free(cli->vars);
 }

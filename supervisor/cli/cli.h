@@ -28,13 +28,15 @@ enum cli_status {
 	CLI_RUN_MISSING = 127,	/* not found */
 };
 
-/* Global options. They are accepted before and after the verb (for run: before the program). */
+/* Global options, accepted before and after the verb (for run: before the program), and those of every policy. */
 struct cli {
 	bool quiet;
 	unsigned verbose;
 	bool json;
 	bool color_out, color_err;	/* as --color, NO_COLOR, CLICOLOR_FORCE, TERM and isatty say */
-	bool utf8;			/* the locale's character set */
+	const char *policy;		/* -p */
+	struct policy_var *vars;	/* --set */
+	size_t n_vars;
 };
 
 struct cli_option {
@@ -43,7 +45,10 @@ struct cli_option {
 	const char *arg;	/* its placeholder ("FILE"), NULL if it takes none */
 	const char *help;
 };
-#define CLI_LONG 256
+enum { CLI_LONG = 256, CLI_SET = 2000 };
+/* In the table of a verb about one policy; cli_next() handles them. */
+#define CLI_OPTION_POLICY(help) { "policy", 'p', "POLICY", help }
+#define CLI_OPTION_SET { "set", CLI_SET, "NAME=VALUE", "set a variable of the policy; may be repeated" }
 
 struct cli_verb {
 	const char *name;
@@ -53,27 +58,27 @@ struct cli_verb {
 	const char *examples[3];
 	const struct cli_option *options;
 	bool stops;		/* options end at the first operand (run) */
-	int (*run)(int argc, char **argv, const struct cli *cli);	/* argv[0] is the verb's name */
+	int (*run)(int argc, char **argv, struct cli *cli);	/* argv[0] is the verb's name */
 };
 
 extern const struct cli_verb cli_verb_run, cli_verb_check, cli_verb_test, cli_verb_why, cli_verb_dump,
 	cli_verb_doctor, cli_verb_help;
 extern const struct cli_verb *const cli_verbs[];	/* NULL-ended */
-int cmd_run(int argc, char **argv, const struct cli *cli);
 
 /*
  * The next option of a verb, getopt_long's way (optarg, optind are set; starts at the first call of a process):
- *	struct cli my = *cli;
  *	int opt;
- *	while ((opt = cli_next(&my, &cli_verb_check, argc, argv)) >= 0) switch (opt) { ... }
+ *	while ((opt = cli_next(cli, &cli_verb_check, argc, argv)) >= 0) switch (opt) { ... }
  *	if (opt != CLI_END) return cli_stop(&cli_verb_check, opt);
- * Global options are handled here and change MY. An error has been printed when CLI_BAD is returned; help
- * when CLI_DONE.
+ * Global options, -p and --set are handled here and change CLI. An error has been printed when CLI_BAD is returned;
+ * help when CLI_DONE.
  */
 enum { CLI_END = -1, CLI_BAD = -2, CLI_DONE = -3 };
 int cli_next(struct cli *cli, const struct cli_verb *verb, int argc, char **argv);
 /* What the verb returns then: 0 for CLI_DONE; CLI_USAGE (run: CLI_RUN_FAILED) for CLI_BAD. */
 int cli_stop(const struct cli_verb *verb, int opt);
+/* The policy may also be the first operand: into CLI->policy. 0, or a status after a message. */
+int cli_take_policy(struct cli *cli, const struct cli_verb *verb, int argc, char **argv);
 
 /* "usher: MESSAGE" on stderr (red "error:" never alone); control characters of the text are escaped. */
 __attribute__((format(printf, 2, 3))) void cli_error(const struct cli *cli, const char *format, ...);
@@ -85,25 +90,14 @@ __attribute__((format(printf, 3, 4)))
 int cli_usage(const struct cli *cli, const struct cli_verb *verb, const char *format, ...);
 void cli_verb_help_print(const struct cli_verb *verb, FILE *to, bool full);
 
-/* TEXT as it may be shown on a terminal: control characters and what is not UTF-8 as \xHH. Malloc'ed. */
-char *cli_escape(const char *text, size_t len);
 /* The name of NAMES (NULL-ended) nearest to WRONG, or NULL if none is near. */
 const char *cli_nearest(const char *wrong, const char *const *names);
 
-/* The --set list: "name=value" is taken apart (a copy is kept). 0, or a status after a message. */
-struct cli_vars { struct policy_var *list; size_t n; };
-int cli_vars_add(const struct cli *cli, const struct cli_verb *verb, struct cli_vars *vars, const char *assignment);
-void cli_vars_free(struct cli_vars *vars);
-
-/*
- * Ruling 15: a NAME with a slash is a file; any other is looked for as NAME.policy in $XDG_CONFIG_HOME/usher
- * (or ~/.config/usher), /etc/usher and the installed profiles. *PATH malloc'ed. 0 or -errno (-ENOENT: nowhere;
- * -EINVAL: no name).
- */
-int cli_find_policy(const char *name, char **path);
+/* --set: "name=value" is taken apart (a copy is kept). 0, or a status after a message. */
+int cli_vars_add(struct cli *cli, const struct cli_verb *verb, const char *assignment);
+void cli_vars_free(struct cli *cli);
 
 struct cli_load {
-	const struct cli_vars *vars;	/* NULL: none */
 	bool mode_log;			/* --mode log */
 	const char *audit_file;		/* --audit: forbidden to the child like the policy's own files (ruling 10) */
 	struct policy_diags *diags;	/* not NULL: diagnostics of a policy that loads are left here, unprinted */
@@ -111,7 +105,8 @@ struct cli_load {
 };
 
 /*
- * Finds, reads and compiles policy NAME. Messages are printed. Policy files, drop-ins, `audit { log }` and
+ * Finds, reads and compiles policy NAME with CLI->vars. Ruling 15: a NAME with a slash is a file; any other is looked for as
+ * NAME.policy in $XDG_CONFIG_HOME/usher (or ~/.config/usher), /etc/usher and the installed profiles. Messages are printed. Policy files, drop-ins, `audit { log }` and
  * LOAD->audit_file are forbidden to the child (ruling 10), so every verb judges what run enforces. LOAD may
  * be NULL.
  * 0 with *POLICY, else the exit status of a verb; run answers CLI_RUN_FAILED instead.

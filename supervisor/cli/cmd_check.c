@@ -1,29 +1,31 @@
 /* usher check: is the policy right, what does it enforce, and does the compiled filter agree with it? */
 #include <errno.h>
 #include <getopt.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
 #include "compiled.h"
+#include "diag.h"
 #include "env.h"
+#include "escape.h"
 #include "fd.h"
+#include "json.h"
 #include "load.h"
 #include "style.h"
 #include "syscalls.h"
 
-enum { OPT_PLAN = CLI_LONG, OPT_STRICT, OPT_SET };
+enum { OPT_PLAN = CLI_LONG, OPT_STRICT };
 
 static const struct cli_option options[] = {
-	{ "policy", 'p', "POLICY", "the policy; may also stand alone" },
+	CLI_OPTION_POLICY("the policy; may also stand alone"),
 	{ "plan", OPT_PLAN, NULL, "which layer enforces what, and why" },
 	{ "strict", OPT_STRICT, NULL, "exit 1 if there is any warning" },
-	{ "set", OPT_SET, "NAME=VALUE", "set a variable of the policy; may be repeated" },
+	CLI_OPTION_SET,
 	{ NULL, 0, NULL, NULL },
 };
 
-static int run(int argc, char **argv, const struct cli *cli);
+static int run(int argc, char **argv, struct cli *cli);
 
 const struct cli_verb cli_verb_check = {
 	.name = "check",
@@ -48,7 +50,7 @@ struct check {
 	const struct policy *policy;
 	struct policy_diags diags;
 	struct compiled compiled;
-	bool plan;
+	bool plan, strict;
 	int filter_error;
 	unsigned long checked;
 	struct seccomp_data different;
@@ -158,9 +160,8 @@ static void print_log_rules(const struct policy *policy)
 		const struct policy_rule *rule = &policy->rules[i];
 		if (rule->stage != STAGE_LOG)
 			continue;
-		char *text = cli_escape(rule->text, strlen(rule->text));
+		AUTO_FREE char *text = escape_dup(rule->text, strlen(rule->text));
 		printf("only logs: %s  %s\n", policy_where(policy, rule->pos, where, sizeof(where)), text);
-		free(text);
 	}
 }
 
@@ -188,17 +189,14 @@ static void print_filter(const struct check *check)
 static void print_people(const struct check *check)
 {
 	const struct policy *policy = check->policy;
-	char *title =
-		cli_escape(policy->title ? policy->title : "", policy->title ? strlen(policy->title) : 0);
+	AUTO_FREE char *title = escape_dup(policy->title ? policy->title : "", policy->title ? strlen(policy->title) : 0);
 	printf("%s%s%s@%.7s  %s\n", check->cli->color_out ? COLOR_BOLD : "",
 	       policy->name ? policy->name : "unnamed", check->cli->color_out ? COLOR_OFF : "",
 	       policy->digest, title);
-	free(title);
 	printf("digest    sha256:%s\n", policy->digest);
 	for (size_t i = 0; i < policy->n_files; i++) {
-		char *path = cli_escape(policy->files[i].path, strlen(policy->files[i].path));
+		AUTO_FREE char *path = escape_dup(policy->files[i].path, strlen(policy->files[i].path));
 		printf("%-9s %s\n", policy->files[i].main ? "file" : "include", path);
-		free(path);
 	}
 	for (int section = 0; section < SECTION_COUNT; section++)
 		print_section(check, (enum policy_section)section);
@@ -274,35 +272,29 @@ static json_t *json_uncovered(const struct policy *policy)
 static void print_json(const struct check *check, int status)
 {
 	const struct policy *policy = check->policy;
-	json_t *files = json_array(), *diags = json_array();
+	json_t *files = json_array();
 	for (size_t i = 0; i < policy->n_files; i++)
 		json_array_append_new(files, json_text(policy->files[i].path));
-	for (size_t i = 0; i < check->diags.n; i++)
-		json_array_append_new(diags, load_diag_json(policy, &check->diags.list[i]));
-	json_t *root = json_pack(
-		"{s:i, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:i, s:{s:i, s:I, s:b}, s:b, s:o, s:i}",
-		"schema", 1, "verb", "check", "policy", json_text(policy->name ? policy->name : ""), "title",
-		json_text(policy->title ? policy->title : ""), "digest", policy->digest, "files", files,
-		"sections", json_sections(policy), "not_brokered", json_uncovered(policy), "only_log",
-		json_log_rules(policy), "tests", (int)policy->n_expects, "filter", "instructions",
-		(int)check->compiled.filter.len, "checked", (json_int_t)check->checked, "agrees",
-		check->filter_error == 0, "enforceable",
-		check->compiled.plan_error == 0 && !check->compiled.lacks, "diagnostics", diags, "status",
-		status);
+	json_t *answer = json_pack(
+		"{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:i, s:{s:i, s:I, s:b}, s:b, s:o}", "policy",
+		json_text(policy->name ? policy->name : ""), "title", json_text(policy->title ? policy->title : ""),
+		"digest", policy->digest, "files", files, "sections", json_sections(policy), "not_brokered",
+		json_uncovered(policy), "only_log", json_log_rules(policy), "tests", (int)policy->n_expects, "filter",
+		"instructions", (int)check->compiled.filter.len, "checked", (json_int_t)check->checked, "agrees",
+		check->filter_error == 0, "enforceable", check->compiled.plan_error == 0 && !check->compiled.lacks,
+		"diagnostics", json_diags(policy, &check->diags));
 	if (check->plan)
-		json_object_set_new(root, "plan", json_plan(&check->compiled.plan));
-	json_dumpf(root, stdout, JSON_INDENT(2));
-	printf("\n");
-	json_decref(root);
+		json_object_set_new(answer, "plan", json_plan(&check->compiled.plan));
+	json_print("check", answer, status);
 }
 
 /* ---- */
 
-static int check_status(const struct check *check, bool strict)
+static int check_status(const struct check *check)
 {
 	if (check->filter_error || check->compiled.plan_error || check->compiled.lacks)
 		return check->filter_error == -EINVAL ? CLI_POLICY : CLI_KERNEL;
-	return strict && count_diags(&check->diags, DIAG_WARNING) ? CLI_NO : CLI_OK;
+	return check->strict && count_diags(&check->diags, DIAG_WARNING) ? CLI_NO : CLI_OK;
 }
 
 /* Notes are for who asks for more. */
@@ -312,7 +304,7 @@ static void print_diags(const struct check *check)
 	struct policy_diags shown = { .list = calloc(check->diags.n + 1, sizeof(*shown.list)) };
 	for (size_t i = 0; shown.list && i < check->diags.n; i++) {
 		const struct policy_diag *diag = &check->diags.list[i];
-		if (diag->severity == DIAG_ERROR || (diag->severity == DIAG_WARNING && !cli->quiet) ||
+		if (diag->severity == DIAG_ERROR || (diag->severity == DIAG_WARNING && (!cli->quiet || check->strict)) ||
 		    cli->verbose)
 			shown.list[shown.n++] = *diag;
 	}
@@ -322,7 +314,7 @@ static void print_diags(const struct check *check)
 	free(shown.list);
 }
 
-static int check_policy(struct check *check, const struct policy_env *env, bool strict)
+static int check_policy(struct check *check, const struct policy_env *env)
 {
 	const struct cli *cli = check->cli;
 	policy_lint(check->policy, env, &check->diags);
@@ -332,7 +324,8 @@ static int check_policy(struct check *check, const struct policy_env *env, bool 
 		check->filter_error =
 			filter_check(check->policy, check->compiled.rows, check->compiled.n_rows,
 				     &check->compiled.filter, &check->different, &check->checked);
-	int status = check_status(check, strict);
+	policy_diags_sort(&check->diags);
+	int status = check_status(check);
 	if (cli->json) {
 		print_json(check, status);
 		return status;
@@ -354,44 +347,35 @@ static int check_policy(struct check *check, const struct policy_env *env, bool 
 	return status;
 }
 
-static int run(int argc, char **argv, const struct cli *cli)
+static int run(int argc, char **argv, struct cli *cli)
 {
-	struct cli my = *cli;
-	struct cli_vars vars = { 0 };
-	struct check check = { .cli = &my };
-	const char *name = NULL;
-	bool strict = false;
-	int opt, status = 0;
-	while (!status && (opt = cli_next(&my, &cli_verb_check, argc, argv)) >= 0) {
-		if (opt == 'p')
-			name = optarg;
-		else if (opt == OPT_PLAN)
+	struct check check = { .cli = cli };
+	int opt, status;
+	while ((opt = cli_next(cli, &cli_verb_check, argc, argv)) >= 0) {
+		if (opt == OPT_PLAN)
 			check.plan = true;
 		else if (opt == OPT_STRICT)
-			strict = true;
-		else if (opt == OPT_SET)
-			status = cli_vars_add(&my, &cli_verb_check, &vars, optarg);
+			check.strict = true;
 	}
-	if (!status && opt != CLI_END)
+	if (opt != CLI_END)
 		return cli_stop(&cli_verb_check, opt);
-	if (!status && !name && optind < argc)
-		name = argv[optind++];
-	if (!status && (!name || optind < argc))
-		status = cli_usage(&my, &cli_verb_check, name ? "one policy at a time" : "which policy?");
+	status = cli_take_policy(cli, &cli_verb_check, argc, argv);
+	if (!status && optind < argc)
+		status = cli_usage(cli, &cli_verb_check, "one policy at a time");
+	if (status)
+		return status;
 	struct env env;
 	struct policy_env policy_env;
 	struct policy *policy = NULL;
 	env_init(&env, &policy_env);
-	const struct cli_load load = { .vars = &vars, .diags = &check.diags, .json = "check" };
-	if (!status)
-		status = cli_load_policy(&my, name, &load, &policy);
+	const struct cli_load load = { .diags = &check.diags, .json = "check" };
+	status = cli_load_with(cli, cli->policy, &load, &policy_env, &policy);
 	if (!status) {
 		check.policy = policy;
-		status = check_policy(&check, &policy_env, strict);
+		status = check_policy(&check, &policy_env);
 	}
 	compiled_free(&check.compiled);
 	policy_diags_free(&check.diags);
 	policy_free(policy);
-	cli_vars_free(&vars);
 	return status;
 }

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <jansson.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -23,11 +22,13 @@
 
 #include "cli.h"
 #include "err.h"
+#include "escape.h"
 #include "fd.h"
+#include "json.h"
 #include "probe.h"
 #include "style.h"
 
-static int run(int argc, char **argv, const struct cli *cli);
+static int run(int argc, char **argv, struct cli *cli);
 
 static const struct cli_option options[] = { { NULL, 0, NULL, NULL } };
 
@@ -298,7 +299,7 @@ static void find_trial(struct doctor *doctor)
 	int status = trial_run(&trial, output, sizeof(output));
 	bool opened = strstr(output, "this may be read\n"),
 	     refused = strstr(output, "closed: Permission denied"), leaked = strstr(output, "this may not\n");
-	char *shown = cli_escape(output, strnlen(output, 120));
+	AUTO_FREE char *shown = escape_dup(output, strnlen(output, 120));
 	if (status == -ETIMEDOUT)
 		find(doctor, "self-test", FINDING_BAD, "did not end within two seconds; it said: %s", shown);
 	else if (status < 0)
@@ -313,7 +314,6 @@ static void find_trial(struct doctor *doctor)
 	else
 		find(doctor, "self-test", FINDING_GOOD,
 		     "an allowed file was read, a denied one was refused and recorded");
-	free(shown);
 	trial_remove(&trial);
 }
 
@@ -342,24 +342,19 @@ static void print_json(const struct doctor *doctor, int status)
 		json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "name", doctor->findings[i].name,
 						      "state", words[doctor->findings[i].kind], "text",
 						      doctor->findings[i].text));
-	json_t *root = json_pack("{s:i, s:s, s:s, s:o, s:i}", "schema", 1, "verb", "doctor", "version",
-				 USHER_VERSION, "findings", list, "status", status);
-	json_dumpf(root, stdout, JSON_INDENT(2));
-	printf("\n");
-	json_decref(root);
+	json_print("doctor", json_pack("{s:s, s:o}", "version", USHER_VERSION, "findings", list), status);
 }
 
-static int run(int argc, char **argv, const struct cli *cli)
+static int run(int argc, char **argv, struct cli *cli)
 {
-	struct cli my = *cli;
-	struct doctor doctor = { .cli = &my };
+	struct doctor doctor = { .cli = cli };
 	int opt, status = CLI_OK;
-	while ((opt = cli_next(&my, &cli_verb_doctor, argc, argv)) >= 0)
+	while ((opt = cli_next(cli, &cli_verb_doctor, argc, argv)) >= 0)
 		;
 	if (opt != CLI_END)
 		return cli_stop(&cli_verb_doctor, opt);
 	if (optind < argc)
-		return cli_usage(&my, &cli_verb_doctor, "doctor takes no operands");
+		return cli_usage(cli, &cli_verb_doctor, "doctor takes no operands");
 	find_kernel(&doctor);
 	find_ptrace(&doctor);
 	find_uring(&doctor);
@@ -371,7 +366,7 @@ static int run(int argc, char **argv, const struct cli *cli)
 	find_trial(&doctor);
 	if (status == CLI_OK && doctor.findings[doctor.n - 1].kind == FINDING_BAD)
 		status = CLI_NO;
-	if (my.json)
+	if (cli->json)
 		print_json(&doctor, status);
 	else
 		print_people(&doctor);

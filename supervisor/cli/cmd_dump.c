@@ -1,7 +1,6 @@
 /* usher dump: the seccomp filter of a policy, as `run` would install it here. */
 #include <errno.h>
 #include <getopt.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,20 +8,20 @@
 #include "call.h"
 #include "cli.h"
 #include "compiled.h"
-#include "syscalls.h"
+#include "json.h"
 
-enum { OPT_RAW = CLI_LONG, OPT_EMULATE, OPT_SET };
+enum { OPT_RAW = CLI_LONG, OPT_EMULATE };
 
 static const struct cli_option options[] = {
-	{ "policy", 'p', "POLICY", "the policy; may also stand first, alone" },
+	CLI_OPTION_POLICY("the policy; may also stand first, alone"),
 	{ "raw", OPT_RAW, NULL,
 	  "the instructions as the kernel takes them (struct sock_filter), for a file" },
 	{ "emulate", OPT_EMULATE, "CALL", "run the filter for one call; operands are its arguments" },
-	{ "set", OPT_SET, "NAME=VALUE", "set a variable of the policy; may be repeated" },
+	CLI_OPTION_SET,
 	{ NULL, 0, NULL, NULL },
 };
 
-static int run(int argc, char **argv, const struct cli *cli);
+static int run(int argc, char **argv, struct cli *cli);
 
 const struct cli_verb cli_verb_dump = {
 	.name = "dump",
@@ -48,32 +47,6 @@ struct dump {
 	uint64_t args[6];
 	int nr;
 };
-
-static int parse_call(struct dump *dump, char **words, int n)
-{
-	const struct syscall_info *info = syscall_by_name(dump->call, strlen(dump->call));
-	char *end;
-	dump->nr = info ? info->nr : (int)strtol(dump->call, &end, 0);
-	if (!info && (*end || end == dump->call)) {
-		const char *nearest = syscall_nearest(dump->call, strlen(dump->call));
-		return cli_usage(dump->cli, &cli_verb_dump, "there is no system call '%s'%s%s%s", dump->call,
-				 nearest ? "; did you mean '" : "", nearest ? nearest : "",
-				 nearest ? "'?" : "");
-	}
-	if (n > 6)
-		return cli_usage(dump->cli, &cli_verb_dump, "a system call has six arguments at most");
-	for (int i = 0; i < n; i++) {
-		if (syscall_constant(words[i], strlen(words[i]), &dump->args[i]))
-			continue;
-		errno = 0;
-		dump->args[i] = words[i][0] == '-' ? (uint64_t)strtoll(words[i], &end, 0)
-						   : strtoull(words[i], &end, 0);
-		if (errno || *end || !*words[i])
-			return cli_usage(dump->cli, &cli_verb_dump, "'%s' is not a number or a constant",
-					 words[i]);
-	}
-	return 0;
-}
 
 static const char *action_name(uint32_t answer)
 {
@@ -102,18 +75,14 @@ static int emulate(const struct dump *dump, const struct compiled *compiled)
 	const char *action = action_name(answer),
 		   *error = policy_errno_name((int)(answer & SECCOMP_RET_DATA));
 	const struct call *call = call_by_nr(dump->nr);
-	bool refused =
-		strcmp(action, "errno") == 0 || strcmp(action, "kill") == 0 || strcmp(action, "trap") == 0;
 	bool is_errno = strcmp(action, "errno") == 0;
+	int status = is_errno || strcmp(action, "kill") == 0 || strcmp(action, "trap") == 0 ? CLI_NO : CLI_OK;
 	if (dump->cli->json) {
-		json_t *root =
-			json_pack("{s:i, s:s, s:s, s:s, s:s*, s:i, s:I}", "schema", 1, "verb", "dump",
-				  "syscall", dump->call, "action", action, "errno", is_errno ? error : NULL,
-				  "steps", (int)steps, "value", (json_int_t)answer);
-		json_dumpf(root, stdout, JSON_INDENT(2));
-		printf("\n");
-		json_decref(root);
-		return refused ? CLI_NO : CLI_OK;
+		json_print("dump",
+			   json_pack("{s:s, s:s, s:s*, s:i, s:I}", "syscall", dump->call, "action", action, "errno",
+				     is_errno ? error : NULL, "steps", (int)steps, "value", (json_int_t)answer),
+			   status);
+		return status;
 	}
 	printf("%s(", dump->call);
 	for (size_t i = 0; i < 6; i++)
@@ -126,7 +95,7 @@ static int emulate(const struct dump *dump, const struct compiled *compiled)
 			     : call->when == CALL_REFUSED ? ": the supervisor refuses and records it"
 							  : ": the supervisor decides");
 	printf("   (%u instructions)\n", steps);
-	return refused ? CLI_NO : CLI_OK;
+	return status;
 }
 
 static int print_filter(const struct dump *dump, const struct compiled *compiled)
@@ -147,10 +116,7 @@ static int print_filter(const struct dump *dump, const struct compiled *compiled
 		json_array_append_new(list,
 				      json_pack("[i, i, i, I]", filter->insns[i].code, filter->insns[i].jt,
 						filter->insns[i].jf, (json_int_t)filter->insns[i].k));
-	json_t *root = json_pack("{s:i, s:s, s:o}", "schema", 1, "verb", "dump", "instructions", list);
-	json_dumpf(root, stdout, JSON_COMPACT);
-	printf("\n");
-	json_decref(root);
+	json_print("dump", json_pack("{s:o}", "instructions", list), CLI_OK);
 	return CLI_OK;
 }
 
@@ -175,40 +141,31 @@ static int dump_policy(const struct dump *dump, const struct policy *policy)
 	return status;
 }
 
-static int run(int argc, char **argv, const struct cli *cli)
+static int run(int argc, char **argv, struct cli *cli)
 {
-	struct cli my = *cli;
-	struct cli_vars vars = { 0 };
-	struct dump dump = { .cli = &my };
+	static const struct cli_load load = { .json = "dump" };
+	struct dump dump = { .cli = cli };
 	struct policy *policy = NULL;
-	const char *name = NULL;
-	int opt, status = 0;
-	while (!status && (opt = cli_next(&my, &cli_verb_dump, argc, argv)) >= 0) {
-		if (opt == 'p')
-			name = optarg;
-		else if (opt == OPT_RAW)
+	int opt;
+	while ((opt = cli_next(cli, &cli_verb_dump, argc, argv)) >= 0) {
+		if (opt == OPT_RAW)
 			dump.raw = true;
 		else if (opt == OPT_EMULATE)
 			dump.call = optarg;
-		else if (opt == OPT_SET)
-			status = cli_vars_add(&my, &cli_verb_dump, &vars, optarg);
 	}
-	if (!status && opt != CLI_END)
+	if (opt != CLI_END)
 		return cli_stop(&cli_verb_dump, opt);
-	if (!status && !name && optind < argc)
-		name = argv[optind++];
-	if (!status && !name)
-		status = cli_usage(&my, &cli_verb_dump, "which policy?");
+	int status = cli_take_policy(cli, &cli_verb_dump, argc, argv);
+	if (!status && dump.raw && (dump.call || cli->json))
+		status = cli_usage(cli, &cli_verb_dump, "--raw goes with neither --emulate nor --json");
 	if (!status && dump.call)
-		status = parse_call(&dump, argv + optind, argc - optind);
+		status = compiled_call(cli, &cli_verb_dump, dump.call, argv + optind, argc - optind, &dump.nr, dump.args);
 	else if (!status && optind < argc)
-		status = cli_usage(&my, &cli_verb_dump, "'%s' is one operand too many", argv[optind]);
-	const struct cli_load load = { .vars = &vars, .json = "dump" };
+		status = cli_usage(cli, &cli_verb_dump, "'%s' is one operand too many", argv[optind]);
 	if (!status)
-		status = cli_load_policy(&my, name, &load, &policy);
+		status = cli_load_policy(cli, cli->policy, &load, &policy);
 	if (!status)
 		status = dump_policy(&dump, policy);
 	policy_free(policy);
-	cli_vars_free(&vars);
 	return status;
 }

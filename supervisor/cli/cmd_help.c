@@ -6,6 +6,7 @@
 
 #include "call.h"
 #include "cli.h"
+#include "err.h"
 #include "fd.h"
 #include "help_words.h"
 #include "style.h"
@@ -17,7 +18,7 @@ const struct cli_verb *const cli_verbs[] = {
 	&cli_verb_dump, &cli_verb_doctor, &cli_verb_help, NULL,
 };
 
-static int run(int argc, char **argv, const struct cli *cli);
+static int run(int argc, char **argv, struct cli *cli);
 
 static const struct cli_option options[] = { { NULL, 0, NULL, NULL } };
 
@@ -119,7 +120,7 @@ static void print_topics(void)
 	printf("Topics:\n");
 	for (size_t i = 0; topics[i].name; i++)
 		printf("  %-12s %s\n", topics[i].name, topics[i].about);
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
 		printf("  %-12s %s\n", lists[i].name, lists[i].about);
 	printf("and every verb, every word of the policy language, every system call, every group "
 	       "(@file-system),\n"
@@ -194,7 +195,7 @@ static bool help_topic(const char *name)
 			return true;
 		}
 	}
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		if (strcmp(lists[i].name, name) == 0) {
 			lists[i].print();
 			return true;
@@ -225,7 +226,7 @@ static const char *topic_alias(const char *name)
 		{ "records", "audit" },	   { "syscall", "calls" },
 		{ "topics", "" },
 	};
-	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(aliases); i++) {
 		if (strcmp(aliases[i][0], name) == 0)
 			return aliases[i][1];
 	}
@@ -234,16 +235,18 @@ static const char *topic_alias(const char *name)
 
 static int unknown(const struct cli *cli, const char *name)
 {
-	const char *names[256] = { NULL };
+	const char *names[512] = { NULL };
 	size_t n = 0;
 	const char *word;
 	for (size_t i = 0; cli_verbs[i]; i++)
 		names[n++] = cli_verbs[i]->name;
 	for (size_t i = 0; topics[i].name; i++)
 		names[n++] = topics[i].name;
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
 		names[n++] = lists[i].name;
-	for (size_t i = 0; (word = help_word_at(i)) && n + 1 < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; (word = syscall_group_name(i, NULL)) && n + 1 < ARRAY_SIZE(names); i++)
+		names[n++] = word;
+	for (size_t i = 0; (word = help_word_at(i)) && n + 1 < ARRAY_SIZE(names); i++)
 		names[n++] = word;
 	const char *nearest = cli_nearest(name, names);
 	if (!nearest)
@@ -255,16 +258,15 @@ static int unknown(const struct cli *cli, const char *name)
 	return CLI_USAGE;
 }
 
-static int run(int argc, char **argv, const struct cli *cli)
+static int run(int argc, char **argv, struct cli *cli)
 {
-	struct cli my = *cli;
 	int opt;
-	while ((opt = cli_next(&my, &cli_verb_help, argc, argv)) >= 0)
+	while ((opt = cli_next(cli, &cli_verb_help, argc, argv)) >= 0)
 		;
 	if (opt != CLI_END)
 		return cli_stop(&cli_verb_help, opt);
 	if (argc - optind > 1)
-		return cli_usage(&my, &cli_verb_help, "one topic at a time");
+		return cli_usage(cli, &cli_verb_help, "one topic at a time");
 	const char *name = optind < argc ? topic_alias(argv[optind]) : "";
 	if (!*name) {
 		cli_help_print(stdout, true);
@@ -272,5 +274,5 @@ static int run(int argc, char **argv, const struct cli *cli)
 		print_topics();
 		return CLI_OK;
 	}
-	return help_topic(name) ? CLI_OK : unknown(&my, argv[optind]);
+	return help_topic(name) ? CLI_OK : unknown(cli, argv[optind]);
 }

@@ -7,21 +7,21 @@
 
 #include "cli.h"
 #include "env.h"
+#include "escape.h"
 #include "expect.h"
 #include "fd.h"
+#include "json.h"
 #include "load.h"
 #include "style.h"
 #include "text.h"
 
-enum { OPT_SET = CLI_LONG };
-
 static const struct cli_option options[] = {
-	{ "policy", 'p', "POLICY", "the policy; may also stand first, alone" },
-	{ "set", OPT_SET, "NAME=VALUE", "set a variable of the policy; may be repeated" },
+	CLI_OPTION_POLICY("the policy; may also stand first, alone"),
+	CLI_OPTION_SET,
 	{ NULL, 0, NULL, NULL },
 };
 
-static int run(int argc, char **argv, const struct cli *cli);
+static int run(int argc, char **argv, struct cli *cli);
 
 const struct cli_verb cli_verb_test = {
 	.name = "test",
@@ -80,19 +80,17 @@ static void print_result(struct tester *tester, const struct expect_result *resu
 	char where[300];
 	if (result->outcome == EXPECT_PASS && !tester->cli->verbose && !result->at_log)
 		return;
-	char *text = cli_escape(result->expect->text, strlen(result->expect->text));
+	AUTO_FREE char *text = escape_dup(result->expect->text, strlen(result->expect->text));
 	printf("%s%-5s%s %-18s %s%s\n", color ? colors[result->outcome] : "", words[result->outcome],
 	       color ? COLOR_OFF : "",
 	       policy_where(tester->policy, result->expect->pos, where, sizeof(where)), text,
 	       result->at_log ? "   (hangs on what is at stage log)" : "");
-	free(text);
 	if (result->outcome == EXPECT_FAIL) {
 		struct text verdict = { 0 };
 		verdict_text(tester, result, &verdict);
-		char *shown = cli_escape(verdict.s, verdict.len);
+		AUTO_FREE char *text_of = text_take(&verdict);
+		AUTO_FREE char *shown = escape_dup(text_of, strlen(text_of));
 		printf("      it is %s\n", shown);
-		free(shown);
-		free(text_take(&verdict));
 	}
 	if (result->reason)
 		printf("      %s\n", result->reason);
@@ -159,8 +157,8 @@ static bool file_has_rules(const struct policy *policy, uint32_t file)
 static int judge_file(struct tester *tester, const char *policy_path, const char *file,
 		      const struct cli_load *load, const struct policy_env *env)
 {
-	struct load_added added;
-	struct policy_env world;
+	struct env with = *(const struct env *)env->ctx;
+	struct policy_env world = *env;
 	struct policy *policy = NULL;
 	struct text include = { 0 };
 	AUTO_FREE char *path = realpath(file, NULL);
@@ -175,7 +173,9 @@ static int judge_file(struct tester *tester, const char *policy_path, const char
 		text_add(&include, c, 1);
 	}
 	text_puts(&include, "\";");
-	load_add(&added, &world, env, policy_path, include.s);
+	with.added_to = policy_path;
+	with.added = include.s;
+	world.ctx = &with;
 	int status = cli_load_with(tester->cli, policy_path, load, &world, &policy);
 	free(text_take(&include));
 	if (!status) {
@@ -201,14 +201,11 @@ static int report(struct tester *tester)
 	size_t n = tester->passed + tester->failed + tester->not_judged;
 	int status = tester->failed ? CLI_NO : CLI_OK;
 	if (tester->cli->json) {
-		json_t *root =
-			json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:O, s:i}", "schema", 1, "verb", "test",
-				  "passed", (json_int_t)tester->passed, "failed", (json_int_t)tester->failed,
-				  "not_judged", (json_int_t)tester->not_judged, "at_log",
-				  (json_int_t)tester->at_log, "results", tester->results, "status", status);
-		json_dumpf(root, stdout, JSON_INDENT(2));
-		printf("\n");
-		json_decref(root);
+		json_print("test",
+			   json_pack("{s:I, s:I, s:I, s:I, s:O}", "passed", (json_int_t)tester->passed, "failed",
+				     (json_int_t)tester->failed, "not_judged", (json_int_t)tester->not_judged,
+				     "at_log", (json_int_t)tester->at_log, "results", tester->results),
+			   status);
 		return status;
 	}
 	if (n == 0) {
@@ -228,51 +225,38 @@ static int report(struct tester *tester)
 	return status;
 }
 
-static int judge(struct tester *tester, const char *name, const struct cli_load *load, char **files, int n)
+static int judge(struct tester *tester, char **files, int n)
 {
+	static const struct cli_load load = { .json = "test" };
 	struct env env;
 	struct policy_env policy_env;
 	struct policy *policy = NULL;
-	AUTO_FREE char *path = NULL;
 	env_init(&env, &policy_env);
-	int status = cli_load_with(tester->cli, name, load, &policy_env, &policy);
+	int status = cli_load_with(tester->cli, tester->cli->policy, &load, &policy_env, &policy);
 	if (!status && n == 0) {
 		tester->policy = policy;
 		if (policy_test_run(policy, &policy_env, take_result, tester) < 0)
 			status = CLI_UNREACHABLE;
 	}
-	policy_free(policy);
-	if (!status && n && cli_find_policy(name, &path) < 0)
-		status = CLI_UNREACHABLE;
 	for (int i = 0; i < n && !status; i++)
-		status = judge_file(tester, path, files[i], load, &policy_env);
+		status = judge_file(tester, policy->files[0].path, files[i], &load, &policy_env);
+	policy_free(policy);
 	return status ? status : report(tester);
 }
 
-static int run(int argc, char **argv, const struct cli *cli)
+static int run(int argc, char **argv, struct cli *cli)
 {
-	struct cli my = *cli;
-	struct cli_vars vars = { 0 };
-	struct tester tester = { .cli = &my, .only_file = UINT32_MAX };
-	const char *name = NULL;
-	int opt, status = 0;
-	while (!status && (opt = cli_next(&my, &cli_verb_test, argc, argv)) >= 0) {
-		if (opt == 'p')
-			name = optarg;
-		else if (opt == OPT_SET)
-			status = cli_vars_add(&my, &cli_verb_test, &vars, optarg);
-	}
-	if (!status && opt != CLI_END)
+	struct tester tester = { .cli = cli, .only_file = UINT32_MAX };
+	int opt;
+	while ((opt = cli_next(cli, &cli_verb_test, argc, argv)) >= 0)
+		;
+	if (opt != CLI_END)
 		return cli_stop(&cli_verb_test, opt);
-	if (!status && !name && optind < argc)
-		name = argv[optind++];
-	if (!status && !name)
-		status = cli_usage(&my, &cli_verb_test, "which policy?");
+	int status = cli_take_policy(cli, &cli_verb_test, argc, argv);
+	if (status)
+		return status;
 	tester.results = json_array();
-	const struct cli_load load = { .vars = &vars, .json = "test" };
-	if (!status)
-		status = judge(&tester, name, &load, argv + optind, argc - optind);
+	status = judge(&tester, argv + optind, argc - optind);
 	json_decref(tester.results);
-	cli_vars_free(&vars);
 	return status;
 }

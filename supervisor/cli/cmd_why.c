@@ -17,19 +17,20 @@
 #include "fd.h"
 #include "load.h"
 #include "syscalls.h"
+#include "text.h"
 #include "why.h"
 
-enum { OPT_AUDIT = CLI_LONG, OPT_LAST, OPT_SET };
+enum { OPT_AUDIT = CLI_LONG, OPT_LAST };
 
 static const struct cli_option options[] = {
-	{ "policy", 'p', "POLICY", "the policy to ask; for an event, the one that was in force if absent" },
+	CLI_OPTION_POLICY("the policy to ask; for an event, the one that was in force if absent"),
 	{ "audit", OPT_AUDIT, "FILE", "the log in which the event is; else the policy's" },
 	{ "last", OPT_LAST, NULL, "the last denial in the log" },
-	{ "set", OPT_SET, "NAME=VALUE", "set a variable of the policy; may be repeated" },
+	CLI_OPTION_SET,
 	{ NULL, 0, NULL, NULL },
 };
 
-static int run(int argc, char **argv, const struct cli *cli);
+static int run(int argc, char **argv, struct cli *cli);
 
 const struct cli_verb cli_verb_why = {
 	.name = "why",
@@ -126,8 +127,8 @@ static void decide_path(struct why *why)
 static int explain(struct why *why)
 {
 	if (why->asked.call) {
-		why->decision = policy_decide_call(why->policy, why->asked.nr, why->args);
-		why->builtin = compiled_refusal(why->policy, why->asked.nr, why->args);
+		why->decision = policy_decide_call(why->policy, why->asked.nr, why->asked.args);
+		why->builtin = compiled_refusal(why->policy, why->asked.nr, why->asked.args);
 	} else {
 		decide_path(why);
 	}
@@ -148,21 +149,8 @@ static int explain(struct why *why)
 
 static int parse_call(struct why *why, int n, char **words)
 {
-	const struct syscall_info *info = syscall_by_name(words[0], strlen(words[0]));
 	why->asked.call = true;
-	why->asked.nr = info->nr;
-	for (int i = 1; i < n && i <= 6; i++) {
-		char *end;
-		if (syscall_constant(words[i], strlen(words[i]), &why->args[i - 1]))
-			continue;
-		errno = 0;
-		why->args[i - 1] = words[i][0] == '-' ? (uint64_t)strtoll(words[i], &end, 0)
-						      : strtoull(words[i], &end, 0);
-		if (errno || *end || !*words[i])
-			return cli_usage(why->cli, &cli_verb_why, "'%s' is not a number or a constant",
-					 words[i]);
-	}
-	return n > 7 ? cli_usage(why->cli, &cli_verb_why, "a system call has six arguments at most") : 0;
+	return compiled_call(why->cli, &cli_verb_why, words[0], words + 1, n - 1, &why->asked.nr, why->asked.args);
 }
 
 static int operation_unknown(const struct cli *cli, const char *word)
@@ -198,7 +186,7 @@ static int parse_access(struct why *why, int n, char **words)
 				words[0]);
 		at++;
 	}
-	if (at >= n || (at + 1 != n && (at + 3 != n || strcmp(words[at + 1], "resolving") != 0)))
+	if (at >= n || !*words[at] || (at + 1 != n && (at + 3 != n || strcmp(words[at + 1], "resolving") != 0)))
 		return cli_usage(why->cli, &cli_verb_why, "%s needs one path", words[0]);
 	int error = resolve_path(why, words[at]);
 	if (!error && at + 3 == n) {
@@ -222,7 +210,7 @@ static int parse_access(struct why *why, int n, char **words)
 
 static int ask(struct why *why, int n, char **words)
 {
-	if (n > 1 && strcmp(words[0], "syscall") == 0 && syscall_by_name(words[1], strlen(words[1])))
+	if (n > 1 && strcmp(words[0], "syscall") == 0)
 		return parse_call(why, n - 1, words + 1);
 	if (policy_op_named(words[0], strlen(words[0])) >= 0)
 		return parse_access(why, n, words);
@@ -235,7 +223,7 @@ static int ask_event(struct why *why, const struct why_event *event)
 {
 	int op = event->op ? policy_op_named(event->op, strlen(event->op)) : -1;
 	why->event = event;
-	if (op >= 0 && event->path) {
+	if (op >= 0 && event->path && event->path[0] == '/' && strlen(event->path) < PATH_MAX) {
 		why->asked = (struct asked){ .op = (enum policy_op)op, .path = event->path };
 		return 0;
 	}
@@ -243,6 +231,7 @@ static int ask_event(struct why *why, const struct why_event *event)
 		event->kind ? syscall_by_name(event->kind, strlen(event->kind)) : NULL;
 	if (info) {
 		why->asked = (struct asked){ .call = true, .nr = info->nr };
+		memcpy(why->asked.args, event->args, sizeof(event->args));
 		return 0;
 	}
 	cli_error(why->cli, "that record is not about a call");
@@ -256,20 +245,13 @@ static bool looks_like_id(const char *word)
 	       policy_op_named(word, len) < 0;
 }
 
-struct arguments {
-	const char *policy, *audit, *id;
-	bool last;
-	struct cli_vars vars;
-};
-
-static int explain_with(struct why *why, const char *name, const struct arguments *arguments, char **words,
-			int n)
+static int explain_with(struct why *why, const char *name, char **words, int n)
 {
 	struct env env;
 	struct policy_env policy_env;
 	struct policy *policy = NULL;
 	env_init(&env, &policy_env);
-	const struct cli_load load = { .vars = &arguments->vars };
+	static const struct cli_load load = { .json = "why" };
 	int status = cli_load_with(why->cli, name, &load, &policy_env, &policy);
 	if (status)
 		return status;
@@ -282,58 +264,55 @@ static int explain_with(struct why *why, const char *name, const struct argument
 	return status;
 }
 
-/* The log: --audit, or that of the policy. */
-static int find_log(const struct cli *cli, const struct arguments *arguments, char **log)
+/* The log: AUDIT, or that of the policy. */
+static int find_log(const struct cli *cli, const char *audit, char **log)
 {
 	struct policy *policy = NULL;
-	const struct cli_load load = { .vars = &arguments->vars };
-	if (!arguments->audit && !arguments->policy)
-		return cli_usage(
-			cli, &cli_verb_why,
-			"which log? give --audit FILE, or -p POLICY with an audit { log } of its own");
-	int status = arguments->audit ? 0 : cli_load_policy(cli, arguments->policy, &load, &policy);
+	if (!audit && !cli->policy)
+		return cli_usage(cli, &cli_verb_why, "which log? give --audit FILE, or -p POLICY with an audit { log } of its own");
+	int status = audit ? 0 : cli_load_policy(cli, cli->policy, NULL, &policy);
 	if (status)
 		return status;
-	const char *file = arguments->audit ? arguments->audit : cli_audit_file(policy, NULL);
+	const char *file = audit ? audit : cli_audit_file(policy, NULL);
 	*log = file ? strdup(file) : NULL;
 	policy_free(policy);
-	return *log ? 0
-		    : cli_usage(cli, &cli_verb_why, "policy %s has no audit { log }; give --audit FILE",
-				arguments->policy);
+	return *log ? 0 : cli_usage(cli, &cli_verb_why, "policy %s has no audit { log }; give --audit FILE", cli->policy);
 }
 
 /* The variables that the program was started with, unless others are given now. */
-static int take_vars(const struct cli *cli, const struct why_event *event, struct cli_vars *vars)
+static int take_vars(struct cli *cli, const struct why_event *event)
 {
 	const char *name;
 	json_t *value;
 	int status = 0;
+	if (cli->n_vars)
+		return 0;
 	json_object_foreach(event->set, name, value) {
-		AUTO_FREE char *assignment = NULL;
-		if (!status && asprintf(&assignment, "%s=%s", name, json_string_value(value)) >= 0)
-			status = cli_vars_add(cli, &cli_verb_why, vars, assignment);
+		AUTO_FREE char *assignment = text_printf("%s=%s", name, json_is_string(value) ? json_string_value(value) : "");
+		if (!status)
+			status = cli_vars_add(cli, &cli_verb_why, assignment);
 	}
 	return status;
 }
 
-static int why_event(struct why *why, struct arguments *arguments)
+/* ID NULL: the last denial. */
+static int why_event(struct why *why, struct cli *cli, const char *audit, const char *id)
 {
 	struct why_event event = { 0 };
 	AUTO_FREE char *log = NULL;
-	int status = find_log(why->cli, arguments, &log);
+	int status = find_log(cli, audit, &log);
 	if (!status)
-		status = why_event_read(why->cli, log, arguments->last ? NULL : arguments->id, &event);
+		status = why_event_read(cli, log, id, &event);
+	if (!status)
+		status = take_vars(cli, &event);
 	if (!status) {
-		AUTO_FREE char *name =
-			event.policy ? strndup(event.policy, strcspn(event.policy, "@")) : NULL;
-		const char *policy = arguments->policy	 ? arguments->policy
-				     : event.policy_file ? event.policy_file
-							 : name;
+		AUTO_FREE char *name = event.policy ? strndup(event.policy, strcspn(event.policy, "@")) : NULL;
+		const char *policy = cli->policy ? cli->policy : event.policy_file ? event.policy_file : name;
 		why->event = &event;
-		if (!arguments->vars.n)
-			status = take_vars(why->cli, &event, &arguments->vars);
-		if (!status)
-			status = policy ? explain_with(why, policy, arguments, NULL, 0) : CLI_UNREACHABLE;
+		if (policy)
+			status = explain_with(why, policy, NULL, 0);
+		else
+			status = cli_usage(cli, &cli_verb_why, "that record does not say by which policy; give -p POLICY");
 	}
 	why_event_free(&event);
 	return status;
@@ -350,37 +329,31 @@ static void why_clear(struct why *why)
 	free(why->spelled);
 }
 
-static int run(int argc, char **argv, const struct cli *cli)
+static int run(int argc, char **argv, struct cli *cli)
 {
-	struct cli my = *cli;
-	struct why why = { .cli = &my };
-	struct arguments arguments = { 0 };
-	int opt, status = 0;
-	while (!status && (opt = cli_next(&my, &cli_verb_why, argc, argv)) >= 0) {
-		if (opt == 'p')
-			arguments.policy = optarg;
-		else if (opt == OPT_AUDIT)
-			arguments.audit = optarg;
+	struct why why = { .cli = cli };
+	const char *audit = NULL;
+	bool last = false;
+	int opt, status;
+	while ((opt = cli_next(cli, &cli_verb_why, argc, argv)) >= 0) {
+		if (opt == OPT_AUDIT)
+			audit = optarg;
 		else if (opt == OPT_LAST)
-			arguments.last = true;
-		else if (opt == OPT_SET)
-			status = cli_vars_add(&my, &cli_verb_why, &arguments.vars, optarg);
+			last = true;
 	}
-	if (!status && opt != CLI_END)
+	if (opt != CLI_END)
 		return cli_stop(&cli_verb_why, opt);
 	int n = argc - optind;
-	if (!status && n == 1 && looks_like_id(argv[optind]))
-		arguments.id = argv[optind];
-	if (!status && (arguments.last || arguments.id))
-		status = arguments.last && n ? cli_usage(&my, &cli_verb_why, "--last takes no more")
-					     : why_event(&why, &arguments);
-	else if (!status && n == 0)
-		status = cli_usage(&my, &cli_verb_why, "what is to be explained?");
-	else if (!status && !arguments.policy)
-		status = cli_usage(&my, &cli_verb_why, "which policy? give -p POLICY");
-	else if (!status)
-		status = explain_with(&why, arguments.policy, &arguments, argv + optind, n);
+	if (last)
+		status = n ? cli_usage(cli, &cli_verb_why, "--last takes no more") : why_event(&why, cli, audit, NULL);
+	else if (n == 1 && looks_like_id(argv[optind]))
+		status = why_event(&why, cli, audit, argv[optind]);
+	else if (n == 0)
+		status = cli_usage(cli, &cli_verb_why, "what is to be explained?");
+	else if (!cli->policy)
+		status = cli_usage(cli, &cli_verb_why, "which policy? give -p POLICY");
+	else
+		status = explain_with(&why, cli->policy, argv + optind, n);
 	why_clear(&why);
-	cli_vars_free(&arguments.vars);
 	return status;
 }

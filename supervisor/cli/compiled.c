@@ -1,9 +1,41 @@
 #include "compiled.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "call.h"
 #include "probe.h"
+#include "syscalls.h"
+
+static bool value_of(const char *word, uint64_t *value)
+{
+	char *end;
+	if (syscall_constant(word, strlen(word), value))
+		return true;
+	errno = 0;
+	*value = word[0] == '-' ? (uint64_t)strtoll(word, &end, 0) : strtoull(word, &end, 0);
+	return *word && !*end && !errno;
+}
+
+int compiled_call(const struct cli *cli, const struct cli_verb *verb, const char *name, char *const *words, int n, int *nr,
+		  uint64_t args[6])
+{
+	const struct syscall_info *info = syscall_by_name(name, strlen(name));
+	const char *near = syscall_nearest(name, strlen(name));
+	uint64_t number;
+	if (!info && (!value_of(name, &number) || number > INT32_MAX))
+		return cli_usage(cli, verb, "there is no system call '%s'%s%s%s", name, near ? "; did you mean '" : "",
+				 near ? near : "", near ? "'?" : "");
+	*nr = info ? info->nr : (int)number;
+	if (n > 6)
+		return cli_usage(cli, verb, "a system call has six arguments at most");
+	for (int i = 0; i < n; i++) {
+		if (!value_of(words[i], &args[i]))
+			return cli_usage(cli, verb, "'%s' is not a number or a constant", words[i]);
+	}
+	return 0;
+}
 
 int compiled_make(struct compiled *compiled, const struct policy *policy, struct policy_diags *diags)
 {

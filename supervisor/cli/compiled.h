@@ -4,6 +4,7 @@
 
 #include <linux/audit.h>
 
+#include "cli.h"
 #include "filter.h"
 #include "plan.h"
 
@@ -12,6 +13,10 @@
 #else
 #define COMPILED_ARCH AUDIT_ARCH_AARCH64
 #endif
+
+/* A system call by NAME or number, with N arguments as numbers or constants. 0, or a status after a message. */
+int compiled_call(const struct cli *cli, const struct cli_verb *verb, const char *name, char *const *words, int n, int *nr,
+		  uint64_t args[6]);
 
 struct compiled {
 	struct kernel kernel;

@@ -9,11 +9,15 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "diag.h"
 #include "env.h"
 #include "err.h"
 #include "fd.h"
+#include "json.h"
 #include "load.h"
 #include "text.h"
+
+static const struct policy_pos nowhere = { .file = POLICY_BUILTIN };
 
 /* ---- finding ---- */
 
@@ -25,66 +29,57 @@ static bool name_is_plain(const char *name)
 
 static char *config_dir(void)
 {
-	char *dir = NULL;
-	const char *config = getenv("XDG_CONFIG_HOME");
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 	if (config && config[0] == '/')
-		return asprintf(&dir, "%s/usher", config) < 0 ? NULL : dir;
-	const char *home = getenv("HOME");
+		return text_printf("%s/usher", config);
 	if (!home || home[0] != '/') {
 		const struct passwd *entry = getpwuid(geteuid());
 		home = entry ? entry->pw_dir : NULL;
 	}
-	if (!home)
-		return NULL;
-	return asprintf(&dir, "%s/.config/usher", home) < 0 ? NULL : dir;
+	return home ? text_printf("%s/.config/usher", home) : NULL;
 }
 
-int cli_find_policy(const char *name, char **path)
+/* *PATH, malloc'ed, of NAME.policy; -ENOENT if it is nowhere. */
+static int search(const char *name, const char *config, char **path)
 {
-	*path = NULL;
-	if (strchr(name, '/')) {
-		*path = strdup(name);
-		return *path ? 0 : -ENOMEM;
-	}
-	if (!name_is_plain(name))
-		return -EINVAL;
-	AUTO_FREE char *config = config_dir();
 	const char *dirs[] = { config, "/etc/usher", USHER_PROFILE_DIR };
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
-		char *file = NULL;
-		if (!dirs[i])
-			continue;
-		if (asprintf(&file, "%s/%s.policy", dirs[i], name) < 0)
-			return -ENOMEM;
+		AUTO_FREE char *file = dirs[i] ? text_printf("%s/%s.policy", dirs[i], name) : NULL;
 		/* Where the answer is "you may not know", nothing farther down is taken instead. */
-		if (faccessat(AT_FDCWD, file, F_OK, AT_EACCESS) == 0 ||
-		    (errno != ENOENT && errno != ENOTDIR)) {
+		if (file && (faccessat(AT_FDCWD, file, F_OK, AT_EACCESS) == 0 || (errno != ENOENT && errno != ENOTDIR))) {
 			*path = file;
+			file = NULL;
 			return 0;
 		}
-		free(file);
 	}
 	return -ENOENT;
 }
 
-static int say_missing(const struct cli *cli, const char *name)
+/* Ruling 15. *PATH of policy NAME, or -ENOENT and why in DIAGS. */
+static int find(const char *name, char **path, struct policy_diags *diags)
 {
-	AUTO_FREE char *config = config_dir();
-	char file[NAME_MAX + 16];
-	cli_error(cli, "there is no policy '%s' in %s, /etc/usher or %s", name,
-		  config ? config : "~/.config/usher", USHER_PROFILE_DIR);
-	const char *const endings[] = { "", ".policy" };
-	for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
-		snprintf(file, sizeof(file), "./%.200s%s", name, endings[i]);
-		if (access(file, F_OK) == 0) {
-			cli_note(
-				cli,
-				"the current directory is never searched; if you mean the file here, write %s",
-				file);
-			break;
-		}
+	static const char *const endings[] = { "", ".policy" };
+	if (strchr(name, '/')) {
+		*path = text_printf("%s", name);
+		return 0;
 	}
-	return CLI_UNREACHABLE;
+	if (!name_is_plain(name)) {
+		policy_diag_add(diags, DIAG_ERROR, nowhere, 0, "'%s' cannot be the name of a policy", name);
+		return -ENOENT;
+	}
+	AUTO_FREE char *config = config_dir();
+	if (search(name, config, path) == 0)
+		return 0;
+	struct policy_diag *diag = policy_diag_add(diags, DIAG_ERROR, nowhere, 0,
+						   "there is no policy '%s' in %s, /etc/usher or %s", name,
+						   config ? config : "~/.config/usher", USHER_PROFILE_DIR);
+	for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
+		AUTO_FREE char *file = text_printf("./%s%s", name, endings[i]);
+		if (access(file, F_OK) == 0)
+			policy_diag_help(diag, "the current directory is never searched; if you mean the file here, write %s",
+					 file);
+	}
+	return -ENOENT;
 }
 
 /* ---- ruling 10: the policy's own files are out of the child's reach ---- */
@@ -115,33 +110,27 @@ static bool path_is_special(const char *path)
 
 static int forbid(struct policy *policy, const char *path)
 {
-	AUTO_FREE char *absolute = NULL;
-	AUTO_FREE char *resolved = NULL;
 	if (path_is_special(path))
 		return 0;
-	if (path[0] != '/') {
-		AUTO_FREE char *cwd = getcwd(NULL, 0);
-		if (!cwd)
-			return -errno;
-		if (asprintf(&absolute, "%s/%s", cwd, path) < 0)
-			return -ENOMEM;
-	}
-	int error = env_resolve(NULL, absolute ? absolute : path, &resolved);
+	AUTO_FREE char *cwd = getcwd(NULL, 0);
+	if (path[0] != '/' && !cwd)
+		return -errno;
+	AUTO_FREE char *absolute = path[0] == '/' ? text_printf("%s", path) : text_printf("%s/%s", cwd, path);
+	AUTO_FREE char *resolved = NULL;
+	int error = env_resolve(NULL, absolute, &resolved);
 	return error ? error : policy_forbid(policy, resolved, !read_is_named(policy, resolved));
 }
 
-static int forbid_own(struct policy *policy, const char *audit_file)
+static int forbid_own(struct policy *policy)
 {
 	int error = 0;
 	for (size_t i = 0; i < policy->n_files && !error; i++) {
-		AUTO_FREE char *drop_ins = NULL;
+		AUTO_FREE char *drop_ins = text_printf("%s.d", policy->files[i].path);
 		error = forbid(policy, policy->files[i].path);
-		if (!error && policy->files[i].main && asprintf(&drop_ins, "%s.d", policy->files[i].path) < 0)
-			error = -ENOMEM;
-		if (!error && drop_ins)
+		if (!error && policy->files[i].main)
 			error = forbid(policy, drop_ins);
 	}
-	return error || !audit_file ? error : forbid(policy, audit_file);
+	return error;
 }
 
 const char *cli_audit_file(const struct policy *policy, const char *file)
@@ -152,107 +141,36 @@ const char *cli_audit_file(const struct policy *policy, const char *file)
 	return setting && setting->n_words ? setting->words[0] : NULL;
 }
 
-/* ---- a file with one statement more ---- */
-
-static int added_read(void *ctx, const char *path, char **text, size_t *len)
-{
-	const struct load_added *added = ctx;
-	char *original;
-	size_t n;
-	int error = added->env->read(added->env->ctx, path, &original, &n);
-	if (error || strcmp(path, added->path) != 0) {
-		*text = error ? NULL : original;
-		*len = error ? 0 : n;
-		return error;
-	}
-	struct text longer = { 0 };
-	text_add(&longer, original, n);
-	text_addf(&longer, "\n%s\n", added->statement);
-	free(original);
-	*len = longer.len;
-	*text = text_take(&longer);
-	return 0;
-}
-
-static int added_list(void *ctx, const char *path, char ***names, size_t *n)
-{
-	const struct load_added *added = ctx;
-	return added->env->list(added->env->ctx, path, names, n);
-}
-
-static int added_resolve(void *ctx, const char *path, char **resolved)
-{
-	const struct load_added *added = ctx;
-	return added->env->resolve(added->env->ctx, path, resolved);
-}
-
-static int added_predicate(void *ctx, const char *what, const char *op, const char *value)
-{
-	const struct load_added *added = ctx;
-	return added->env->predicate(added->env->ctx, what, op, value);
-}
-
-static int added_exists(void *ctx, const char *path)
-{
-	const struct load_added *added = ctx;
-	return added->env->exists(added->env->ctx, path);
-}
-
-void load_add(struct load_added *added, struct policy_env *world, const struct policy_env *env,
-	      const char *path, const char *statement)
-{
-	*added = (struct load_added){ .env = env, .path = path, .statement = statement };
-	*world = *env;
-	world->ctx = added;
-	world->read = added_read;
-	world->list = added_list;
-	world->resolve = added_resolve;
-	world->predicate = added_predicate;
-	world->exists = env->exists ? added_exists : NULL;
-}
-
 /* ---- loading ---- */
+
+/* Records at the end of a policy would be the end of the policy. */
+static bool is_policy_file(const struct policy *policy, const char *file)
+{
+	struct stat st, own;
+	if (stat(file, &st) < 0 || !S_ISREG(st.st_mode))
+		return false;
+	for (size_t i = 0; i < policy->n_files; i++) {
+		if (stat(policy->files[i].path, &own) == 0 && own.st_dev == st.st_dev && own.st_ino == st.st_ino)
+			return true;
+	}
+	return false;
+}
 
 int load_file(const char *path, const char *audit_file, const struct policy_env *env, struct policy **policy,
 	      struct policy_diags *diags)
 {
 	int error = policy_load(policy, env, path, diags);
-	return error ? error : forbid_own(*policy, cli_audit_file(*policy, audit_file));
-}
-
-json_t *json_text(const char *text)
-{
-	/* json_string() refuses what is not UTF-8. */
-	char *escaped = cli_escape(text, strlen(text));
-	json_t *string = json_string(escaped);
-	free(escaped);
-	return string;
-}
-
-json_t *load_diag_json(const struct policy *policy, const struct policy_diag *diag)
-{
-	static const char *const severities[] = { "error", "warning", "note" };
-	json_t *object = json_pack("{s:s, s:s, s:i, s:i, s:o}", "severity", severities[diag->severity],
-				   "code", diag->code, "line", (int)diag->pos.line, "col", (int)diag->pos.col,
-				   "message", json_text(diag->message));
-	if (policy && diag->pos.file < policy->n_files)
-		json_object_set_new(object, "file", json_text(policy->files[diag->pos.file].path));
-	if (diag->help)
-		json_object_set_new(object, "help", json_text(diag->help));
-	return object;
-}
-
-static void print_errors_json(const struct policy *policy, const char *verb, const struct policy_diags *diags,
-			      int status)
-{
-	json_t *list = json_array();
-	for (size_t i = 0; i < diags->n; i++)
-		json_array_append_new(list, load_diag_json(policy, &diags->list[i]));
-	json_t *root = json_pack("{s:i, s:s, s:o, s:i}", "schema", 1, "verb", verb, "diagnostics", list,
-				 "status", status);
-	json_dumpf(root, stdout, JSON_INDENT(2));
-	printf("\n");
-	json_decref(root);
+	if (!error)
+		error = forbid_own(*policy);
+	const char *audit = error ? NULL : cli_audit_file(*policy, audit_file);
+	if (!audit)
+		return error;
+	bool own = is_policy_file(*policy, audit);
+	error = own ? -EINVAL : forbid(*policy, audit);
+	if (error)
+		policy_diag_add(diags, DIAG_ERROR, nowhere, 0, "audit log %s: %s", audit,
+				own ? "this is a file of the policy itself" : strerror(-error));
+	return error;
 }
 
 int cli_load_with(const struct cli *cli, const char *name, const struct cli_load *load,
@@ -263,35 +181,30 @@ int cli_load_with(const struct cli *cli, const char *name, const struct cli_load
 	AUTO_FREE char *path = NULL;
 	*policy = NULL;
 	load = load ? load : &plain;
-	int error = cli_find_policy(name, &path);
-	if (error == -ENOENT)
-		return say_missing(cli, name);
-	if (error) {
-		cli_error(cli, "'%s' cannot be the name of a policy", name);
-		return CLI_UNREACHABLE;
-	}
-	env->vars = load->vars ? load->vars->list : NULL;
-	env->n_vars = load->vars ? load->vars->n : 0;
+	env->vars = cli->vars;
+	env->n_vars = cli->n_vars;
 	env->mode_log = load->mode_log;
-	error = load_file(path, load->audit_file, env, policy, &diags);
-	if (error && cli->json && load->json)
-		print_errors_json(*policy, load->json, &diags,
-				  error == -EINVAL ? CLI_POLICY : CLI_UNREACHABLE);
-	if (error || !load->diags) {
-		if (diags.n && (error || !cli->quiet))
-			policy_diags_print(&diags, *policy, stderr, cli->color_err);
-		if (error && !diags.errors)
-			cli_error(cli, "cannot read policy %s: %s", path, strerror(-error));
-	}
-	if (!error && load->diags)
-		*load->diags = diags;
-	else
-		policy_diags_free(&diags);
+	int error = find(name, &path, &diags);
 	if (!error)
-		return CLI_OK;
-	policy_free(*policy);
-	*policy = NULL;
-	return error == -EINVAL ? CLI_POLICY : CLI_UNREACHABLE;
+		error = load_file(path, load->audit_file, env, policy, &diags);
+	if (error && !diags.errors)
+		policy_diag_add(&diags, DIAG_ERROR, nowhere, 0, "cannot read policy %s: %s", path ? path : name,
+				strerror(-error));
+	int status = !error ? CLI_OK : error == -EINVAL ? CLI_POLICY : CLI_UNREACHABLE;
+	if (error && cli->json && load->json)
+		json_print(load->json, json_pack("{s:o}", "diagnostics", json_diags(*policy, &diags)), status);
+	if (error || (!load->diags && !cli->quiet))
+		policy_diags_print(&diags, *policy, stderr, cli->color_err);
+	if (!error && load->diags) {
+		*load->diags = diags;
+		return status;
+	}
+	policy_diags_free(&diags);
+	if (error) {
+		policy_free(*policy);
+		*policy = NULL;
+	}
+	return status;
 }
 
 int cli_load_policy(const struct cli *cli, const char *name, const struct cli_load *load,

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "compiled.h"
+#include "env.h"
 #include "err.h"
 #include "fd.h"
 #include "load.h"
@@ -24,26 +25,17 @@
 
 /* ---- a policy with one rule more ---- */
 
-static const char *main_file(const struct policy *policy)
-{
-	for (size_t i = 0; i < policy->n_files; i++) {
-		if (policy->files[i].main)
-			return policy->files[i].path;
-	}
-	return NULL;
-}
-
+/* The place means nothing in the language: at the end of the main file. */
 static struct policy *policy_with(const struct policy *policy, const struct policy_env *env, const char *rule)
 {
 	struct policy_diags diags = { 0 };
 	struct policy *longer = NULL;
-	struct load_added added;
-	struct policy_env world;
-	const char *path = main_file(policy);
-	if (!path)
-		return NULL;
-	load_add(&added, &world, env, path, rule);
-	int error = load_file(path, NULL, &world, &longer, &diags);
+	struct env with = *(const struct env *)env->ctx;
+	struct policy_env world = *env;
+	with.added_to = policy->files[0].path;
+	with.added = rule;
+	world.ctx = &with;
+	int error = load_file(with.added_to, NULL, &world, &longer, &diags);
 	policy_diags_free(&diags);
 	if (!error)
 		return longer;
@@ -191,12 +183,11 @@ static const char *group_of(enum policy_op op, uint32_t *ops)
 
 static bool allows(const struct policy *policy, const struct asked *asked)
 {
-	static const uint64_t none[6];
 	struct policy_decision decision =
-		asked->call ? policy_decide_call(policy, asked->nr, none)
+		asked->call ? policy_decide_call(policy, asked->nr, asked->args)
 			    : policy_decide_path(policy, OP_BIT(asked->op), asked->path, strlen(asked->path));
 	return !policy_denies(&decision.enforced) &&
-	       !(asked->call && compiled_refusal(policy, asked->nr, none));
+	       !(asked->call && compiled_refusal(policy, asked->nr, asked->args));
 }
 
 static void try_one(const struct policy *policy, const struct policy_env *env, const struct asked *asked,
@@ -272,7 +263,7 @@ size_t suggest(const struct policy *policy, const struct policy_env *env, const 
 	add_word(&rule, asked->path);
 	text_puts(&rule, ";");
 	try_one(policy, env, asked, text_take(&rule), list, &n);
-	if (!network && asked->op != OP_EXEC && asked->op != OP_MKNOD && !path_is_credential(asked->path))
+	if (!network && asked->op != OP_EXEC && asked->op != OP_MKNOD)
 		try_directory(policy, env, asked, verdict->rule, list, &n);
 	return n;
 }

@@ -16,6 +16,7 @@ struct asked {
 	enum policy_op op;
 	bool call; /* a system call instead */
 	int nr;
+	uint64_t args[6];
 	const char *path;
 };
 

@@ -17,6 +17,7 @@ struct why_event {
 	json_t *set;		      /* --set of that start: an object of strings, or NULL */
 	char *action, *rule, *kind;   /* of the record: "deny", "web.policy:22", "openat" */
 	char *op, *path;
+	uint64_t args[6];
 	unsigned long times;
 };
 
@@ -39,7 +40,6 @@ struct why {
 	char *spelled; /* if that was something else */
 	char *links[LINKS_MAX];
 	size_t n_links;
-	uint64_t args[6];
 
 	struct policy_decision decision;
 	const struct policy_rule *out_of; /* ruling 6 */

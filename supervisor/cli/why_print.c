@@ -1,12 +1,14 @@
 /* An explanation as text and as JSON. */
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "load.h"
+#include "escape.h"
+#include "fd.h"
+#include "json.h"
 #include "style.h"
 #include "syscalls.h"
+#include "text.h"
 #include "why.h"
 
 bool why_denied(const struct why *why)
@@ -29,20 +31,24 @@ static const char *error_of(const struct why *why)
 
 static char *shown(const char *text)
 {
-	return cli_escape(text, strlen(text));
+	return escape_dup(text, strlen(text));
+}
+
+/* The operation or the system call. */
+static char *name_of(const struct why *why)
+{
+	const struct syscall_info *info = syscall_by_nr(why->asked.nr);
+	if (!why->asked.call)
+		return text_printf("%s", policy_op_name(why->asked.op));
+	return info ? text_printf("%s", info->name) : text_printf("%d", why->asked.nr);
 }
 
 static void print_head(const struct why *why)
 {
 	const struct cli *cli = why->cli;
 	bool denied = why_denied(why), network = !why->asked.call && (OP_BIT(why->asked.op) & OPS_NETWORK);
-	char head[2 * PATH_MAX], id[300];
-	char *target = why->asked.call ? shown("") : shown(why->asked.path);
-	const struct syscall_info *info = why->asked.call ? syscall_by_nr(why->asked.nr) : NULL;
-	snprintf(head, sizeof(head), "%s %s%s%s", info ? info->name : policy_op_name(why->asked.op),
-		 network ? "unix " : "", target, why->asked.call ? "(...)" : "");
-	free(target);
-	snprintf(id, sizeof(id), "policy %s@%.7s  domain main", why->policy->name, why->policy->digest);
+	AUTO_FREE char *target = shown(why->asked.call ? "(...)" : why->asked.path), *what = name_of(why);
+	AUTO_FREE char *head = text_printf("%s %s%s", what, network ? "unix " : "", target);
 	printf("%s%-6s%s %-50s", cli->color_out ? denied ? COLOR_RED : COLOR_GREEN : "",
 	       denied ? "DENY" : "ALLOW", cli->color_out ? COLOR_OFF : "", head);
 	const char *error = error_of(why);
@@ -50,29 +56,26 @@ static void print_head(const struct why *why)
 		error = why->event->error;
 	if (denied)
 		printf("  %s", error);
-	printf("  %s\n", id);
+	printf("  policy %s@%.7s  domain main\n", why->policy->name, why->policy->digest);
 }
 
 static void print_event(const struct why *why)
 {
 	const struct why_event *event = why->event;
-	char *program = shown(event->program ? event->program : "");
-	printf("       %s   %s", program, event->time);
+	printf("       %s   %s", event->program, event->time);
 	if (event->times > 1)
 		printf(", %lu times since %s", event->times, event->since);
 	printf("\n");
-	free(program);
 	if (event->spelled) {
-		char *spelled = shown(event->spelled), *base = shown(event->base ? event->base : "");
+		AUTO_FREE char *spelled = shown(event->spelled);
+		AUTO_FREE char *base = shown(event->base ? event->base : "");
 		printf("       asked as %s%s%s\n", spelled, *base ? " in " : "", base);
-		free(spelled);
-		free(base);
 	}
 	char now[300];
 	snprintf(now, sizeof(now), "%s@%.7s", why->policy->name, why->policy->digest);
 	if (event->policy && strcmp(event->policy, now) != 0)
 		printf("       decided by %s then; %s is asked now\n", event->policy, now);
-	if (strcmp(event->action ? event->action : "", why_denied(why) ? "deny" : "allow") != 0 &&
+	if (strcmp(event->action, why_denied(why) ? "deny" : "allow") != 0 &&
 	    strcmp(event->action, "would-deny") != 0)
 		printf("       it was recorded as %s by %s\n", event->action, event->rule);
 }
@@ -80,7 +83,7 @@ static void print_event(const struct why *why)
 static void print_match(const struct why *why, const struct match *match)
 {
 	char where[300];
-	char *text = shown(match->rule->text);
+	AUTO_FREE char *text = shown(match->rule->text);
 	bool tell = match->wins || why->cli->verbose || strncmp(match->reason, "at stage", 8) == 0 ||
 		    strncmp(match->reason, "not brokered", 12) == 0;
 	policy_where(why->policy, match->rule->pos, where, sizeof(where));
@@ -91,11 +94,9 @@ static void print_match(const struct why *why, const struct match *match)
 		       match->reason);
 	printf("\n");
 	if (match->wins && match->rule->note) {
-		char *note = shown(match->rule->note);
+		AUTO_FREE char *note = shown(match->rule->note);
 		printf("     note: %s\n", note);
-		free(note);
 	}
-	free(text);
 }
 
 static enum policy_section section_of(const struct why *why)
@@ -132,11 +133,10 @@ static void print_out(const struct why *why)
 {
 	char where[300];
 	if (why->out_of) {
-		char *link = shown(why->out_link), *text = shown(why->out_of->text);
+		AUTO_FREE char *link = shown(why->out_link);
+		AUTO_FREE char *text = shown(why->out_of->text);
 		printf("  -> %-16s %-40s   beneath: the symlink %s leads out of it\n",
 		       policy_where(why->policy, why->out_of->pos, where, sizeof(where)), text, link);
-		free(link);
-		free(text);
 	}
 	if (why->builtin)
 		printf("  -> built-in         usher refuses this call of itself: it would lead round the "
@@ -166,36 +166,30 @@ static void print_suggestions(const struct why *why)
 	printf("to allow it, one of (tightest first):\n");
 	for (size_t i = 0; i < why->n_suggestions; i++) {
 		const struct suggestion *suggestion = &why->suggestions[i];
-		char *rule = shown(suggestion->rule);
+		AUTO_FREE char *rule = shown(suggestion->rule);
 		printf("  %zu  %s", i + 1, rule);
 		if (suggestion->opens)
 			printf("    opens %s%zu file%s", suggestion->more ? "more than " : "",
 			       suggestion->opens, suggestion->opens == 1 ? "" : "s");
 		printf("\n");
-		free(rule);
 	}
 }
 
 void why_print(const struct why *why)
 {
-	char *spelled = why->spelled ? shown(why->spelled) : NULL;
+	AUTO_FREE char *spelled = why->spelled ? shown(why->spelled) : NULL;
 	print_head(why);
 	if (why->event)
 		print_event(why);
 	else if (spelled)
 		printf("       asked as %s\n", spelled);
-	free(spelled);
 	print_out(why);
 	print_default(why);
 	for (size_t i = 0; i < why->n_matches; i++)
 		print_match(why, &why->matches[i]);
 	if (!why->n_matches && why->asked.call && why->decision.enforced.rule) {
-		const struct match match = { .rule = why->decision.enforced.rule,
-					     .wins = true,
-					     .reason = strdup(
-						     "the narrowest that matches; of equals the strictest") };
-		print_match(why, &match);
-		free(match.reason);
+		static char reason[] = "the narrowest that matches; of equals the strictest";
+		print_match(why, &(struct match){ .rule = why->decision.enforced.rule, .wins = true, .reason = reason });
 	}
 	print_would(why);
 	print_suggestions(why);
@@ -214,7 +208,7 @@ static json_t *json_match(const struct why *why, const struct match *match)
 void why_print_json(const struct why *why, int status)
 {
 	const struct policy_verdict *verdict = &why->decision.enforced;
-	char where[300], id[300];
+	char where[300];
 	json_t *rules = json_array(), *suggestions = json_array();
 	const struct policy_rule *rule = why->out_of ? why->out_of : verdict->rule;
 	for (size_t i = 0; i < why->n_matches; i++)
@@ -223,31 +217,24 @@ void why_print_json(const struct why *why, int status)
 		json_array_append_new(suggestions,
 				      json_pack("{s:o, s:i}", "rule", json_text(why->suggestions[i].rule),
 						"opens", (int)why->suggestions[i].opens));
-	const struct syscall_info *info = why->asked.call ? syscall_by_nr(why->asked.nr) : NULL;
-	snprintf(id, sizeof(id), "%s@%.7s", why->policy->name, why->policy->digest);
-	json_t *root =
-		json_pack("{s:i, s:s, s:o, s:s, s:s, s:o, s:s, s:o, s:o, s:i}", "schema", 1, "verb", "why",
-			  "policy", json_text(id), "decision", why_denied(why) ? "deny" : "allow", "would",
+	AUTO_FREE char *id = text_printf("%s@%.7s", why->policy->name, why->policy->digest), *what = name_of(why);
+	json_t *answer =
+		json_pack("{s:o, s:s, s:s, s:o, s:s, s:o, s:o, s:s}", "policy", json_text(id), "decision",
+			  why_denied(why) ? "deny" : "allow", "would",
 			  policy_denies(&why->decision.would) ? "deny" : "allow", "rule",
 			  json_text(why->builtin ? "built-in"
 				    : rule	 ? policy_where(why->policy, rule->pos, where, sizeof(where))
 						 : "default"),
-			  "stage", policy_stage_name(verdict->stage), "rules", rules, "suggestions",
-			  suggestions, "status", status);
-	if (info)
-		json_object_set_new(root, "syscall", json_string(info->name));
-	else
-		json_object_set_new(root, "op", json_string(policy_op_name(why->asked.op)));
+			  "stage", policy_stage_name(verdict->stage), "rules", rules, "suggestions", suggestions,
+			  why->asked.call ? "syscall" : "op", what);
 	if (why->asked.path)
-		json_object_set_new(root, "path", json_text(why->asked.path));
+		json_object_set_new(answer, "path", json_text(why->asked.path));
 	if (why->spelled)
-		json_object_set_new(root, "spelled", json_text(why->spelled));
+		json_object_set_new(answer, "spelled", json_text(why->spelled));
 	if (why->out_of)
-		json_object_set_new(root, "leads_out", json_text(why->out_link));
+		json_object_set_new(answer, "leads_out", json_text(why->out_link));
 	const char *error = error_of(why);
 	if (why_denied(why) && error)
-		json_object_set_new(root, "errno", json_string(error));
-	json_dumpf(root, stdout, JSON_INDENT(2));
-	printf("\n");
-	json_decref(root);
+		json_object_set_new(answer, "errno", json_string(error));
+	json_print("why", answer, status);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,6 +42,17 @@ SCENE(alarm_without_restart)
 SCENE(signal_for_another_thread)
 SCENE(interrupt_kills_a_waiter)
 SCENE(stopped_while_waiting)
+
+static void a_thousand_wait_others_go_on(void **state)
+{
+	struct rlimit files;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+	if (files.rlim_max < 1200 * 6) {	/* park.h */
+		print_message("skipped: the limit of descriptors (%lu) lets fewer calls wait\n", (unsigned long)files.rlim_max);
+		skip();
+	}
+	scene(*state, "a_thousand_wait_others_go_on");
+}
 
 /* `mkfifo f; cat f & echo x >f` and pipelines, often: shells fork, dup and wait while others are parked. */
 static void shells_and_fifos(void **state)
@@ -157,6 +169,7 @@ int main(void)
 		CASE(fifo_both_ways),
 		CASE(one_waits_others_go_on),
 		CASE(a_hundred_wait_others_go_on),
+		CASE(a_thousand_wait_others_go_on),
 		CASE(alarm_with_restart),
 		CASE(alarm_without_restart),
 		CASE(signal_for_another_thread),

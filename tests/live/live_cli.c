@@ -1,58 +1,9 @@
 /* The command line as people and scripts meet it: every verb, every exit status, and the sentences that are
- * promised. */
+ * promised. usher why is in live_why.c. */
 #include <fcntl.h>
-#include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "live.h"
-
-#define usher(live, ...) live_usher_run((live), (const char *const[]){ __VA_ARGS__, NULL })
-
-static const char good[] = "files {\n"
-			   "	default deny ENOENT;\n"
-			   "	allow ro $dir/www/ beneath;\n"
-			   "	deny ro $dir/www/**/.git/;\n"
-			   "	deny ro $dir/www/private/ stage log;\n"
-			   "	forbid read $dir/www/secret note \"ask the owner\";\n"
-			   "	allow read $dir/other;\n"
-			   "}\n"
-			   "syscalls { default allow; deny EPERM @debug; }\n"
-			   "test {\n"
-			   "	expect allow read $dir/www/index.html;\n"
-			   "	expect deny read $dir/www/.git/config;\n"
-			   "	expect deny read $dir/www/private/x;\n"
-			   "	never allow write $dir/www/**;\n"
-			   "}\n";
-
-#define assert_says(text, part)                                                                              \
-	do {                                                                                                 \
-		if (!strstr((text), (part))) {                                                               \
-			print_error("'%s' is not in:\n%s\n", (part), (text));                                \
-			fail();                                                                              \
-		}                                                                                            \
-	} while (0)
-
-static json_t *output_json(const struct live *live)
-{
-	json_error_t error;
-	json_t *json = json_loads(live->out, 0, &error);
-	if (!json) {
-		print_error("%s in:\n%s\n", error.text, live->out);
-		fail();
-	}
-	assert_int_equal(json_integer_value(json_object_get(json, "schema")), 1);
-	return json;
-}
-
-static const char *text_at(const json_t *json, const char *key)
-{
-	const char *text = json_string_value(json_object_get(json, key));
-	return text ? text : "(none)";
-}
+#include "cli.h"
 
 /* ---- usher itself ---- */
 
@@ -108,8 +59,8 @@ static void manual_pages_name_every_option(void **state)
 	struct live *live = *state;
 	static const char *const verbs[] = { "run", "check", "test", "why", "dump", "doctor", "help" };
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		char file[300], option[80];
-		snprintf(file, sizeof(file), SOURCE_DIR "/docs/man/usher-%s.1.scd", verbs[i]);
+		char file[4200], option[80];
+		snprintf(file, sizeof(file), "%s/usher-%s.1.scd", live_beside("man", SOURCE_DIR "/docs/man"), verbs[i]);
 		char *page = live_read(file);
 		assert_non_null(page);
 		assert_int_equal(usher(live, verbs[i], "--help"), 0);
@@ -152,6 +103,8 @@ static void help_knows_its_topics(void **state)
 	}
 	assert_int_equal(usher(live, "help", "precedense"), 2);
 	assert_says(live->err, "did you mean 'precedence'?");
+	assert_int_equal(usher(live, "help", "@file-sistem"), 2);
+	assert_says(live->err, "did you mean '@file-system'?");
 	assert_int_equal(usher(live, "help", "zzzzzzzz"), 2);
 	assert_int_equal(usher(live, "help"), 0);
 	assert_says(live->out, "Topics:");
@@ -173,6 +126,58 @@ static void colour_only_where_it_is_wanted(void **state)
 	assert_null(strchr(live->out, '\033'));
 	unsetenv("CLICOLOR_FORCE");
 	unsetenv("NO_COLOR");
+}
+
+/* What could not be written must not look like an answer. */
+static void lost_output_is_an_error(void **state)
+{
+	struct live *live = *state;
+	static const char *const words[] = { "--version", "--help", "help", "check POLICY",
+					     "dump POLICY", "dump --raw POLICY", "why -p POLICY read /nowhere" };
+	char script[1024];
+	live_policy(live, good);
+	setenv("USHER", live_usher(), 1);
+	setenv("POLICY", live->policy, 1);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		snprintf(script, sizeof(script), "set -- $(echo '%s' | sed \"s|POLICY|$POLICY|\"); \"$USHER\" \"$@\" 2>/dev/null", words[i]);
+		size_t len = strlen(script);
+		strcpy(script + len, " >/dev/full");
+		assert_int_equal(WEXITSTATUS(system(script)), 5);
+		strcpy(script + len, " >&-");
+		assert_int_equal(WEXITSTATUS(system(script)), 5);
+		strcpy(script + len, " <&- >/dev/null");
+		assert_int_equal(WEXITSTATUS(system(script)), i == 6);
+	}
+}
+
+/* Neither a policy's name nor what is asked about may paint the terminal. */
+static void nothing_paints_the_terminal(void **state)
+{
+	struct live *live = *state;
+	char text[1024], line[64];
+	snprintf(text, sizeof(text), "syntax 1; files { default deny; deny read %s/x; deny read /y stage log; }\n"
+		 "test { expect allow read %s/x; }", live->dir, live->dir);
+	const char *policy = live_file(live, "p\033[31m\x9b\xff.policy", 0644, text);
+	const char *x = live_file(live, "x", 0644, "x");
+	const char *const argv[][8] = {
+		{ "check", policy }, { "check", "--plan", policy }, { "test", policy }, { "why", "-p", policy, "read", x },
+		{ "why", "-p", policy, "r\033[31m" }, { "run", "-v", "-p", policy, "--", "\033[31m" }, { "\033[31m" },
+		{ "dump", policy, "--emulate", "\033[31m" }, { "check", "./\033[31m" }, { "help", "\033[31m" }, { "check", "-\033" },
+		{ "check", "--set", "x=\033[31m", policy }, { "run", "-p", policy, "--audit", "/\033[31m/x", "--", "true" },
+	};
+	for (size_t i = 0; i < sizeof(argv) / sizeof(argv[0]); i++) {
+		live_usher_run(live, argv[i]);
+		assert_null(memchr(live->out, '\033', live->out_len));
+		assert_null(memchr(live->err, '\033', live->err_len));
+		assert_null(memchr(live->out, '\x9b', live->out_len));
+		assert_null(memchr(live->err, '\x9b', live->err_len));
+	}
+	/* The caret stands below what it means, however wide what comes before has become. */
+	live_file(live, "wide.policy", 0644, "syntax 1;\nfiles { deny read \"\x9b\xc2\x9b\", xyz; }\n");
+	assert_int_equal(usher(live, "check", live_path(live, "wide.policy")), 3);
+	assert_says(live->err, "\\x9B\\xC2\\x9B");
+	snprintf(line, sizeof(line), "\n      | %*s^\n", (int)strlen("files { deny read \"\\x9B\\xC2\\x9B\", "), "");
+	assert_says(live->err, line);
 }
 
 /* ---- which policy ---- */
@@ -200,6 +205,15 @@ static void policies_are_found_by_name(void **state)
 	assert_says(live->err, "absent.policy: No such file");
 	assert_int_equal(usher(live, "check", ""), 5);
 	assert_int_equal(usher(live, "check", ".hidden"), 5);
+	/* Programs are told as well. */
+	static const char *const verbs[] = { "check", "test", "dump", "why" };
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		assert_int_equal(usher(live, verbs[i], "--json", "-p", "here", i == 3 ? "getpid" : NULL), 5);
+		json_t *json = output_json(live);
+		assert_string_equal(text_at(json, "verb"), verbs[i]);
+		assert_says(text_at(json_array_get(json_object_get(json, "diagnostics"), 0), "message"), "there is no policy 'here'");
+		json_decref(json);
+	}
 	assert_int_equal(chdir(here), 0);
 	unsetenv("XDG_CONFIG_HOME");
 }
@@ -268,6 +282,12 @@ static void check_finds_mistakes(void **state)
 	assert_int_equal(usher(live, "check", live->policy), 0);
 	assert_says(live->err, "W003");
 	assert_int_equal(usher(live, "check", "--strict", live->policy), 1);
+	assert_int_equal(usher(live, "check", "--strict", "-q", live->policy), 1);
+	assert_says(live->err, "W003");
+	/* What the kernel's layers lack is said where it stands. */
+	live_policy(live, "files { default deny;\n redirect read /a to /b;\n allow write /etc/; }");
+	assert_int_equal(usher(live, "check", live->policy), 4);
+	assert_true(strstr(live->err, "'redirect'") < strstr(live->err, "W003"));
 	/* What this version cannot enforce is valid, and is not run. */
 	live_policy(live, "network { default deny; allow connect tcp 127.0.0.1:80; }");
 	assert_int_equal(usher(live, "check", live->policy), 4);
@@ -282,6 +302,14 @@ static void variables_are_set(void **state)
 			  "allow read /srv/x; }");
 	assert_int_equal(usher(live, "test", live->policy), 1);
 	assert_int_equal(usher(live, "test", "--set", "root=/srv", live->policy), 0);
+	assert_int_equal(live->err_len, 0);
+	/* A slip is not swallowed. */
+	assert_int_equal(usher(live, "test", "--set", "rot=/srv", live->policy), 1);
+	assert_says(live->err, "warning: --set rot: the policy has no variable '$rot'");
+	live_policy(live, "files { default deny; allow read $root/x; }");
+	assert_int_equal(usher(live, "check", live->policy), 3);
+	assert_int_equal(usher(live, "check", "--strict", "--set", "root=/usr", live->policy), 1);
+	assert_null(strstr(live->err, "no variable"));
 }
 
 /* ---- test ---- */
@@ -328,250 +356,6 @@ static void test_judges_separate_files(void **state)
 	assert_int_equal(usher(live, "test", live->policy, "/nonexistent"), 5);
 }
 
-/* ---- why ---- */
-
-static void why_explains(void **state)
-{
-	struct live *live = *state;
-	const char *git = live_file(live, "www/.git/config", 0644, "x");
-	const char *page = live_file(live, "www/index.html", 0644, "x");
-	live_policy(live, good);
-	assert_int_equal(usher(live, "why", "-p", live->policy, "read", page), 0);
-	assert_int_equal(strncmp(live->out, "ALLOW  read ", 12), 0);
-	assert_int_equal(usher(live, "why", "-p", live->policy, "read", git), 1);
-	assert_int_equal(strncmp(live->out, "DENY   read ", 12), 0);
-	assert_says(live->out, "ENOENT");
-	assert_says(live->out, "wins: narrower than the one below");
-	assert_says(live->out, "  1  allow read ");
-	assert_says(live->out, "opens 1 file\n");
-	/* Resolved as a program's call would be. */
-	char dots[256];
-	snprintf(dots, sizeof(dots), "%s/www/../www/.git//config", live->dir);
-	assert_int_equal(usher(live, "why", "-p", live->policy, "read", dots), 1);
-	assert_says(live->out, "asked as ");
-	assert_int_equal(usher(live, "why", "-p", live->policy, "read", live_path(live, "www/private/x")), 0);
-	assert_says(live->out, "with every rule in force: DENY");
-	assert_int_equal(usher(live, "why", "-p", live->policy, "stat", "/etc/shadow"), 0);
-	assert_says(live->out, "not brokered: stat");
-	assert_int_equal(usher(live, "why", "-p", live->policy, "connect", "unix", "/run/docker.sock"), 1);
-	assert_int_equal(usher(live, "why", "--json", "-p", live->policy, "read", git), 1);
-	json_t *json = output_json(live);
-	assert_string_equal(text_at(json, "decision"), "deny");
-	assert_string_equal(text_at(json, "errno"), "ENOENT");
-	assert_int_equal(json_array_size(json_object_get(json, "rules")), 2);
-	json_decref(json);
-}
-
-static void why_sees_links(void **state)
-{
-	struct live *live = *state;
-	const char *other = live_file(live, "other", 0644, "x");
-	live_mkdir(live, "www", 0755);
-	const char *leak = live_symlink(live, "../other", "www/leak");
-	live_policy(live, good);
-	assert_int_equal(usher(live, "why", "-p", live->policy, "read", other), 0);
-	assert_int_equal(usher(live, "why", "-p", live->policy, "read", leak), 1);
-	assert_says(live->out, "www/leak leads out of it");
-	/* And that is what run does. */
-	assert_int_equal(usher(live, "why", "-p", live->policy, "read", live_path(live, "www/absent"),
-			       "resolving", other),
-			 1);
-	assert_says(live->out, "www/absent leads out of it");
-}
-
-static void why_suggests_with_care(void **state)
-{
-	struct live *live = *state;
-	live_policy(live, good);
-	/* A forbid has an owner, and no way round. */
-	assert_int_equal(usher(live, "why", "-p", live->policy, "read", live_path(live, "www/secret")), 1);
-	assert_says(live->out, "forbid always wins");
-	assert_says(live->out, "note: ask the owner");
-	assert_null(strstr(live->out, "to allow it"));
-	/* Ruling 10: the policy's own file. */
-	assert_int_equal(usher(live, "why", "-p", live->policy, "write", live->policy), 1);
-	assert_null(strstr(live->out, "to allow it"));
-	assert_int_equal(usher(live, "why", "-p", live->policy, "read", "/etc/shadow"), 1);
-	assert_null(strstr(live->out, "to allow it"));
-	/* One file of /etc, but never /etc. */
-	assert_int_equal(usher(live, "why", "-p", live->policy, "read", "/etc/hostname"), 1);
-	assert_says(live->out, "  1  allow read /etc/hostname;");
-	assert_null(strstr(live->out, "/etc/;"));
-	/* A directory in which another rule denies something would be widened past that rule. */
-	live_file(live, "data/a", 0644, "x");
-	live_file(live, "data/key", 0644, "x");
-	live_policy(live, "files { default deny; deny read $dir/**/a; deny read $dir/data/?ey; }");
-	assert_int_equal(usher(live, "why", "-p", live->policy, "read", live_path(live, "data/a")), 1);
-	assert_says(live->out, "/data/a;");
-	assert_null(strstr(live->out, "/data/;"));
-}
-
-/* Whatever bytes the name has, the suggested line is one that usher takes. */
-static void suggestions_can_be_pasted(void **state)
-{
-	struct live *live = *state;
-	static const char *const names[] = { "a b",	   "star*",	  "q?",	      "[x]",
-					     "{a,b}",	   "back\\slash", "quote\"d", "$var",
-					     "semi;colon", "#hash",	  "\xff\x01" };
-	char text[4096];
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		const char *path = live_file(live, names[i], 0644, "x");
-		live_policy(live, "files { default deny; }");
-		assert_int_equal(usher(live, "why", "-p", live->policy, "read", path), 1);
-		const char *line = strstr(live->out, "  1  allow read ");
-		assert_non_null(line);
-		snprintf(text, sizeof(text), "files { default deny; }\n%.*s\n", (int)strcspn(line + 5, "\n"),
-			 line + 5);
-		live_policy(live, text);
-		assert_int_equal(usher(live, "why", "-p", live->policy, "read", path), 0);
-		snprintf(text, sizeof(text), "%s/%c", live->dir, names[i][0] == 'a' ? 'b' : 'a');
-		assert_int_equal(usher(live, "why", "-p", live->policy, "read", text), 1);
-	}
-}
-
-static void why_explains_calls(void **state)
-{
-	struct live *live = *state;
-	live_policy(live, good);
-	assert_int_equal(usher(live, "why", "-p", live->policy, "ptrace"), 1);
-	assert_says(live->out, "EPERM");
-	assert_says(live->out, "syscalls { allow ptrace; }");
-	assert_int_equal(usher(live, "why", "-p", live->policy, "getpid"), 0);
-	assert_int_equal(usher(live, "why", "-p", live->policy, "syscall", "read", "0"), 0);
-	assert_int_equal(usher(live, "why", "-p", live->policy, "io_uring_setup", "8"), 1);
-	assert_says(live->out, "built-in");
-	assert_null(strstr(live->out, "to allow it"));
-	/* As narrow as what denies, and weaker: no rule helps, and none is made up. */
-	live_policy(live, "syscalls { default allow; deny EPERM ptrace; }");
-	assert_int_equal(usher(live, "why", "-p", live->policy, "ptrace"), 1);
-	assert_says(live->out, "to allow it, change ");
-	assert_null(strstr(live->out, "tightest"));
-}
-
-static void why_refuses_nonsense(void **state)
-{
-	struct live *live = *state;
-	live_policy(live, good);
-	assert_int_equal(usher(live, "why"), 2);
-	assert_int_equal(usher(live, "why", "read", "/x"), 2);
-	assert_int_equal(usher(live, "why", "-p", live->policy, "raed", "/x"), 2);
-	assert_says(live->err, "did you mean 'read'?");
-	assert_int_equal(usher(live, "why", "-p", live->policy, "ro", "/x"), 2);
-	assert_says(live->err, "group");
-	assert_int_equal(usher(live, "why", "-p", live->policy, "read"), 2);
-	assert_int_equal(usher(live, "why", "-p", live->policy, "connect", "tcp", "127.0.0.1:80"), 2);
-	assert_int_equal(usher(live, "why", "d3f9"), 2);
-	assert_int_equal(usher(live, "why", "d3f9", "--audit", "/nonexistent"), 5);
-	assert_int_equal(usher(live, "why", "-p", "/nonexistent/p", "read", "/x"), 5);
-}
-
-/* ---- events ---- */
-
-static void why_explains_events(void **state)
-{
-	struct live *live = *state;
-	char id[16] = "", command[300];
-	const char *git = live_file(live, "www/.git/config", 0644, "x");
-	live_policy(live, LIVE_BASE "files { allow ro $dir/www/; deny ro $dir/www/**/.git/; }");
-	snprintf(command, sizeof(command), "cd %s/www && for i in 1 2 3; do cat .git/config; done",
-		 live->dir);
-	live_sh(live, command);
-	assert_int_equal(live_audited(live, "deny", git), 3);
-	char *log = live_audit(live);
-	for (char *line = strtok(log, "\n"); line; line = strtok(NULL, "\n")) {
-		json_t *record = json_loads(line, 0, NULL);
-		assert_non_null(record);
-		if (strstr(line, "/.git/config"))
-			snprintf(id, sizeof(id), "%s", text_at(record, "id"));
-		json_decref(record);
-	}
-	free(log);
-	id[8] = 0;
-	/* The policy need not be named: the log knows which file it was. */
-	assert_int_equal(usher(live, "why", id, "--audit", live->audit), 1);
-	assert_says(live->out, "DENY   read ");
-	assert_says(live->out, ", 3 times since ");
-	assert_says(live->out, "asked as .git/config in ");
-	assert_says(live->out, "cat ");
-	assert_says(live->out, "  1  allow read ");
-	assert_int_equal(usher(live, "why", "--last", "--audit", live->audit), 1);
-	assert_says(live->out, "/.git/config");
-	assert_int_equal(usher(live, "why", "0123456789abcdef", "--audit", live->audit), 5);
-	assert_says(live->err, "there is no event");
-	/* A policy that has changed since says so. */
-	live_policy(live, LIVE_BASE "files { allow ro $dir/www/; }");
-	assert_int_equal(usher(live, "why", id, "--audit", live->audit), 0);
-	assert_says(live->out, "is asked now");
-	assert_says(live->out, "it was recorded as deny");
-}
-
-static void records_follow_the_rules(void **state)
-{
-	struct live *live = *state;
-	live_file(live, "www/a", 0644, "a");
-	live_file(live, "www/b", 0644, "b");
-	live_file(live, "www/c", 0644, "c");
-	live_policy(live, LIVE_BASE "files { allow read $dir/www/a audit all; deny EPERM read $dir/www/b; "
-				    "allow read $dir/www/c; deny read $dir/www/c stage log; }");
-	live_runl(live, "cat", live_path(live, "www/a"), live_path(live, "www/b"), live_path(live, "www/c"),
-		  NULL);
-	assert_string_equal(live->out, "ac");
-	assert_int_equal(live_audited(live, "allow", "/www/a"), 1);
-	assert_int_equal(live_audited(live, "deny", "/www/b"), 1);
-	assert_int_equal(live_audited(live, "would-deny", "/www/c"), 1);
-	assert_int_equal(live_audited(live, "start", NULL), 1);
-	struct stat st;
-	assert_int_equal(stat(live->audit, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0600);
-}
-
-/* Ruling 10: what a child could write in its own records would be worth nothing. */
-static void the_log_is_out_of_reach(void **state)
-{
-	struct live *live = *state;
-	char script[600];
-	live_policy(live, "files { default allow; }");
-	snprintf(script, sizeof(script), "echo x >>%s; echo x >>%s; rm -f %s %s; cat %s", live->audit,
-		 live->policy, live->audit, live->policy, live->policy);
-	assert_int_not_equal(live_sh(live, script), 0);
-	assert_int_equal(live->out_len, 0);
-	assert_int_equal(live_audited(live, "deny", live->policy), 3);
-	assert_int_equal(live_audited(live, "deny", live->audit), 2);
-	char *policy = live_read(live->policy);
-	assert_non_null(policy);
-	assert_null(strstr(policy, "\nx\n"));
-	free(policy);
-}
-
-static void a_full_disk_is_told(void **state)
-{
-	struct live *live = *state;
-	live_file(live, "www/b", 0644, "b");
-	live_policy(live, LIVE_BASE "files { deny read $dir/www/b; }");
-	/* Not --audit of live_run: that file is to be this one. */
-	assert_int_equal(usher(live, "run", "-p", live->policy, "--audit", "/dev/full", "--", "cat",
-			       live_path(live, "www/b")),
-			 1);
-	assert_says(live->err, "Permission denied");
-	assert_says(live->err, "could not be written to /dev/full");
-	assert_int_equal(usher(live, "run", "-p", live->policy, "--audit", "/nonexistent/log", "--", "true"),
-			 125);
-}
-
-static void summary_has_two_lines(void **state)
-{
-	struct live *live = *state;
-	const char *b = live_file(live, "www/b", 0644, "b");
-	live_policy(live, "files { default allow; deny read $dir/www/b; }");
-	assert_int_equal(usher(live, "run", "-p", live->policy, "--summary", "--", "cat", b, b), 1);
-	assert_says(live->err, "usher: 2 denials, 1 different; ");
-	assert_says(live->err, "\nusher: usher why -p ");
-	/* Neither lines nor summary where nobody looks on. */
-	usher(live, "run", "-p", live->policy, "--", "cat", b);
-	assert_null(strstr(live->err, "usher:"));
-	assert_int_equal(live->status, 1);
-}
-
 /* ---- dump and doctor ---- */
 
 static void dump_shows_and_emulates(void **state)
@@ -596,6 +380,13 @@ static void dump_shows_and_emulates(void **state)
 	assert_int_equal(usher(live, "dump", live->policy, "--emulate", "opennat"), 2);
 	assert_says(live->err, "did you mean 'openat'?");
 	assert_int_equal(usher(live, "dump", live->policy, "--emulate", "openat", "nonsense"), 2);
+	assert_int_equal(usher(live, "dump", live->policy, "--emulate", "openat", "-100"), 2);
+	assert_says(live->err, "put -- before a negative number");
+	assert_int_equal(usher(live, "dump", live->policy, "--emulate", "openat", "--", "-100"), 0);
+	assert_says(live->out, "openat(0xffffffffffffff9c,");
+	assert_int_equal(usher(live, "dump", live->policy, "--emulate", "99999999999"), 2);
+	assert_int_equal(usher(live, "dump", "--raw", "--json", live->policy), 2);
+	assert_int_equal(usher(live, "dump", "--raw", live->policy, "--emulate", "getpid"), 2);
 }
 
 static void doctor_tries_it(void **state)
@@ -626,6 +417,8 @@ int main(void)
 		CASE(manual_pages_name_every_option),
 		CASE(help_knows_its_topics),
 		CASE(colour_only_where_it_is_wanted),
+		CASE(lost_output_is_an_error),
+		CASE(nothing_paints_the_terminal),
 		CASE(policies_are_found_by_name),
 		CASE(check_says_what_there_is),
 		CASE(check_tells_programs),
@@ -633,17 +426,6 @@ int main(void)
 		CASE(variables_are_set),
 		CASE(test_judges_expectations),
 		CASE(test_judges_separate_files),
-		CASE(why_explains),
-		CASE(why_sees_links),
-		CASE(why_suggests_with_care),
-		CASE(suggestions_can_be_pasted),
-		CASE(why_explains_calls),
-		CASE(why_refuses_nonsense),
-		CASE(why_explains_events),
-		CASE(records_follow_the_rules),
-		CASE(the_log_is_out_of_reach),
-		CASE(a_full_disk_is_told),
-		CASE(summary_has_two_lines),
 		CASE(dump_shows_and_emulates),
 		CASE(doctor_tries_it),
 	};

@@ -1,9 +1,13 @@
 /* Starting programs: as the kernel does what is allowed, and not at all what is not. */
 #include "compare.h"
 
+#include <elf.h>
+#include <link.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -81,6 +85,25 @@ static void images_and_errors(void **state)
 	assert_int_equal(fclose(to), 0);
 	compare(*state, script);
 	free(script);
+}
+
+static void where_nothing_may_be_executed(void **state)
+{
+	struct live *live = *state;
+	char text[200];
+	live_mkdir(live, "noexec", 0755);
+	if (!live_root() || unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("noexec", live_path(live, "noexec"), "tmpfs", MS_NOEXEC, NULL) < 0) {
+		print_message("skipped: mounting needs root\n");
+		skip();
+	}
+	live_file(live, "noexec/script", 0755, "#!/bin/sh\nexit 7\n");
+	live_file(live, "noexec/text", 0755, "exit 7\n");
+	snprintf(text, sizeof(text), "#!%s/noexec/text\n", live->dir);
+	live_file(live, "by-noexec", 0755, text);
+	live_policy(live, EXEC);
+	compare_script(live, NULL, "run noexec/script\nrun noexec/text\nrun by-noexec\n");
+	assert_int_equal(umount(live_path(live, "noexec")), 0);
 }
 
 static void by_descriptor(void **state)
@@ -170,6 +193,53 @@ static void the_loader_must_be_named(void **state)
 	script_expect(live, script, expected);
 }
 
+/* /bin/true as "program", with "denied/loader" as its loader, which is the real one under another name. */
+static void make_loaded(struct live *live, const char *loader)
+{
+	char command[9000];
+	live_mkdir(live, "denied", 0755);
+	snprintf(command, sizeof(command), "cp -L %s %s/denied/loader && chmod 755 %s/denied/loader", loader, live->dir, live->dir);
+	assert_int_equal(system(command), 0);
+	FILE *from = fopen("/bin/true", "re"), *to = fopen(live_path(live, "program"), "we");
+	assert_true(from && to);
+	static char image[1 << 20];
+	size_t size = fread(image, 1, sizeof(image), from);
+	const ElfW(Ehdr) *elf = (const void *)image;
+	const ElfW(Phdr) *part = (const void *)(image + elf->e_phoff);
+	bool named = false;
+	for (int i = 0; i < elf->e_phnum; i++)
+		if (part[i].p_type == PT_INTERP) {
+			assert_true(part[i].p_filesz > sizeof("denied/loader"));
+			memset(image + part[i].p_offset, 0, part[i].p_filesz);
+			strcpy(image + part[i].p_offset, "denied/loader");
+			named = true;
+		}
+	assert_true(named);
+	assert_int_equal(fwrite(image, 1, size, to), size);
+	fclose(from);
+	assert_int_equal(fclose(to), 0);
+	assert_int_equal(chmod(live_path(live, "program"), 0755), 0);
+}
+
+/* The kernel loads whatever a program names as its loader: what may be neither read nor executed does not get to run. */
+static void loaders_are_judged(void **state)
+{
+	struct live *live = *state;
+	char real[4096];
+	if (!realpath("/lib64/ld-linux-x86-64.so.2", real) && !realpath("/lib/ld-linux-aarch64.so.1", real)) {
+		print_message("skipped: no glibc loader here\n");
+		skip();
+	}
+	make_loaded(live, real);
+	live_policy(live, EXEC);	/* it may be read: a library */
+	script_expect(live, "run program\n", "run program => ok 0\n");
+	live_policy(live, EXEC "files { deny read $dir/denied/; }");
+	script_expect(live, "run program\nrun /bin/true\n", "run program => signal 9\nrun /bin/true => ok 0\n");
+	char *audit = live_audit(live);
+	assert_non_null(strstr(audit, "loader that may be neither read nor executed"));
+	free(audit);
+}
+
 static void stages_of_exec(void **state)
 {
 	struct live *live = *state;
@@ -189,6 +259,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, live_setup, compare_teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(images_and_errors),
+		CASE(where_nothing_may_be_executed),
 		CASE(by_descriptor),
 		CASE(from_any_thread),
 		CASE(spawned_a_thousand_times_at_once),
@@ -196,6 +267,7 @@ int main(void)
 		CASE(memory_and_deleted_files_are_refused),
 		CASE(interpreters_are_images),
 		CASE(the_loader_must_be_named),
+		CASE(loaders_are_judged),
 		CASE(stages_of_exec),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -367,6 +367,7 @@ static void owners_under_user(void **state)
 		print_message("skipped: --user needs root\n");
 		skip();
 	}
+	live_share_probe(live);
 	live_policy(live, "files { default deny; allow all /; cover all; }");
 	prepare(live);
 	assert_int_equal(chmod(live->dir, 01777), 0);

@@ -52,6 +52,23 @@ static void narrower_wins_then_stricter(void **state)
 	assert_int_equal(live_audited(live, "deny", "/www/private/none"), 1);
 }
 
+/* The kernel looks before it asks who may make something: mkdir -p relies on that. */
+static void what_is_there_cannot_be_made(void **state)
+{
+	struct live *live = *state;
+	prepare(live);
+	live_policy(live, LIVE_BASE "files { allow ro $dir/www/; }");
+	script_expect(live,
+		"mkdir www\nmkdir www/a/../a/\nmkdir to-www\nmkdir www/leak/\nsymlink x secret\ncall mknodat cwd @www/index 0100600 0\nmkdir /tmp\nmkdir www/new\n"
+		"symlink x www/new\nmkdir none\n",
+		"mkdir www => EEXIST\nmkdir www/a/../a/ => EEXIST\nmkdir to-www => EEXIST\nmkdir www/leak/ => EEXIST\nsymlink x secret => EEXIST\n"
+		"call mknodat cwd @www/index 0100600 0 => EEXIST\nmkdir /tmp => EEXIST\nmkdir www/new => EACCES\nsymlink x www/new => EACCES\nmkdir none => EACCES\n");
+	assert_int_equal(live_audited(live, "deny", NULL), 3);
+	/* Not of a name that stat hides. */
+	live_policy(live, LIVE_BASE "files { cover all; allow ro $dir/www/; deny all $dir/www/private/; }");
+	script_expect(live, "mkdir www\nmkdir www/private\nmkdir secret\n", "mkdir www => EEXIST\nmkdir www/private => EACCES\nmkdir secret => EACCES\n");
+}
+
 static void links_may_not_lead_out(void **state)
 {
 	struct live *live = *state;
@@ -246,6 +263,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, live_setup, compare_teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(narrower_wins_then_stricter),
+		CASE(what_is_there_cannot_be_made),
 		CASE(links_may_not_lead_out),
 		CASE(forbid_wins_over_everything),
 		CASE(stage_log_lets_go_and_counts),

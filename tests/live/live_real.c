@@ -10,19 +10,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char *beside(const char *name, const char *otherwise)
-{
-	const char *path = live_tool(name);
-	return access(path, R_OK) == 0 ? path : otherwise;
-}
-
 static void run_case(struct live *live, const char *name)
 {
 	char script[4200], tools[4096];
-	snprintf(script, sizeof script, "%s/%s.sh", beside("real", SOURCE_DIR "/tests/live/real"), name);
+	snprintf(script, sizeof script, "%s/%s.sh", live_beside("real", SOURCE_DIR "/tests/live/real"), name);
 	snprintf(tools, sizeof tools, "%s", live_tool(""));
 	setenv("USHER", live_usher(), 1);
-	setenv("PROFILES", beside("profiles", SOURCE_DIR "/profiles"), 1);
+	setenv("PROFILES", live_beside("profiles", SOURCE_DIR "/profiles"), 1);
 	setenv("TOOLS", tools, 1);
 	setenv("DIR", live->dir, 1);
 	pid_t pid = fork();

@@ -49,8 +49,12 @@ static void programs_that_do_not_start(void **state)
 	says(live, 127, "no such file");
 	live_runl(live, live_file(live, "plain", 0644, "x"), NULL);
 	says(live, 126, "cannot be executed");
+	live_runl(live, live_file(live, "noshebang", 0755, "echo x"), NULL);
+	says(live, 126, "nor a script that begins with #!");
 	live_runl(live, live->dir, NULL);
-	says(live, 126, "cannot be executed");
+	says(live, 126, "not a file, or without permission");
+	live_runl(live, "", NULL);
+	says(live, 127, "'': not found");
 	live_runl(live, live_file(live, "script", 0755, "#!/no/such/interpreter\n"), NULL);
 	says(live, 126, "its interpreter or loader is missing");
 	live_policy(live, "files { default deny EACCES; allow all /; deny exec $dir/; }");
@@ -95,6 +99,7 @@ static void bad_policies_do_not_start(void **state)
 	live_sh(live, "echo started");
 	says(live, 125, "network rules other than for unix paths are not enforced");
 	says(live, 125, "'decision-time'");
+	assert_null(strstr(strstr(live->err, "'decision-time'") + 1, "'decision-time'"));
 	says(live, 125, "nothing was started");
 	assert_string_equal(live->out, "");
 	live_policy(live, ALL "rollout { steps log, deny; }");
@@ -495,6 +500,11 @@ static void denials_are_lines_on_the_terminal(void **state)
 	term_expect(term, "/x");
 	term_expect(term, "1 denial");
 	term_expect(term, "READY> ");
+	/* Where nothing was denied, nothing is said. */
+	term_run(term, live, "echo qui''et");
+	term_expect(term, "quiet\r\n");
+	term_expect(term, "READY> ");
+	assert_null(memmem(term->text + term->seen - 60, 60, "usher:", 6));
 	term_end(term);
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,9 +33,11 @@ const char *live_usher(void)
 	return set ? set : LIVE_USHER;
 }
 
+static char shared_probe[80];
+
 const char *live_probe(void)
 {
-	const char *set = getenv("USHER_TEST_PROBE");
+	const char *set = shared_probe[0] ? shared_probe : getenv("USHER_TEST_PROBE");
 	return set ? set : LIVE_PROBE;
 }
 
@@ -64,6 +67,20 @@ int live_setup(void **state)
 	return 0;
 }
 
+void live_share_probe(const struct live *live)
+{
+	int in = open(live_probe(), O_RDONLY | O_CLOEXEC);
+	snprintf(shared_probe, sizeof(shared_probe), "%s.probe", live->dir);
+	int out = open(shared_probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+	ssize_t n;
+	assert_true(in >= 0 && out >= 0);
+	while ((n = sendfile(out, in, NULL, 1 << 20)) > 0)
+		;
+	assert_int_equal(n, 0);
+	close(in);
+	close(out);
+}
+
 int live_teardown(void **state)
 {
 	struct live *live = *state;
@@ -74,6 +91,8 @@ int live_teardown(void **state)
 	(void)nftw(live->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 	(void)unlink(live->policy);
 	(void)unlink(live->audit);
+	(void)unlink(shared_probe);
+	shared_probe[0] = '\0';
 	free(live->out);
 	free(live->err);
 	free(live);
@@ -90,6 +109,12 @@ const char *live_tool(const char *name)
 	path[len] = '\0';
 	strcpy(strrchr(path, '/') + 1, name);
 	return path;
+}
+
+const char *live_beside(const char *name, const char *otherwise)
+{
+	const char *path = live_tool(name);
+	return access(path, R_OK) == 0 ? path : otherwise;
 }
 
 const char *live_path(const struct live *live, const char *name)

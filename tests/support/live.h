@@ -56,6 +56,10 @@ const char *live_usher(void);
 const char *live_probe(void);
 /* A program or directory that lies beside this test (as_nobody copies them there): in one of 8 turns of static memory. */
 const char *live_tool(const char *name);
+/* The same, or OTHERWISE if there is none. */
+const char *live_beside(const char *name, const char *otherwise);
+/* For --user: from here on live_probe() is a copy that everybody may run, for the build may lie where only we may look. */
+void live_share_probe(const struct live *live);
 
 /* "DIR/name": in one of 16 turns of static memory. */
 const char *live_path(const struct live *live, const char *name);

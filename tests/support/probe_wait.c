@@ -136,8 +136,8 @@ static void waiter_end(struct waiter *waiter)
 	CHECK(unlink(waiter->name) == 0);
 }
 
-/* MANY threads wait, each in its own FIFO; everything else goes on. */
-static void others_go_on(int many)
+/* MANY threads wait, each in its own FIFO; everything else goes on, ROUNDS times. */
+static void others_go_on(int many, int rounds)
 {
 	struct waiter *waiters = calloc((size_t)many, sizeof(*waiters));
 	struct stat st;
@@ -149,7 +149,7 @@ static void others_go_on(int many)
 			sched_yield();
 		until_in_open(waiters[i].tid);
 	}
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < rounds; i++) {
 		int fd = open("f", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 		CHECK(fd >= 0 && write(fd, "x", 1) == 1);
 		close(fd);
@@ -166,14 +166,22 @@ static void others_go_on(int many)
 static void one_waits_others_go_on(char **arg)
 {
 	enter(arg[0]);
-	others_go_on(1);
+	others_go_on(1, 300);
 	answer(0);
 }
 
 static void a_hundred_wait_others_go_on(char **arg)
 {
 	enter(arg[0]);
-	others_go_on(100);
+	others_go_on(100, 300);
+	answer(0);
+}
+
+/* More than usher's threads, rings and tables begin with. */
+static void a_thousand_wait_others_go_on(char **arg)
+{
+	enter(arg[0]);
+	others_go_on(1200, 20);
 	answer(0);
 }
 
@@ -362,7 +370,7 @@ static void cmd_trapthreads(char **arg)
 
 #define SCENE(name) { #name, 1, name }
 const struct command wait_commands[] = {
-	SCENE(fifo_both_ways), SCENE(one_waits_others_go_on), SCENE(a_hundred_wait_others_go_on), SCENE(alarm_with_restart),
-	SCENE(alarm_without_restart), SCENE(signal_for_another_thread), SCENE(interrupt_kills_a_waiter), SCENE(stopped_while_waiting),
+	SCENE(fifo_both_ways), SCENE(one_waits_others_go_on), SCENE(a_hundred_wait_others_go_on), SCENE(a_thousand_wait_others_go_on),
+	SCENE(alarm_with_restart), SCENE(alarm_without_restart), SCENE(signal_for_another_thread), SCENE(interrupt_kills_a_waiter), SCENE(stopped_while_waiting),
 	{ "onsys", 1, cmd_onsys }, { "sys", 0, cmd_sys }, { "trapthreads", 1, cmd_trapthreads }, { .name = NULL },
 };

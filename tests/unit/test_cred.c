@@ -78,8 +78,11 @@ static void on_thread(void (*run)(struct cred_worker *worker))
 	pthread_t thread;
 	struct cred before = self();
 
+	/* What fails there, a signal too, would otherwise end in a silent exit(-1). */
+	setenv("CMOCKA_TEST_ABORT", "1", 1);
 	assert_int_equal(pthread_create(&thread, NULL, job_main, &job), 0);
 	pthread_join(thread, NULL);
+	unsetenv("CMOCKA_TEST_ABORT");
 	assert_true(job.started);
 	check_worn(&before);	/* this thread is what it was */
 	cred_free(&before);

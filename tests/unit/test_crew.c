@@ -26,6 +26,7 @@
 #include "err.h"
 #include "filtered.h"
 #include "loop.h"
+#include "now.h"
 #include "plan.h"
 #include "policy.h"
 #include "probe.h"
@@ -52,20 +53,13 @@
 /* Several of these may run at a time. */
 static char dir[] = "/tmp/usher-crew.XXXXXX";
 static char file_name[64], secret_name[64], missing_name[64], trap_name[64], kill_name[64], log_name[64], fifo_name[64];
+static char other_fifo_name[64];
 
 static struct policy *policy;
 static struct kernel kernel;
 static struct plan plan;
 
 static const int calls[] = { SYS_openat, SYS_getpgid, SYS_getsid };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static void make(const char *name)
 {
@@ -94,6 +88,7 @@ static int setup(void **state)
 	snprintf(kill_name, sizeof(kill_name), "%s/kill", dir);
 	snprintf(log_name, sizeof(log_name), "%s/log", dir);
 	snprintf(fifo_name, sizeof(fifo_name), "%s/fifo", dir);
+	snprintf(other_fifo_name, sizeof(other_fifo_name), "%s/other-fifo", dir);
 	assert_int_equal(probe_kernel(&kernel, &what), 0);
 	if (policy_load_text(&policy, &env, "crew", text, strlen(text), &diags)) {
 		policy_diags_print(&diags, policy, stderr, false);
@@ -106,7 +101,7 @@ static int setup(void **state)
 	make(trap_name);
 	make(kill_name);
 	make(log_name);
-	return mkfifo(fifo_name, 0666);
+	return mkfifo(fifo_name, 0666) || mkfifo(other_fifo_name, 0666);
 }
 
 static int teardown(void **state)
@@ -367,11 +362,76 @@ static void fifos_are_interrupted_and_restarted(void **state)
 	pthread_join(writer, NULL);
 }
 
+/* Waits until all ends. */
+static void *thread_waits(void *arg)
+{
+	(void)arg;
+	(void)try_open(other_fifo_name, O_RDONLY);
+	return NULL;
+}
+
 static void *thread_fifo(void *arg)
 {
 	(void)arg;
 	(void)try_open(fifo_name, O_RDONLY);
 	return NULL;
+}
+
+/* Two that park all the time and wait for each other only; in the end one who is both lets them go. */
+static void *thread_reads(void *arg)
+{
+	struct filtered_page *page = arg;
+
+	while (!atomic_load(&page->stage))
+		(void)try_open(fifo_name, O_RDONLY);
+	return NULL;
+}
+
+static void *thread_writes(void *arg)
+{
+	struct filtered_page *page = arg;
+	uint64_t begin = now_ns();
+
+	for (int i = 0; !atomic_load(&page->stage) && now_ns() - begin < UINT64_C(10000000000); i++) {
+		(void)try_open(fifo_name, O_WRONLY);
+		if (i == 300)
+			kill(getpid(), SIGALRM);	/* the first thread has been parked long since */
+	}
+	if (!atomic_load(&page->stage))	/* and has not been interrupted */
+		(void)open(other_fifo_name, O_RDWR);
+	return NULL;
+}
+
+static int busy_body(struct filtered_page *page)
+{
+	struct sigaction action = { .sa_handler = on_alarm };
+	pthread_t threads[2], thread;
+	sigset_t set;
+	int err;
+
+	sigaction(SIGALRM, &action, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	for (int i = 0; i < 150; i++)	/* they are looked at the more seldom */
+		pthread_create(&thread, NULL, thread_waits, NULL);
+	pthread_create(&threads[0], NULL, thread_reads, page);
+	pthread_create(&threads[1], NULL, thread_writes, page);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	err = try_open(other_fifo_name, O_RDONLY);
+	atomic_store(&page->stage, 1);
+	(void)open(fifo_name, O_RDWR);
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], NULL);
+	return err == EINTR ? 0 : 1;
+}
+
+static void signals_are_seen_while_others_park(void **state)
+{
+	struct scene scene = scene_start(busy_body);
+
+	(void)state;
+	assert_int_equal(scene_run(&scene), 0);
 }
 
 /* Forty opens wait; the process ends; nothing of it may be left in the ring. */
@@ -577,6 +637,7 @@ int main(void)
 		cmocka_unit_test(traps),
 		cmocka_unit_test(kills),
 		cmocka_unit_test(fifos_are_interrupted_and_restarted),
+		cmocka_unit_test(signals_are_seen_while_others_park),
 		cmocka_unit_test(parked_calls_die_with_their_target),
 		cmocka_unit_test(closing_ends_what_is_parked),
 		cmocka_unit_test(stuck_threads_are_replaced),

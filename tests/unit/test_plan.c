@@ -76,6 +76,7 @@ static void what_cannot_be_enforced_is_refused(void **state)
 	refused("answer read /a with errno ENOENT;", "'answer' rules are not served", NULL);
 	refused("allow mount tmpfs on /mnt;", "mount rules", NULL);
 	refused("domain d { files { allow read /x; } } files { allow exec /y -> d; }", "domains are not enforced", NULL);
+	refused("files { allow read /x; }\ndomain d { files { allow read /x; } }", "t.policy:2:8: error: domains", NULL);
 	refused("limits { decision-time 250ms else deny EAGAIN; }", "'decision-time'", "are enforced");
 	refused("limits { rate connect 5/s; }", "'rate'", NULL);
 	refused("limits { mounts 5; }", "'mounts'", NULL);

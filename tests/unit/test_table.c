@@ -14,6 +14,7 @@
 #include <linux/audit.h>
 #include <linux/landlock.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "call.h"
@@ -52,6 +53,8 @@ static const char *const names_something[] = {
 	"mount_setattr", "statmount", "listmount", "setns", "unshare", "clone", "clone3",
 	/* the machine */
 	"acct", "swapon", "swapoff", "quotactl", "quotactl_fd", "lookup_dcookie", "bpf", "kexec_file_load", "finit_module",
+	/* message queues */
+	"mq_open", "mq_unlink",
 	/* addresses */
 	"connect", "bind", "sendto", "sendmsg", "sendmmsg",
 	/* everything */
@@ -62,8 +65,6 @@ static const char *const names_something[] = {
 static const struct { const char *name, *why; } let_through[] = {
 	{ "chdir", "every later use of the cwd is judged (ruling 7)" },
 	{ "fchdir", "the same" },
-	{ "mq_open", "queues have names of their own" },
-	{ "mq_unlink", "the same" },
 	{ "memfd_create", "a label" },
 	{ "memfd_secret", "no name at all" },
 };
@@ -261,6 +262,14 @@ static void test_filter_all(void **state)
 		}
 	}
 	assert_int_equal(answer(&made, SYS_sendto, 3, 4096, 1, 0, UINT64_C(1) << 46), SECCOMP_RET_USER_NOTIF);
+	/* The caller itself: 0 of PRIO_PROCESS and IOPRIO_WHO_PROCESS. */
+	assert_int_equal(answer(&made, SYS_setpriority, HIGH, HIGH, 5, 0, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(answer(&made, SYS_setpriority, PRIO_PGRP, 0, 5, 0, 0), SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(answer(&made, SYS_setpriority, PRIO_USER, 0, 5, 0, 0), SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(answer(&made, SYS_ioprio_set, 1, HIGH, 5, 0, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(answer(&made, SYS_ioprio_set, 2, 0, 5, 0, 0), SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(answer(&made, SYS_ioprio_set, 3, 0, 5, 0, 0), SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(answer(&made, SYS_sched_setaffinity, HIGH, 8, 4096, 0, 0), SECCOMP_RET_ALLOW);
 	assert_int_equal(answer(&made, SYS_unshare, CLONE_FILES, 0, 0, 0, 0), SECCOMP_RET_ALLOW);
 	assert_int_equal(answer(&made, SYS_unshare, CLONE_FILES | CLONE_NEWNS, 0, 0, 0, 0), SECCOMP_RET_USER_NOTIF);
 	assert_int_equal(answer(&made, SYS_clone, CLONE_VM | CLONE_VFORK | 17, 0, 0, 0, 0), SECCOMP_RET_ALLOW);
@@ -306,6 +315,12 @@ static void test_filter_named(void **state)
 
 	made = make("syscalls { default allow; allow @keyring; }", 0);
 	assert_int_equal(answer(&made, SYS_keyctl, 0, 0, 0, 0, 0), SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(answer(&made, SYS_mq_open, 4096, 0, 0, 0, 0), SECCOMP_RET_USER_NOTIF);
+	unmake(&made);
+
+	made = make("syscalls { default allow; allow mq_open; }", PLAN_FILES);
+	assert_int_equal(answer(&made, SYS_mq_open, 4096, 0, 0, 0, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(answer(&made, SYS_mq_unlink, 4096, 0, 0, 0, 0), SECCOMP_RET_USER_NOTIF);
 	unmake(&made);
 }
 

@@ -1,0 +1,49 @@
+/* usher run: what its parts share. */
+#ifndef USHER_RUN_H
+#define USHER_RUN_H
+
+#include "child_limits.h"
+#include "cli.h"
+#include "filter.h"
+#include "launch.h"
+#include "plan.h"
+#include "run_fds.h"
+#include "run_user.h"
+#include "session.h"
+
+struct run {
+	const struct cli *cli;
+	const char *audit_file, *chdir;
+	bool mode_log, summary, no_landlock;
+	struct run_user user;
+	struct run_fds fds;
+	char **argv;
+
+	struct policy *policy;
+	struct kernel kernel;
+	struct plan plan;
+	struct limits limits;
+	struct filter filter;
+	int landlock;
+	struct agent_limit rlimits[3];
+	char **envp;		/* owned; entries borrowed but for those in .own */
+	char *own[4];
+	struct agent_plan agent;
+
+	struct launch launch;
+	struct loop *loop;
+	struct audit *audit;
+	struct sandbox *sandbox;
+	struct session session;
+};
+
+/* run_prepare.c: from the policy to .agent, before the first fork. 0, or CLI_RUN_FAILED after a message. */
+int run_prepare(struct run *run);
+
+/* run_status.c: exit statuses, with a message where usher failed. */
+int run_fail(const struct run *run, const char *what, int error);
+int run_launch_failed(const struct run *run, int error);
+/* Of the tree that has ended. */
+int run_ended(const struct run *run);
+
+#endif
