@@ -1,0 +1,165 @@
+/*
+ * A thread dies in a call that usher serves, and its number is given to somebody else before the answer is written. Numbers are given away
+ * at will by ns_last_pid, in a pid namespace of this test's own, with nobody else in it; so that only root can run this.
+ */
+#include "live.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What the case ends with in its namespace. */
+enum { UNTOUCHED, WRITTEN, NO_PROC, NO_CALL, NO_REAPED, NO_NUMBER, NO_ANSWER };
+
+#define ADDRESS 0x10000000
+
+#define POLICY                                                          \
+	LIVE_BASE                                                       \
+	"set $tool = %s;\n"                                             \
+	"files { allow rx $tool; allow all $dir/open/; deny read $dir/never; }\n" \
+	"audit { level all; }\n"
+
+/* For what says of itself only that it is there. 10 seconds at most. */
+static bool wait_until(bool (*true_of)(const void *what), const void *what)
+{
+	for (int i = 0; i < 20000; i++) {
+		if (true_of(what))
+			return true;
+		nanosleep(&(struct timespec){ .tv_nsec = 500000 }, NULL);
+	}
+	return false;
+}
+
+static bool has_text(const void *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && st.st_size > 0;
+}
+
+static bool is_there(const void *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+/* /proc/PID/syscall: the number of the call in which it waits. */
+static bool in_getxattr(const void *path)
+{
+	char *text = live_read(path);
+	bool is = text && atoi(text) == SYS_getxattr && strncmp(text, "running", 7) != 0;
+	free(text);
+	return is;
+}
+
+static bool answered(const void *live)
+{
+	char *audit = live_audit(live);
+	bool is = audit && strstr(audit, "\"getxattr\"");
+	free(audit);
+	return is;
+}
+
+/* Somebody who has the number NUMBER, and this process's memory. -1 if it is taken. */
+static pid_t give_number(pid_t number)
+{
+	for (int i = 0; i < 10; i++) {
+		char text[16];
+		int len = snprintf(text, sizeof(text), "%d", (int)number - 1), fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+		bool set = fd >= 0 && write(fd, text, (size_t)len) == len;
+		close(fd);
+		pid_t pid = set ? fork() : -1;
+		if (pid == 0)
+			for (;;)
+				pause();
+		if (pid == number)
+			return pid;
+		if (pid > 0) {
+			kill(pid, SIGKILL);
+			waitpid(pid, NULL, 0);
+		}
+	}
+	return -1;
+}
+
+static int kill_and_reuse(struct live *live, const char *victim)
+{
+	char path[64], *asked = NULL;
+	if (!wait_until(has_text, live_path(live, "open/asked")))
+		return NO_CALL;
+	asked = live_read(live_path(live, "open/asked"));
+	pid_t caller = (pid_t)atoi(asked);
+	free(asked);
+	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)caller);
+	if (!wait_until(in_getxattr, path))
+		return NO_CALL;
+	kill(caller, SIGKILL);
+	if (!wait_until(is_there, live_path(live, "open/reaped")))
+		return NO_REAPED;
+	if (give_number(caller) < 0)
+		return NO_NUMBER;
+	if (!wait_until(answered, live))
+		return NO_ANSWER;
+	return strcmp(victim, "mine") ? WRITTEN : UNTOUCHED;
+}
+
+static int in_namespace(struct live *live)
+{
+	char address[32];
+	char *victim = mmap((void *)ADDRESS, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	if (mount("proc", "/proc", "proc", 0, NULL) < 0)
+		return NO_PROC;
+	strcpy(victim, "mine");
+	snprintf(address, sizeof(address), "%x", ADDRESS);
+	live_start(live, (const char *const[]){ live_tool("bypass"), "--late", live_path(live, "open"), address, NULL });
+	return kill_and_reuse(live, victim);	/* the end of a namespace's first process ends all others */
+}
+
+static void nothing_is_written_to_who_gets_the_number(void **state)
+{
+	static const char *const results[] = {
+		"", "usher wrote to somebody else's memory", "no procfs", "the call was not made", "nobody was reaped", "the number was not given",
+		"no record of the call",
+	};
+	struct live *live = *state;
+	char policy[9000];
+	int status;
+	if (!live_root())
+		skip();
+	snprintf(policy, sizeof(policy), POLICY, live_tool("bypass"));
+	live_policy(live, policy);
+	live_mkdir(live, "open", 0777);
+	pid_t pid = fork();
+	if (pid == 0) {
+		if (unshare(CLONE_NEWPID | CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+			_exit(99);
+		pid = fork();
+		if (pid == 0)
+			_exit(in_namespace(live));
+		_exit(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 98);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 99) {
+		print_message("SKIPPED: no pid namespace to be had\n");
+		skip();
+	}
+	if (WEXITSTATUS(status))
+		fail_msg("%s", WEXITSTATUS(status) < 7 ? results[WEXITSTATUS(status)] : "no result");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(nothing_is_written_to_who_gets_the_number, live_setup, live_teardown),
+	};
+	return cmocka_run_group_tests_name("live_reuse", tests, NULL, NULL);
+}
