@@ -16,7 +16,7 @@ run sh -ec '
 	git clone -q one two; cd two
 	test -z "$(git status --porcelain)"; git log --oneline | wc -l; echo x >>f1; git stash -q; git checkout -q -b b HEAD~3; git fsck 2>/dev/null
 	cd ..; tar cf - one | (mkdir out && cd out && tar xf -); diff -r one out/one
-	find . -name f1 | sort | xargs grep -c . ; ls -la one >/dev/null; cp -a one three; mv three four; rm -rf four' \
+	find . -type f -name f1 | sort | xargs grep -c . ; ls -la one >/dev/null; cp -a one three; mv three four; rm -rf four' \
 	>"$DIR/git.out" 2>"$DIR/git.err" || fail "git and friends: $(tail -n 3 "$DIR/git.err")"
 equal "commits" 9 "$(head -n 1 "$DIR/git.out")"
 run sh -c 'echo x >../other/file' 2>/dev/null && fail "wrote outside"
