@@ -30,6 +30,7 @@
 #include "park.h"
 #include "sandbox.h"
 #include "stage.h"
+#include "substitute.h"
 
 /* What the steps return beside 0 and -errno, which is the answer. */
 enum { BROKER_GONE = 1, BROKER_DENIED, BROKER_EXACT };
@@ -193,9 +194,14 @@ static int broker_act(struct request *req, enum resolve_level level, bool again,
 	if (judged == -EAGAIN && has_lexical(req))
 		return BROKER_EXACT;
 	decide_objects(req, call);
-	if (decide_refuses(&req->decision.enforced))
-		return broker_certain(req, call) ? BROKER_DENIED : BROKER_EXACT;
-	err = resolution_error(req);
+	if (decide_refuses(&req->decision.enforced)) {
+		if (!broker_certain(req, call))
+			return BROKER_EXACT;
+		return policy_denies(&req->decision.enforced) ? BROKER_DENIED : substitute(req);
+	}
+	err = req->sandbox->substitutes ? substitute_stat(req) : 0;
+	if (!err)
+		err = resolution_error(req);
 	if (!err)
 		err = judged;
 	if (!err)
@@ -310,7 +316,7 @@ static void broker_record(struct request *req)
 	struct sandbox *sandbox = req->sandbox;
 
 	atomic_fetch_add_explicit(&sandbox->calls, 1, memory_order_relaxed);
-	if (decide_refuses(&req->decision.enforced))
+	if (policy_denies(&req->decision.enforced))
 		atomic_fetch_add_explicit(&sandbox->denied, 1, memory_order_relaxed);
 	/* A record of a relative name reads where it started from. */
 	if (decide_refuses(&req->decision.would) && req->n_names && req->names[req->decided].path[0] != '/')

@@ -55,6 +55,7 @@ union call_args {
 	struct { int fd; socklen_t addr_len; unsigned flags; size_t len; void *data; struct msghdr *msgs; unsigned n_msgs; uint64_t addr;
 		 struct sockaddr_storage addr_copy; int dup; } sock;
 	struct { unsigned flags; int fd; } exec;
+	struct { int fd; } list;
 };
 
 #define REQUEST_NAMES 2

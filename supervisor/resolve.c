@@ -124,6 +124,13 @@ ssize_t resolve_path_of(const struct resolver *resolver, int fd, char *path, siz
 	return len;
 }
 
+ssize_t resolver_path(const struct resolver *resolver, const struct target *target, int fd, char path[PATH_MAX], size_t size)
+{
+	ssize_t len = resolve_path_of(resolver, fd, path, size);
+
+	return len < 0 ? len : (ssize_t)proc_rename(resolver, target, path, (size_t)len);
+}
+
 /* Procfs has an anonymous device number. Those that were once seen on another file system are remembered. */
 bool resolve_dev_plain(struct resolver *resolver, dev_t dev)
 {

@@ -9,6 +9,7 @@
 #include "fd.h"
 #include "gate.h"
 #include "park.h"
+#include "substitute.h"
 
 /* Descriptors: two for each cached target, a few for each parked call. What was forked before keeps its own limit. */
 static void raise_limit(void)
@@ -54,6 +55,8 @@ static int sandbox_make(struct sandbox *sandbox)
 		err = parking_new(&sandbox->parking, sandbox);
 	if (!err && (plan->exec || plan->creds_vary))
 		err = gate_new(&sandbox->gate, sandbox);
+	if (!err && substitute_any(plan->policy))
+		err = substitutes_new(&sandbox->substitutes, plan->policy);
 	return err ? err : crew_start(&sandbox->crew, sandbox);
 }
 
@@ -112,6 +115,7 @@ void sandbox_close(struct sandbox *sandbox)
 	abstract_free(sandbox);
 	parking_free(sandbox->parking);
 	resolver_free(sandbox->resolver);
+	substitutes_free(sandbox->substitutes);
 	targets_free(sandbox->targets);
 	free(sandbox);
 }

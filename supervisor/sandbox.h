@@ -19,6 +19,7 @@ struct audit;
 struct crew;
 struct parking;
 struct gate;
+struct substitutes;
 
 struct sandbox {
 	int listener;			/* owned */
@@ -31,6 +32,7 @@ struct sandbox {
 	struct crew *crew;		/* serving threads */
 	struct parking *parking;	/* calls that wait by nature */
 	struct gate *gate;		/* execve */
+	struct substitutes *substitutes;	/* NULL: no file is replaced */
 	struct audit *audit;
 	_Atomic(struct abstract *) abstract;	/* socket names bound by the tree; freed by abstract_free() (calls/abstract.h) */
 	struct entry_locks entries;	/* names kept in their places (calls/entry.c) */
