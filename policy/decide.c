@@ -151,7 +151,7 @@ static bool default_restricts(const struct policy_default *def, bool would)
 		def->audit == AUDIT_COUNT);
 }
 
-uint32_t policy_restricted(const struct policy *policy, bool would)
+uint32_t policy_confines(const struct policy *policy, bool would)
 {
 	const struct policy_default *defaults = policy->defaults;
 	uint32_t ops = 0;
@@ -171,7 +171,12 @@ uint32_t policy_restricted(const struct policy *policy, bool would)
 		    rule->audit == AUDIT_ALERT || rule->audit == AUDIT_COUNT)
 			ops |= rule->ops;
 	}
-	ops &= ~OPS_FILES | policy->cover;
-	return ops | (policy->engine ? policy->engine->forbidden & ~OP_BIT(OP_STAT) : 0) |
-	       (policy->engine && policy->cover & OP_BIT(OP_STAT) ? policy->engine->forbidden & OP_BIT(OP_STAT) : 0);
+	return ops & (~OPS_FILES | policy->cover);
+}
+
+uint32_t policy_restricted(const struct policy *policy, bool would)
+{
+	uint32_t own = policy->engine ? policy->engine->forbidden : 0;
+
+	return policy_confines(policy, would) | (own & (~OP_BIT(OP_STAT) | policy->cover));
 }

@@ -146,19 +146,21 @@ int plan_make(struct plan *plan, const struct policy *policy, const struct kerne
 	struct limits limits;
 	size_t errors = diags->errors;
 	uint32_t restricted = policy_restricted(policy, false) | policy_restricted(policy, true);
+	uint32_t confined = policy_confines(policy, false) | policy_confines(policy, true);
 	const struct policy_default *mounts = &policy->defaults[SECTION_MOUNTS];
 	*plan = (struct plan){
 		.policy = policy,
 		.kernel = kernel,
 		.restricted = restricted,
+		.confined = confined,
 		.files = (restricted & OPS_FILES) != 0,
 		.stat = (restricted & OP_BIT(OP_STAT)) != 0 || substitute_any(policy),
-		.exec = (restricted & OP_BIT(OP_EXEC)) != 0,
+		.exec = (confined & OP_BIT(OP_EXEC)) != 0,
 		.unix_paths = (restricted & (OPS_FILES | OPS_NETWORK)) != 0,
 		.creds_vary = !cred_constant(),
 		.landlock = !no_landlock,
 	};
-	plan->topology_fixed = plan->unix_paths || (mounts->present && mounts->action == ACTION_DENY);
+	plan->topology_fixed = (plan->confined & (OPS_FILES | OPS_NETWORK)) || (mounts->present && mounts->action == ACTION_DENY);
 
 	for (size_t i = 0; i < policy->n_rules; i++)
 		check_rule(policy, &policy->rules[i], diags);

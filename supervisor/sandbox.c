@@ -42,6 +42,22 @@ static bool has_beneath(const struct policy *policy)
 	return false;
 }
 
+static int own_files(struct sandbox *sandbox)
+{
+	const char *path;
+	struct stat st;
+
+	for (size_t i = 0; (path = policy_forbidden(sandbox->policy, i)); i++) {
+		struct own_file *more = reallocarray(sandbox->own, i + 1, sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		sandbox->own = more;
+		if (!stat(path, &st))
+			more[sandbox->n_own++] = (struct own_file){ .dev = st.st_dev, .ino = st.st_ino };
+	}
+	return 0;
+}
+
 static int sandbox_make(struct sandbox *sandbox)
 {
 	const struct plan *plan = sandbox->plan;
@@ -49,6 +65,8 @@ static int sandbox_make(struct sandbox *sandbox)
 
 	if (!err)
 		err = resolver_new(&sandbox->resolver, !plan->topology_fixed, sandbox->guardian);
+	if (!err && !plan->topology_fixed)
+		err = own_files(sandbox);
 	if (!err && !has_beneath(plan->policy))
 		resolver_ignore_links(sandbox->resolver);
 	if (!err)
@@ -116,6 +134,7 @@ void sandbox_close(struct sandbox *sandbox)
 	parking_free(sandbox->parking);
 	resolver_free(sandbox->resolver);
 	substitutes_free(sandbox->substitutes);
+	free(sandbox->own);
 	targets_free(sandbox->targets);
 	free(sandbox);
 }
