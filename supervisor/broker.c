@@ -39,11 +39,19 @@ static const struct policy_rule refused_rule = BUILTIN_RULE(SECTION_SYSCALLS, 0,
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
+/* Read before the target's credentials are worn, which may not be allowed to. */
 static int fetch_bases(struct request *req)
 {
+	req->root = fd_close(req->root);
+	if (req->n_names && resolver_other_roots(req->sandbox->resolver)) {
+		req->root = target_root(req->target);
+		if (req->root < 0)
+			return req->root;
+	}
 	for (unsigned i = 0; i < req->n_names; i++) {
-		const struct name *name = &req->names[i];
+		struct name *name = &req->names[i];
 
+		name->root = req->root;
 		req->bases[i] = fd_close(req->bases[i]);
 		if (name->path[0] == '/')
 			continue;
@@ -279,13 +287,15 @@ static void broker_reply(struct request *req)
 	/* What is reached by its number must still be who called: resolving may have taken long. */
 	if ((reply->sigpipe || reply->out[0].data) && listener_valid(req->sandbox->listener, req->notif.id))
 		return;
-	if (reply->kind == REPLY_VALUE || reply->kind == REPLY_FD) {
-		err = reply_write(req);
-		if (err) {
-			reply_error(req, err);
-			return;
-		}
+	err = reply_write(req);
+	if (err) {
+		reply_error(req, err);
+		return;
 	}
+	/* What was pinned is busy, and its blocks are in use: the target might see that. */
+	if (reply->kind == REPLY_VALUE || reply->kind == REPLY_FD)
+		for (unsigned i = 0; i < req->n_names; i++)
+			object_unpin(&req->objects[i]);
 	if (reply->sigpipe)
 		reply_sigpipe(req);
 	switch (reply->kind) {
@@ -337,6 +347,8 @@ static bool broker_end(struct request *req, int err)
 		request_end(req);
 		return true;
 	}
+	if (err)
+		reply_forget_outs(req);
 	if (err == BROKER_DENIED) {
 		/* Known now, of a target that may be killed in a moment. */
 		if (req->sandbox->audit && req->target)
