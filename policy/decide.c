@@ -129,7 +129,7 @@ static bool default_restricts(const struct policy_default *def, bool would)
 	       (def->action != ACTION_ALLOW || audits_allowed(def->audit));
 }
 
-uint32_t policy_restricted(const struct policy *policy, bool would)
+uint32_t policy_confines(const struct policy *policy, bool would)
 {
 	const struct policy_default *defaults = policy->defaults;
 	uint32_t ops = 0;
@@ -147,6 +147,12 @@ uint32_t policy_restricted(const struct policy *policy, bool would)
 		if (rule->action != ACTION_ALLOW || rule->beneath || audits_allowed(rule->audit))
 			ops |= rule->ops;
 	}
-	ops &= ~OPS_FILES | policy->cover;
-	return ops | (policy->engine ? policy->engine->forbidden & (policy->cover | ~OP_BIT(OP_STAT)) : 0);
+	return ops & (~OPS_FILES | policy->cover);
+}
+
+uint32_t policy_restricted(const struct policy *policy, bool would)
+{
+	uint32_t own = policy->engine ? policy->engine->forbidden : 0;
+
+	return policy_confines(policy, would) | (own & (~OP_BIT(OP_STAT) | policy->cover));
 }

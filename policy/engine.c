@@ -244,6 +244,16 @@ int policy_forbid(struct policy *policy, const char *path, bool read_too)
 	return err;
 }
 
+const char *policy_forbidden(const struct policy *policy, size_t i)
+{
+	const struct policy_engine *engine = policy->engine;
+
+	for (size_t k = 0; k < engine->n_rules; k++)
+		if (engine->rules[k]->pos.file == POLICY_BUILTIN && i-- == 0)
+			return engine->rules[k]->patterns->spelled;
+	return NULL;
+}
+
 /* ---- memory --------------------------------------------------------------------------------- */
 
 static size_t settled_memory(const struct policy_engine *engine)

@@ -298,6 +298,10 @@ bool policy_gains(const struct policy *policy, bool rename, bool tree, const cha
 /* The operations that some rule or default does not simply allow everywhere, in the enforced decision
  * or (WOULD) in the one with every rule. */
 uint32_t policy_restricted(const struct policy *policy, bool would);
+/* The same on account of the policy itself, without what policy_forbid() added. */
+uint32_t policy_confines(const struct policy *policy, bool would);
+/* The I-th path of policy_forbid(), or NULL. */
+const char *policy_forbidden(const struct policy *policy, size_t i);
 
 /* Calls FN for each rule that matches PATH for one of OPS, the winner first, with the reason why it won
  * or lost in words ("narrower than the two below"). For why. */

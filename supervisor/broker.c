@@ -30,6 +30,7 @@
 #include "park.h"
 #include "sandbox.h"
 #include "stage.h"
+#include "substitute.h"
 
 /* What the steps return beside 0 and -errno, which is the answer. */
 enum { BROKER_GONE = 1, BROKER_DENIED, BROKER_EXACT };
@@ -38,11 +39,19 @@ static const struct policy_rule refused_rule = BUILTIN_RULE(SECTION_SYSCALLS, 0,
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
+/* Read before the target's credentials are worn, which may not be allowed to. */
 static int fetch_bases(struct request *req)
 {
+	req->root = fd_close(req->root);
+	if (req->n_names && resolver_other_roots(req->sandbox->resolver)) {
+		req->root = target_root(req->target);
+		if (req->root < 0)
+			return req->root;
+	}
 	for (unsigned i = 0; i < req->n_names; i++) {
-		const struct name *name = &req->names[i];
+		struct name *name = &req->names[i];
 
+		name->root = req->root;
 		req->bases[i] = fd_close(req->bases[i]);
 		if (name->path[0] == '/')
 			continue;
@@ -212,12 +221,16 @@ static int broker_act(struct request *req, enum resolve_level level, bool again,
 	if (decide_refuses(&req->decision.enforced)) {
 		if (!broker_certain(req, call))
 			return BROKER_EXACT;
+		if (!policy_denies(&req->decision.enforced))
+			return substitute(req);
 		if (!already_there(req))
 			return BROKER_DENIED;
 		req->decision = *call;
 		return -EEXIST;
 	}
-	err = resolution_error(req);
+	err = req->sandbox->substitutes ? substitute_stat(req) : 0;
+	if (!err)
+		err = resolution_error(req);
 	if (!err)
 		err = judged;
 	if (!err)
@@ -295,13 +308,15 @@ static void broker_reply(struct request *req)
 	/* What is reached by its number must still be who called: resolving may have taken long. */
 	if ((reply->sigpipe || reply->out[0].data) && listener_valid(req->sandbox->listener, req->notif.id))
 		return;
-	if (reply->kind == REPLY_VALUE || reply->kind == REPLY_FD) {
-		err = reply_write(req);
-		if (err) {
-			reply_error(req, err);
-			return;
-		}
+	err = reply_write(req);
+	if (err) {
+		reply_error(req, err);
+		return;
 	}
+	/* What was pinned is busy, and its blocks are in use: the target might see that. */
+	if (reply->kind == REPLY_VALUE || reply->kind == REPLY_FD)
+		for (unsigned i = 0; i < req->n_names; i++)
+			object_unpin(&req->objects[i]);
 	if (reply->sigpipe)
 		reply_sigpipe(req);
 	switch (reply->kind) {
@@ -332,7 +347,7 @@ static void broker_record(struct request *req)
 	struct sandbox *sandbox = req->sandbox;
 
 	atomic_fetch_add_explicit(&sandbox->calls, 1, memory_order_relaxed);
-	if (decide_refuses(&req->decision.enforced))
+	if (policy_denies(&req->decision.enforced))
 		atomic_fetch_add_explicit(&sandbox->denied, 1, memory_order_relaxed);
 	/* A record of a relative name reads where it started from. */
 	if (decide_refuses(&req->decision.would) && req->n_names && req->names[req->decided].path[0] != '/')
@@ -353,6 +368,8 @@ static bool broker_end(struct request *req, int err)
 		request_end(req);
 		return true;
 	}
+	if (err)
+		reply_forget_outs(req);
 	if (err == BROKER_DENIED) {
 		/* Known now, of a target that may be killed in a moment. */
 		if (req->sandbox->audit && req->target)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "calls/list.h"
 #include "harden.h"
 #include "plan.h"
 
@@ -20,6 +21,8 @@ bool call_wanted(const struct call *call, int nr, const struct plan *plan)
 		return plan->files;
 	case CALL_STAT:
 		return plan->stat;
+	case CALL_HIDE:
+		return list_hides(plan->policy);
 	case CALL_MODIFY_FD:
 		return (plan->restricted & call->ops) != 0;
 	case CALL_UNIX:

@@ -13,6 +13,7 @@ enum call_when {
 	CALL_NEVER,
 	CALL_FILES,	/* while some file operation is restricted: every call that names a path */
 	CALL_STAT,	/* cover has stat: stat, access, readlink, statfs families */
+	CALL_HIDE,	/* getdents: while names are hidden (ruling 7) */
 	CALL_MODIFY_FD,	/* ruling 5: chmod, chown, xattr, utime... through a descriptor; while one of .ops is restricted */
 	CALL_UNIX,	/* connect, bind, sends with an address: policies with files or network sections */
 	CALL_EXEC,	/* execve, execveat */

@@ -7,6 +7,7 @@
 
 static const struct policy_rule nameless_rule =
 	BUILTIN_RULE(SECTION_FILES, EACCES, "an object without a path is opened again with the access already held at most");
+static const struct policy_rule own_rule = BUILTIN_RULE(SECTION_FILES, EACCES, "usher's own file, by another name");
 static const struct policy_rule foreign_rule =
 	BUILTIN_RULE(SECTION_FILES, EACCES, "nothing of a process outside the sandbox may be changed through /proc");
 
@@ -65,6 +66,22 @@ static void decide_links(const struct policy *policy, const struct object *objec
 	}
 }
 
+/* Ruling 10 where the target may give paths another meaning. */
+static bool own_file(const struct sandbox *sandbox, const struct object *object)
+{
+	struct stat dir = { 0 };
+
+	if (object->parent >= 0 && fstat(object->parent, &dir))
+		return true;
+	for (size_t i = 0; i < sandbox->n_own; i++) {
+		const struct own_file *own = &sandbox->own[i];
+		if ((object->exists && object->st.st_ino == own->ino && object->st.st_dev == own->dev) ||
+		    (object->parent >= 0 && dir.st_ino == own->ino && dir.st_dev == own->dev))
+			return true;
+	}
+	return false;
+}
+
 struct policy_decision decide_object(const struct request *req, const struct object *object, uint32_t ops)
 {
 	const struct sandbox *sandbox = req->sandbox;
@@ -81,6 +98,8 @@ struct policy_decision decide_object(const struct request *req, const struct obj
 	decision = policy_decide_path(sandbox->policy, ops, object->path, object->len);
 	if (object->n_links)
 		decide_links(sandbox->policy, object, ops, &decision);
+	if (sandbox->n_own && (ops & OPS_MODIFY) && !decide_refuses(&decision.enforced) && own_file(sandbox, object))
+		decision.enforced = decision.would = decide_verdict(&own_rule, EACCES, decide_first_op(ops & OPS_MODIFY));
 	if (object->foreign && (ops & OPS_MODIFY) && !decide_refuses(&decision.enforced))
 		decision.enforced = decision.would = decide_verdict(&foreign_rule, EACCES, decide_first_op(ops & OPS_MODIFY));
 	return decision;

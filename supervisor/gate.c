@@ -336,7 +336,7 @@ int gate_new(struct gate **gate, struct sandbox *sandbox)
 	if (!new)
 		return -ENOMEM;
 	new->sandbox = sandbox;
-	new->wanted = (policy_restricted(sandbox->policy, false) & OP_BIT(OP_EXEC)) != 0;
+	new->wanted = sandbox->plan->exec;
 	new->strict = gate_limits(sandbox->policy);
 	new->last = &new->first;
 	(void)pthread_mutex_init(&new->lock, NULL);

@@ -45,7 +45,7 @@ struct ruleset_attr { uint64_t fs, net, scoped; };
 
 static const struct {
 	uint64_t right;
-	uint32_t ops;		/* handled when one of them is restricted */
+	uint32_t ops;		/* handled when the policy confines one of them */
 	int abi;
 	const char *name;
 } rights[] = {
@@ -120,7 +120,7 @@ int landlock_rights(struct plan *plan)
 	if (!plan->landlock)
 		return 0;
 	for (size_t i = 0; plan->files && i < ARRAY_SIZE(rights); i++)
-		if (rights[i].ops & plan->restricted && rights[i].abi <= abi)
+		if (rights[i].ops & plan->confined && rights[i].abi <= abi)
 			plan->landlock_fs |= rights[i].right;
 	if (exec_anywhere(plan))
 		plan->landlock_fs &= ~RUN;

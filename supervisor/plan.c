@@ -17,6 +17,7 @@
 #include "err.h"
 #include "landlock.h"
 #include "child_limits.h"
+#include "substitute.h"
 
 static const struct {
 	const char *block, *name;	/* NULL: the whole block */
@@ -42,9 +43,11 @@ static bool unix_path_only(const struct policy_rule *rule)
 	return rule->proto == PROTO_UNIX && rule->n_addrs == 0 && rule->n_patterns > 0;
 }
 
-static void check_rule(const struct policy_rule *rule, struct policy_diags *diags)
+static void check_rule(const struct policy *policy, const struct policy_rule *rule, struct policy_diags *diags)
 {
-	if (rule->action == ACTION_REDIRECT || rule->action == ACTION_ANSWER || rule->action == ACTION_ASK)
+	if (rule->section == SECTION_FILES && (rule->action == ACTION_REDIRECT || rule->action == ACTION_ANSWER))
+		substitute_check(policy, rule, diags);
+	else if (rule->action == ACTION_REDIRECT || rule->action == ACTION_ANSWER || rule->action == ACTION_ASK)
 		refuse(diags, rule->pos, "use allow or deny, or take the rule out",
 		       "'%s' rules are not served by this version", policy_action_name(rule->action));
 	else if (rule->section == SECTION_NETWORK && !unix_path_only(rule))
@@ -143,22 +146,24 @@ int plan_make(struct plan *plan, const struct policy *policy, const struct kerne
 	struct limits limits;
 	size_t errors = diags->errors;
 	uint32_t restricted = policy_restricted(policy, false) | policy_restricted(policy, true);
+	uint32_t confined = policy_confines(policy, false) | policy_confines(policy, true);
 	const struct policy_default *mounts = &policy->defaults[SECTION_MOUNTS];
 	*plan = (struct plan){
 		.policy = policy,
 		.kernel = kernel,
 		.restricted = restricted,
+		.confined = confined,
 		.files = (restricted & OPS_FILES) != 0,
-		.stat = (restricted & OP_BIT(OP_STAT)) != 0,
-		.exec = (restricted & OP_BIT(OP_EXEC)) != 0,
+		.stat = (restricted & OP_BIT(OP_STAT)) != 0 || substitute_any(policy),
+		.exec = (confined & OP_BIT(OP_EXEC)) != 0,
 		.unix_paths = (restricted & (OPS_FILES | OPS_NETWORK)) != 0,
 		.creds_vary = !cred_constant(),
 		.landlock = !no_landlock,
 	};
-	plan->topology_fixed = plan->unix_paths || (mounts->present && mounts->action == ACTION_DENY);
+	plan->topology_fixed = (plan->confined & (OPS_FILES | OPS_NETWORK)) || (mounts->present && mounts->action == ACTION_DENY);
 
 	for (size_t i = 0; i < policy->n_rules; i++)
-		check_rule(&policy->rules[i], diags);
+		check_rule(policy, &policy->rules[i], diags);
 	check_sections(policy, diags);
 	check_settings(policy, diags);
 	(void)limits_read(&limits, policy, diags);

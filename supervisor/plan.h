@@ -12,11 +12,12 @@ struct plan {
 	const struct policy *policy;
 	const struct kernel *kernel;
 	uint32_t restricted;	/* operations not simply allowed, in any decision */
+	uint32_t confined;	/* the same without usher's own files (ruling 10) */
 	bool files;		/* file paths are brokered */
 	bool stat;		/* and so is stat */
 	bool unix_paths;	/* connect, bind, sends */
 	bool exec;		/* execve is gated */
-	bool topology_fixed;	/* chroot, namespaces, setns, mounts refused (ruling 3) */
+	bool topology_fixed;	/* chroot, namespaces, setns, mounts refused (ruling 3); otherwise own files go by identity */
 	bool creds_vary;	/* set*id is trapped: the supervisor is privileged */
 	bool landlock;		/* false only with --no-landlock */
 	uint64_t landlock_fs;	/* handled access rights, 0: none */

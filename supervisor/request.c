@@ -18,7 +18,7 @@ void request_begin(struct request *req)
 	req->call = NULL;
 	req->target = NULL;
 	req->n_names = 0;
-	req->bases[0] = req->bases[1] = -1;
+	req->bases[0] = req->bases[1] = req->root = -1;
 	memset(req->ops, 0, sizeof(req->ops));
 	memset(&req->args, 0, args);
 	req->fetched = false;
@@ -39,6 +39,15 @@ static bool request_holds(const struct request *req, const void *data)
 	       (at >= (const char *)req->names && at < (const char *)(req->names + REQUEST_NAMES));
 }
 
+void reply_forget_outs(struct request *req)
+{
+	for (unsigned i = 0; i < REPLY_OUTS && req->reply.out[i].data; i++) {
+		if (!request_holds(req, req->reply.out[i].data))
+			free(req->reply.out[i].data);
+		req->reply.out[i].data = NULL;
+	}
+}
+
 void request_end(struct request *req)
 {
 	if (req->fetched && req->call->release)
@@ -49,13 +58,10 @@ void request_end(struct request *req)
 		req->bases[i] = fd_close(req->bases[i]);
 	}
 	req->n_names = 0;
+	req->root = fd_close(req->root);
 	if (req->park)
 		park_free(req);
-	for (unsigned i = 0; i < REPLY_OUTS && req->reply.out[i].data; i++) {
-		if (!request_holds(req, req->reply.out[i].data))
-			free(req->reply.out[i].data);
-		req->reply.out[i].data = NULL;
-	}
+	reply_forget_outs(req);
 	req->reply.fd = fd_close(req->reply.fd);
 	if (req->target)
 		target_put(req->sandbox->targets, req->target);

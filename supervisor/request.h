@@ -39,7 +39,7 @@ struct reply {
 	int fd;			/* owned */
 	bool cloexec;
 	int sigpipe;		/* raise SIGPIPE in the target before the answer */
-	struct { uint64_t addr; void *data; size_t len; } out[REPLY_OUTS];	/* written to the target before the answer; data is
+	struct { uint64_t addr; void *data; size_t len; } out[REPLY_OUTS];	/* written to the target before the answer, be it an error; data is
 							 * owned (malloc'ed) unless it points into the request */
 };
 
@@ -55,6 +55,7 @@ union call_args {
 	struct { int fd; socklen_t addr_len; unsigned flags; size_t len; void *data; struct msghdr *msgs; unsigned n_msgs; uint64_t addr;
 		 struct sockaddr_storage addr_copy; int dup; } sock;
 	struct { unsigned flags; int fd; } exec;
+	struct { int fd; } list;
 };
 
 #define REQUEST_NAMES 2
@@ -72,6 +73,7 @@ struct request {
 	uint32_t ops[REQUEST_NAMES];		/* what is asked of each, set by call.judge */
 	union call_args args;		/* its first 512 bytes are zero before fetch */
 	bool fetched;			/* call.release is due */
+	int root;			/* the target's, where it may be another than at launch; else -1; owned */
 	unsigned moves;			/* entry_moved() before the names were resolved */
 	int bases[REQUEST_NAMES];	/* what relative names start from, until resolve() takes them; owned */
 
@@ -126,5 +128,6 @@ static inline int reply_fd(struct request *req, int fd, bool cloexec)
 }
 /* LEN bytes of DATA (malloc'ed, handed over) go to ADDR before the answer. Order of calls is order of writes. */
 void reply_out(struct request *req, uint64_t addr, void *data, size_t len);
+void reply_forget_outs(struct request *req);
 
 #endif

@@ -106,6 +106,11 @@ void resolver_forget(struct resolver *resolver)
 	atomic_fetch_add(&resolver->generation, 1);
 }
 
+bool resolver_other_roots(const struct resolver *resolver)
+{
+	return resolver->other_roots;
+}
+
 int resolver_root(const struct resolver *resolver)
 {
 	return resolver->root;
@@ -122,6 +127,13 @@ ssize_t resolve_path_of(const struct resolver *resolver, int fd, char *path, siz
 		return -errno;
 	path[len] = '\0';
 	return len;
+}
+
+ssize_t resolver_path(const struct resolver *resolver, const struct target *target, int fd, char path[PATH_MAX], size_t size)
+{
+	ssize_t len = resolve_path_of(resolver, fd, path, size);
+
+	return len < 0 ? len : (ssize_t)proc_rename(resolver, target, path, (size_t)len);
 }
 
 /* Procfs has an anonymous device number. Those that were once seen on another file system are remembered. */
@@ -169,10 +181,15 @@ void object_init(struct object *object)
 	object->last[0] = '\0';
 }
 
+void object_unpin(struct object *object)
+{
+	object->pin = fd_close(object->pin);
+	object->parent = fd_close(object->parent);
+}
+
 void object_clear(struct object *object)
 {
-	fd_close(object->pin);
-	fd_close(object->parent);
+	object_unpin(object);
 	for (unsigned i = 0; i < object->n_links; i++)
 		free(object->links[i]);
 	object_init(object);
@@ -442,7 +459,6 @@ int resolve(struct resolver *resolver, struct target *target, const struct name 
 	    enum resolve_level level, struct object *object)
 {
 	AUTO_FD base_fd = base;
-	AUTO_FD own_root = -1;
 	bool absolute = name->path[0] == '/';
 	struct walk walk = { .resolver = resolver, .target = target, .name = name, .object = object };
 	int err = WALK_AGAIN;
@@ -452,12 +468,8 @@ int resolve(struct resolver *resolver, struct target *target, const struct name 
 	if (!absolute && base_fd < 0)
 		return -EBADF;
 	walk.root = resolver->root;
-	if (resolver->other_roots) {
-		own_root = target_root(target);
-		if (own_root < 0)
-			return own_root;
-		walk.root = own_root;
-	}
+	if (resolver->other_roots)
+		walk.root = name->root;
 	/* An absolute name under RESOLVE_IN_ROOT was made relative when it was fetched. */
 	if (name->resolve & RESOLVE_IN_ROOT)
 		walk.root = base_fd;

@@ -35,6 +35,7 @@ struct name {
 	bool empty_ok;		/* AT_EMPTY_PATH: "" means dirfd itself */
 	bool directory;		/* must be a directory (O_DIRECTORY) */
 	uint64_t resolve;	/* RESOLVE_* of the target's own openat2 */
+	int root;		/* the target's, if the resolver has other roots. Borrowed */
 	size_t len;
 	char path[PATH_MAX];
 };
@@ -71,15 +72,20 @@ void resolver_free(struct resolver *resolver);
 void resolver_ignore_links(struct resolver *resolver);
 /* Some name may have changed its type (rename, link, mknod): what object_lexical_prompt() remembers is forgotten. */
 void resolver_forget(struct resolver *resolver);
+bool resolver_other_roots(const struct resolver *resolver);
 /* The O_PATH descriptor of the launch root. Borrowed. */
 int resolver_root(const struct resolver *resolver);
 /* d_path of FD into PATH: its length or -errno. */
 ssize_t resolve_path_of(const struct resolver *resolver, int fd, char *path, size_t size);
+/* The same as TARGET's rules name it: /proc/PID of the caller is /proc/self. */
+ssize_t resolver_path(const struct resolver *resolver, const struct target *target, int fd, char path[PATH_MAX], size_t size);
 /* Is NUMBER a process of the sandbox, as far as the supervisor's numbers go? */
 bool resolver_member(const struct resolver *resolver, const struct target *target, pid_t number);
 
 void object_init(struct object *object);
 void object_clear(struct object *object);
+/* Closes what it has pinned; what it says remains. */
+void object_unpin(struct object *object);
 /* BASE: an owned descriptor of dirfd or cwd, or -1 for an absolute path; consumed. 0: look at .err. Otherwise -errno that is not
  * about the path (-EMFILE, -ENOMEM). What RESOLVE_LEXICAL cannot answer (relative names, "..", procfs) it resolves exactly:
  * .lexical says which. */

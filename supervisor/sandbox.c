@@ -9,6 +9,7 @@
 #include "fd.h"
 #include "gate.h"
 #include "park.h"
+#include "substitute.h"
 
 /* Descriptors: two for each cached target, a few for each parked call. What was forked before keeps its own limit. */
 static void raise_limit(void)
@@ -41,6 +42,22 @@ static bool has_beneath(const struct policy *policy)
 	return false;
 }
 
+static int own_files(struct sandbox *sandbox)
+{
+	const char *path;
+	struct stat st;
+
+	for (size_t i = 0; (path = policy_forbidden(sandbox->policy, i)); i++) {
+		struct own_file *more = reallocarray(sandbox->own, i + 1, sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		sandbox->own = more;
+		if (!stat(path, &st))
+			more[sandbox->n_own++] = (struct own_file){ .dev = st.st_dev, .ino = st.st_ino };
+	}
+	return 0;
+}
+
 static int sandbox_make(struct sandbox *sandbox)
 {
 	const struct plan *plan = sandbox->plan;
@@ -48,12 +65,16 @@ static int sandbox_make(struct sandbox *sandbox)
 
 	if (!err)
 		err = resolver_new(&sandbox->resolver, !plan->topology_fixed, sandbox->guardian);
+	if (!err && !plan->topology_fixed)
+		err = own_files(sandbox);
 	if (!err && !has_beneath(plan->policy))
 		resolver_ignore_links(sandbox->resolver);
 	if (!err)
 		err = parking_new(&sandbox->parking, sandbox);
 	if (!err && (plan->exec || plan->creds_vary))
 		err = gate_new(&sandbox->gate, sandbox);
+	if (!err && substitute_any(plan->policy))
+		err = substitutes_new(&sandbox->substitutes, plan->policy);
 	return err ? err : crew_start(&sandbox->crew, sandbox);
 }
 
@@ -112,6 +133,8 @@ void sandbox_close(struct sandbox *sandbox)
 	abstract_free(sandbox);
 	parking_free(sandbox->parking);
 	resolver_free(sandbox->resolver);
+	substitutes_free(sandbox->substitutes);
+	free(sandbox->own);
 	targets_free(sandbox->targets);
 	free(sandbox);
 }

@@ -19,6 +19,9 @@ struct audit;
 struct crew;
 struct parking;
 struct gate;
+struct substitutes;
+
+struct own_file { dev_t dev; ino_t ino; };
 
 struct sandbox {
 	int listener;			/* owned */
@@ -31,7 +34,10 @@ struct sandbox {
 	struct crew *crew;		/* serving threads */
 	struct parking *parking;	/* calls that wait by nature */
 	struct gate *gate;		/* execve */
+	struct substitutes *substitutes;	/* NULL: no file is replaced */
 	struct audit *audit;
+	struct own_file *own;		/* usher's own, where the target may change what paths mean; else NULL */
+	size_t n_own;
 	_Atomic(struct abstract *) abstract;	/* socket names bound by the tree; freed by abstract_free() (calls/abstract.h) */
 	struct entry_locks entries;	/* names kept in their places (calls/entry.c) */
 	_Atomic unsigned long calls, denied;

@@ -118,6 +118,7 @@ static int exec_interpreter(struct request *req, const struct image *image)
 	name->empty_ok = false;
 	name->directory = false;
 	name->resolve = 0;
+	name->root = req->root;
 	name->len = strlen(image->interpreter);
 	memcpy(name->path, image->interpreter, name->len + 1);
 	if (name->path[0] != '/') {

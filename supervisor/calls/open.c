@@ -368,7 +368,7 @@ static int open_tmpfile(struct request *req, const struct object *object)
 /* Somebody made the name meanwhile: resolved and judged anew, below the same parent. */
 static int open_raced(struct request *req, const struct object *missing, struct object *object)
 {
-	struct name name = { .dirfd = AT_FDCWD, .mode = req->names[0].mode };
+	struct name name = { .dirfd = AT_FDCWD, .mode = req->names[0].mode, .root = req->root };
 	int err, base = fcntl(missing->parent, F_DUPFD_CLOEXEC, 3);
 
 	if (base < 0)

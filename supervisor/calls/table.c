@@ -12,6 +12,7 @@
 #include "calls/attr.h"
 #include "calls/cred.h"
 #include "calls/exec.h"
+#include "calls/list.h"
 #include "calls/names.h"
 #include "calls/numbers.h"
 #include "calls/open.h"
@@ -67,6 +68,8 @@ const struct call call_table[] = {
 		.judge = stat_judge, .serve = access_serve, .lexical_ok = true },
 	[SYS_readlinkat] = { .name = "readlinkat", .when = CALL_STAT, .ops = OP_BIT(OP_STAT), .fetch = readlinkat_fetch,
 		.judge = stat_judge, .serve = readlink_serve, .lexical_ok = true },
+	[SYS_getdents64] = { .name = "getdents64", .when = CALL_HIDE, .ops = OP_BIT(OP_STAT), .fetch = list_fetch,
+		.serve = list_serve, .release = list_release },
 	[SYS_statfs] = { .name = "statfs", .when = CALL_STAT, .ops = OP_BIT(OP_STAT), .fetch = statfs_fetch,
 		.judge = stat_judge, .serve = statfs_serve, .lexical_ok = true },
 	[SYS_mkdirat] = { .name = "mkdirat", .when = CALL_FILES, .ops = OP_BIT(OP_CREATE), .fetch = mkdirat_fetch,
@@ -232,6 +235,8 @@ const struct call call_table[] = {
 	[SYS_lookup_dcookie] = { .name = "lookup_dcookie", .when = CALL_REFUSED, .refuse = EPERM, .named_ok = true },
 
 #ifdef __x86_64__
+	[SYS_getdents] = { .name = "getdents", .when = CALL_HIDE, .ops = OP_BIT(OP_STAT), .fetch = list_fetch,
+		.serve = list_serve, .release = list_release },
 	[SYS_open] = { .name = "open", .when = CALL_FILES, .ops = OPS_FILES, .fetch = open_fetch, .judge = open_judge,
 		.serve = open_serve, .lexical_ok = true, .may_continue = OPEN_MAY_CONTINUE },
 	[SYS_creat] = { .name = "creat", .when = CALL_FILES, .ops = OPS_FILES, .fetch = creat_fetch, .judge = open_judge,

@@ -60,7 +60,6 @@ int tty_open(struct request *req, const struct object *object, int flags)
 	unsigned number = 0;
 	struct stat st;
 	AUTO_FD pin = -1;
-	AUTO_FD own_root = -1;
 	struct object node;
 	int err = target_tty(req->target, &number);
 
@@ -73,9 +72,7 @@ int tty_open(struct request *req, const struct object *object, int flags)
 	err = tty_node(tty_dev(number), path, sizeof(path));
 	if (err)
 		return err;
-	own_root = target_root(req->target);
-	pin = openat(own_root >= 0 ? own_root : resolver_root(req->sandbox->resolver), path,
-		     O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	pin = openat(req->root >= 0 ? req->root : resolver_root(req->sandbox->resolver), path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (pin < 0 || fstat(pin, &st) || !S_ISCHR(st.st_mode) || st.st_rdev != tty_dev(number))
 		return -ENXIO;
 	node.pin = pin;

@@ -161,7 +161,7 @@ int name_to_handle_at_serve(struct request *req)
 	memcpy(&size, handle, sizeof(size));
 	taken = handle;
 	handle = NULL;
-	reply_out(req, req->notif.data.args[2], taken, err ? sizeof(size) : sizeof(struct file_handle) + size);
+	reply_out(req, req->notif.data.args[2], taken, sizeof(struct file_handle) + (err ? 0 : size));
 	taken = id;
 	id = NULL;
 	reply_out(req, req->notif.data.args[3], taken, id_size);

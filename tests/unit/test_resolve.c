@@ -304,10 +304,11 @@ static void chrooted(void **state)
 	assert_int_equal(read(ready[0], &c, 1), 1);
 	assert_int_equal(resolver_new(&tree.resolver, true, getpid()), 0);
 	assert_int_equal(target_get(tree.targets, child, &tree.target), 0);
+	int root = target_root(tree.target);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		static struct name name;
 
-		name = (struct name){ .dirfd = AT_FDCWD, .mode = NAME_FOLLOW, .len = strlen(cases[i].path) };
+		name = (struct name){ .dirfd = AT_FDCWD, .mode = NAME_FOLLOW, .root = root, .len = strlen(cases[i].path) };
 		memcpy(name.path, cases[i].path, name.len + 1);
 		object_clear(&tree.object);
 		assert_int_equal(resolve(tree.resolver, tree.target, &name, cases[i].path[0] == '/' ? -1 : target_cwd(tree.target),
@@ -317,6 +318,7 @@ static void chrooted(void **state)
 		if (cases[i].want)
 			assert_path(&tree.object, cases[i].want);
 	}
+	close(root);
 	target_put(tree.targets, tree.target);
 	resolver_free(tree.resolver);
 	tree.resolver = own;
