@@ -26,6 +26,7 @@ enum harden_when {
 	HARDEN_ALWAYS,
 	HARDEN_FILES,	/* while paths are brokered */
 	HARDEN_APPEND,	/* while something is append-only */
+	HARDEN_TOPOLOGY,	/* while what paths mean must not change (ruling 3) */
 };
 
 struct harden {
@@ -90,14 +91,14 @@ static const struct harden harden_table[] = {
 	{ .nr = SYS_sendmsg, .err = EOPNOTSUPP, FLAG(2, MSG_FASTOPEN) },
 	{ .nr = SYS_sendmmsg, .err = EOPNOTSUPP, FLAG(3, MSG_FASTOPEN) },
 	/* mount(8) falls back to mount(2). */
-	{ .nr = SYS_open_tree, .err = ENOSYS, .named = HARDEN_NAMED_UNBROKERED },
-	{ .nr = SYS_open_tree_attr, .err = ENOSYS, .named = HARDEN_NAMED_UNBROKERED },
-	{ .nr = SYS_move_mount, .err = ENOSYS, .named = HARDEN_NAMED_UNBROKERED },
-	{ .nr = SYS_fsopen, .err = ENOSYS, .named = HARDEN_NAMED_UNBROKERED },
-	{ .nr = SYS_fsconfig, .err = ENOSYS, .named = HARDEN_NAMED_UNBROKERED },
-	{ .nr = SYS_fsmount, .err = ENOSYS, .named = HARDEN_NAMED_UNBROKERED },
-	{ .nr = SYS_fspick, .err = ENOSYS, .named = HARDEN_NAMED_UNBROKERED },
-	{ .nr = SYS_mount_setattr, .err = ENOSYS, .named = HARDEN_NAMED_UNBROKERED },
+	{ .nr = SYS_open_tree, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
+	{ .nr = SYS_open_tree_attr, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
+	{ .nr = SYS_move_mount, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
+	{ .nr = SYS_fsopen, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
+	{ .nr = SYS_fsconfig, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
+	{ .nr = SYS_fsmount, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
+	{ .nr = SYS_fspick, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
+	{ .nr = SYS_mount_setattr, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
 	/* Tell about mounts by number, whatever the paths. */
 	{ .nr = SYS_statmount, .err = ENOSYS, .named = HARDEN_NAMED },
 	{ .nr = SYS_listmount, .err = ENOSYS, .named = HARDEN_NAMED },
@@ -183,6 +184,8 @@ static bool harden_wanted(const struct harden *harden, const struct plan *plan)
 	bool brokered = plan->files || plan->stat || plan->unix_paths || plan->exec || plan->topology_fixed;
 
 	if (harden->when == HARDEN_FILES && !plan->files)
+		return false;
+	if (harden->when == HARDEN_TOPOLOGY && !plan->topology_fixed)
 		return false;
 	if (harden->when == HARDEN_APPEND && !(plan->files && harden_append_only(plan->policy)))
 		return false;

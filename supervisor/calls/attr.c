@@ -190,6 +190,8 @@ static int truncate_limit(struct request *req)
 	if (!S_ISREG(req->objects[0].st.st_mode) || req->args.attr.length <= req->objects[0].st.st_size)
 		return 0;
 	if (!target_rlimit(req->target, RLIMIT_FSIZE, &limit) && (uint64_t)req->args.attr.length > limit) {
+		if (syscall(SYS_faccessat2, req->objects[0].pin, "", W_OK, AT_EMPTY_PATH | AT_EACCESS))
+			return -errno;
 		if (listener_valid(req->sandbox->listener, req->notif.id))
 			return -EFBIG;
 		more = raise_caps(&raised, UINT64_C(1) << CAP_KILL);

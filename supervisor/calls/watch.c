@@ -145,18 +145,19 @@ int name_to_handle_at_serve(struct request *req)
 	AUTO_FREE char *id = NULL;
 	uint32_t size = (uint32_t)req->args.stat.size;
 	void *taken;
-	int err = req->args.stat.form;
+	int err;
 
-	if (err)
-		return err;
 	handle = calloc(1, sizeof(struct file_handle) + HANDLE_MAX);
 	id = calloc(1, sizeof(uint64_t));
 	if (!handle || !id)
 		return -ENOMEM;
-	memcpy(handle, &size, sizeof(size));
+	if (!req->args.stat.form)
+		memcpy(handle, &size, sizeof(size));
 	err = syscall(SYS_name_to_handle_at, req->objects[0].pin, "", handle, id, flags) ? -errno : 0;
 	if (err && err != -EOVERFLOW)
 		return err;
+	if (req->args.stat.form)
+		return req->args.stat.form;
 	/* Too small: the caller learns the size by that. */
 	memcpy(&size, handle, sizeof(size));
 	taken = handle;

@@ -72,8 +72,9 @@ static void what_cannot_be_enforced_is_refused(void **state)
 	refused("network { default allow; deny connect tcp 10.0.0.0/8:80; }", "not enforced by this version", NULL);
 	refused("network { allow connect unix /run/x; }", "network's default deny", "default allow;");
 	refused("network { default allow; deny connect unix @name; }", "not enforced", NULL);
-	refused("redirect read /a to /b;", "'redirect' rules are not served", NULL);
-	refused("answer read /a with errno ENOENT;", "'answer' rules are not served", NULL);
+	refused("network { default allow; redirect connect tcp *:80 to 127.0.0.1:3128; }", "'redirect' rules are not served", NULL);
+	refused("syscalls { default allow; answer getpid with return 5; }", "'answer' rules are not served", NULL);
+	refused("redirect read /a to /nonexistent;", "/nonexistent: No such file", NULL);
 	refused("allow mount tmpfs on /mnt;", "mount rules", NULL);
 	refused("domain d { files { allow read /x; } } files { allow exec /y -> d; }", "domains are not enforced", NULL);
 	refused("files { allow read /x; }\ndomain d { files { allow read /x; } }", "t.policy:2:8: error: domains", NULL);
@@ -87,7 +88,7 @@ static void what_cannot_be_enforced_is_refused(void **state)
 static void all_of_it_is_named_at_once(void **state)
 {
 	(void)state;
-	struct made made = make("limits { decision-time 1s; } redirect read /a to /b; network { default allow; deny connect tcp *:25; }",
+	struct made made = make("limits { decision-time 1s; } network { default allow; redirect connect tcp *:80 to 127.0.0.1:3128; deny connect tcp *:25; }",
 				&modern, false);
 	assert_int_equal(made.result, -EOPNOTSUPP);
 	assert_non_null(strstr(made.messages, "decision-time"));

@@ -245,12 +245,12 @@ static void test_filter_all(void **state)
 
 	(void)state;
 	check_always(&made);
-	/* Every row of the table, but those for append-only rules, is trapped by a policy that needs all of
+	/* Every row of the table, but those for append-only rules and hidden names, is trapped by a policy that needs all of
 	 * it. */
 	for (size_t nr = 0; nr < call_table_size; nr++) {
 		const struct call *call = call_by_nr((int)nr);
 
-		if (!call || call->when == CALL_APPEND)
+		if (!call || call->when == CALL_APPEND || call->when == CALL_HIDE)
 			continue;
 		if (!call->n_tests)
 			assert_int_equal(answer(&made, (int)nr, 0, 0, 0, 0, 0), SECCOMP_RET_USER_NOTIF);
@@ -277,6 +277,18 @@ static void test_filter_all(void **state)
 	assert_int_equal(answer(&made, SYS_fcntl, 3, F_SETFL, 0, 0, 0), SECCOMP_RET_ALLOW);
 	assert_int_equal(answer(&made, SYS_ftruncate, 3, 0, 0, 0, 0), SECCOMP_RET_ALLOW);
 	assert_int_equal(answer(&made, SYS_io_setup, 3, 0, 0, 0, 0), SECCOMP_RET_ALLOW);
+	unmake(&made);
+}
+
+static void test_filter_hides(void **state)
+{
+	struct made made = make("files { default deny ENOENT; cover all; allow ro /srv/; }", PLAN_ALL);
+
+	(void)state;
+	assert_int_equal(answer(&made, SYS_getdents64, 3, 4096, 4096, 0, 0), SECCOMP_RET_USER_NOTIF);
+	unmake(&made);
+	made = make("files { default deny ENOENT; allow ro /srv/; }", PLAN_FILES | PLAN_UNIX | PLAN_TOPOLOGY);
+	assert_int_equal(answer(&made, SYS_getdents64, 3, 4096, 4096, 0, 0), SECCOMP_RET_ALLOW);
 	unmake(&made);
 }
 
@@ -307,7 +319,7 @@ static void test_filter_named(void **state)
 	assert_int_equal(answer(&made, SYS_io_uring_setup, 0, 0, 0, 0, 0), SECCOMP_RET_ALLOW);
 	unmake(&made);
 
-	made = make("syscalls { default allow; allow keyctl, io_uring_setup, fsopen; }", PLAN_FILES);
+	made = make("syscalls { default allow; allow keyctl, io_uring_setup, fsopen; }", PLAN_FILES | PLAN_TOPOLOGY);
 	assert_int_equal(answer(&made, SYS_keyctl, 0, 0, 0, 0, 0), SECCOMP_RET_ALLOW);
 	assert_int_equal(answer(&made, SYS_io_uring_setup, 0, 0, 0, 0, 0), ERR(ENOSYS));
 	assert_int_equal(answer(&made, SYS_fsopen, 0, 0, 0, 0, 0), ERR(ENOSYS));
@@ -392,7 +404,7 @@ int main(void)
 		cmocka_unit_test(test_params),
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_filter_all),
-		cmocka_unit_test(test_filter_nothing),
+		cmocka_unit_test(test_filter_hides), cmocka_unit_test(test_filter_nothing),
 		cmocka_unit_test(test_filter_named),
 		cmocka_unit_test(test_filter_append),
 		cmocka_unit_test(test_append_only),
