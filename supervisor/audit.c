@@ -304,10 +304,13 @@ void audit_record(struct audit *audit, const struct request *req)
 		atomic_fetch_add_explicit(&audit->would_denied, 1, memory_order_relaxed);
 	if (level == AUDIT_NONE || level == AUDIT_COUNT)
 		return;
+	bool shown = kind != RECORD_ALLOW && (audit->options.terminal || audit->options.summary);
+	if (!audit->file && !shown)
+		return;
 	struct record record = audit_next(audit);
 	if (audit->file)
 		write_record(audit, &record, req);
-	if (kind != RECORD_ALLOW && (audit->options.terminal || audit->options.summary))
+	if (shown)
 		show(audit, req, kind, &record);
 }
 

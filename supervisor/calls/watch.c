@@ -51,6 +51,8 @@ int inotify_add_watch_serve(struct request *req)
 	char path[32];
 	int wd;
 
+	if (!mask)
+		mask = IN_ISDIR;	/* says nothing, but is something */
 	if (serve_path_only(req, 1))
 		return -EBADF;
 	wd = inotify_add_watch(req->objects[1].pin, object_proc_path(req->objects[0].pin, path, sizeof(path)), mask);

@@ -233,7 +233,10 @@ static void looking_gives_the_same_bytes(void **state)
 	prepare(live);
 	free(live_snapshot(live));	/* reads: what relatime changes, it changes now */
 	live_policy(live, COMPARE_ALL);
+	/* Procfs numbers an inode anew when it has forgotten it. */
+	int held = open("/proc/1/cmdline", O_PATH | O_CLOEXEC);
 	compare_script(live, NULL, script);
+	close(held);
 	free(script);
 }
 
