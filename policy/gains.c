@@ -173,6 +173,36 @@ bool policy_gains(const struct policy *policy, bool rename, bool tree, const cha
 	return gains;
 }
 
+/* ---- what is too deep to have a path -------------------------------------------------------- */
+
+static int test_denied(struct question *q, const struct search_node *node)
+{
+	int result = 0;
+
+	for (uint32_t left = q->ops; left && result == 0; left &= left - 1)
+		result = denied(q, node->s, (enum policy_op)__builtin_ctz(left));
+	return result;
+}
+
+bool policy_denies_below(const struct policy *policy, uint32_t ops, const char *path, size_t len, const struct policy_rule **rule)
+{
+	struct policy_engine *engine = policy->engine;
+	struct question q = { .policy = policy, .engine = engine, .ops = ops & policy_restricted(policy, false) & OPS_PATH };
+	bool denies = true;
+
+	*rule = NULL;
+	if (!q.ops)
+		return false;
+	engine_lock(engine);
+	engine_make_room(engine);
+	automaton_state s = len > 1 ? engine_walk(engine, path, len) : (automaton_state)engine->automaton.start;
+	if (s > 0)
+		denies = search_below(&q, (uint32_t)s, (uint32_t)s, false, test_denied) != 0;
+	*rule = q.rule;
+	engine_release(engine);
+	return denies;
+}
+
 /* ---- what a pattern leaves open ------------------------------------------------------------- */
 
 static int glob_allows(const struct policy *policy, enum policy_op op, struct automaton *glob, char *witness)

@@ -295,6 +295,10 @@ bool policy_leads_out(const struct policy *policy, uint32_t ops, const char *lin
 bool policy_gains(const struct policy *policy, bool rename, bool tree, const char *from, size_t from_len,
 		  const char *to, size_t to_len, const struct policy_rule **rule);
 
+/* Might one of OPS be denied on something below PATH? *RULE is one rule that does, or NULL. True also when the proof ran out of
+ * budget. */
+bool policy_denies_below(const struct policy *policy, uint32_t ops, const char *path, size_t len, const struct policy_rule **rule);
+
 /* The operations that some rule or default does not simply allow everywhere, in the enforced decision
  * or (WOULD) in the one with every rule. */
 uint32_t policy_restricted(const struct policy *policy, bool would);

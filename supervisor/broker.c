@@ -428,7 +428,7 @@ static int broker_steps(struct request *req)
 		req->reply.kind = REPLY_CONTINUE;
 		return 0;
 	}
-	if (req->call->when == CALL_REFUSED) {
+	if (req->call->when == CALL_REFUSED && (!req->call->serve || req->sandbox->plan->topology_fixed)) {
 		err = broker_refuse(req);
 		return broker_denied(req);
 	}

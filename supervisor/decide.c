@@ -82,6 +82,15 @@ static bool own_file(const struct sandbox *sandbox, const struct object *object)
 	return false;
 }
 
+/* It has no path that could be told; whatever it were, would it be allowed? */
+static void decide_below(const struct policy *policy, const struct object *object, uint32_t ops, struct policy_decision *decision)
+{
+	const struct policy_rule *rule;
+
+	if (policy_denies_below(policy, ops, object->path, object->len, &rule))
+		decision->enforced = decision->would = decide_verdict(rule, ENAMETOOLONG, decide_first_op(ops));
+}
+
 struct policy_decision decide_object(const struct request *req, const struct object *object, uint32_t ops)
 {
 	const struct sandbox *sandbox = req->sandbox;
@@ -95,7 +104,10 @@ struct policy_decision decide_object(const struct request *req, const struct obj
 			decision.enforced = decision.would = decide_verdict(&nameless_rule, EACCES, decide_first_op(restricted));
 		return decision;
 	}
-	decision = policy_decide_path(sandbox->policy, ops, object->path, object->len);
+	if (object->below)
+		decide_below(sandbox->policy, object, ops, &decision);
+	else
+		decision = policy_decide_path(sandbox->policy, ops, object->path, object->len);
 	if (object->n_links)
 		decide_links(sandbox->policy, object, ops, &decision);
 	if (sandbox->n_own && (ops & OPS_MODIFY) && !decide_refuses(&decision.enforced) && own_file(sandbox, object))

@@ -26,6 +26,7 @@ enum harden_when {
 	HARDEN_ALWAYS,
 	HARDEN_FILES,	/* while paths are brokered */
 	HARDEN_APPEND,	/* while something is append-only */
+	HARDEN_CLONE,	/* while somebody looks at the flags of clone: ruling 3, or a section on system calls */
 	HARDEN_TOPOLOGY,	/* while what paths mean must not change (ruling 3) */
 };
 
@@ -67,7 +68,7 @@ static const struct harden harden_table[] = {
 	{ .nr = SYS_io_uring_enter, .err = ENOSYS, .named = HARDEN_NAMED_UNBROKERED },
 	{ .nr = SYS_io_uring_register, .err = ENOSYS, .named = HARDEN_NAMED_UNBROKERED },
 	/* Flags in memory: C libraries then use clone. */
-	{ .nr = SYS_clone3, .err = ENOSYS },
+	{ .nr = SYS_clone3, .err = ENOSYS, .when = HARDEN_CLONE },
 	/* A newer listener would win every tie with ours (kernel-facts 1.2). EBUSY is what a nested one
 	 * gets natively. */
 	{ .nr = SYS_seccomp, .err = EBUSY, FLAG(1, SECCOMP_FILTER_FLAG_NEW_LISTENER) },
@@ -179,11 +180,22 @@ bool harden_append_only(const struct policy *policy)
 	return false;
 }
 
+static bool has_calls(const struct policy *policy)
+{
+	bool has = policy->defaults[SECTION_SYSCALLS].present;
+
+	for (size_t i = 0; i < policy->n_rules && !has; i++)
+		has = policy->rules[i].section == SECTION_SYSCALLS;
+	return has;
+}
+
 static bool harden_wanted(const struct harden *harden, const struct plan *plan)
 {
 	bool brokered = plan->files || plan->stat || plan->unix_paths || plan->exec || plan->topology_fixed;
 
 	if (harden->when == HARDEN_FILES && !plan->files)
+		return false;
+	if (harden->when == HARDEN_CLONE && !plan->topology_fixed && !has_calls(plan->policy))
 		return false;
 	if (harden->when == HARDEN_TOPOLOGY && !plan->topology_fixed)
 		return false;

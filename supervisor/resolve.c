@@ -174,7 +174,7 @@ void object_init(struct object *object)
 	object->parent = -1;
 	object->n_links = 0;
 	object->err = 0;
-	object->exists = object->lexical = object->nameless = object->slash = object->magic = object->foreign = false;
+	object->exists = object->lexical = object->nameless = object->below = object->slash = object->magic = object->foreign = false;
 	object->held = 0;
 	object->len = 0;
 	object->path[0] = '\0';
@@ -307,23 +307,54 @@ static unsigned fd_held(int fd)
 	return flags < 0 || flags & O_PATH ? 0 : (unsigned)((flags & O_ACCMODE) + 1) & 3;
 }
 
+/* The kernel tells paths of a page at most: that of the deepest directory at or above DIR which has one. */
+static ssize_t path_above(struct walk *walk, int dir)
+{
+	struct object *object = walk->object;
+	AUTO_FD at = fcntl(dir, F_DUPFD_CLOEXEC, 3);
+	ssize_t len = -ENAMETOOLONG;
+
+	object->below = true;
+	while (at >= 0 && len == -ENAMETOOLONG) {
+		int up = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		fd_close(at);
+		at = up;
+		len = at < 0 ? -errno : resolve_path_of(walk->resolver, at, object->path, PATH_MAX);
+	}
+	return at < 0 ? -ENAMETOOLONG : len;
+}
+
 /* d_path of the directory where we stand, without the mark of a deleted one. */
 static size_t walk_path(struct walk *walk)
 {
 	struct object *object = walk->object;
 	ssize_t got = resolve_path_of(walk->resolver, walk->dir, object->path, PATH_MAX);
-	size_t len = got > 0 ? (size_t)got : 0;
+	size_t len;
 	struct stat st;
 
+	if (got == -ENAMETOOLONG)
+		got = path_above(walk, walk->dir);
+	len = got > 0 ? (size_t)got : 0;
 	if (!len || object->path[0] != '/') {
 		memcpy(object->path, "/", 2);
 		return 1;
 	}
+	if (object->below)
+		return len;
 	if (!fstat(walk->dir, &st) && path_deleted(object->path, &len, &st)) {
 		len -= sizeof(DELETED) - 1;
 		object->path[len] = '\0';
 	}
 	return len;
+}
+
+static void walk_path_and(struct walk *walk, const char *rest)
+{
+	struct object *object = walk->object;
+
+	object->len = walk_path(walk);
+	if (!object->below)
+		object->len = path_append(object->path, object->len, sizeof(object->path), rest);
 }
 
 int walk_failed(struct walk *walk, int err, const char *rest)
@@ -333,7 +364,7 @@ int walk_failed(struct walk *walk, int err, const char *rest)
 	if (walk_fatal(err))
 		return -err;
 	object->err = -err;
-	object->len = path_append(object->path, walk_path(walk), sizeof(object->path), rest);
+	walk_path_and(walk, rest);
 	object->len = proc_rename(walk->resolver, walk->target, object->path, object->len);
 	return 0;
 }
@@ -362,6 +393,10 @@ int walk_found(struct walk *walk, int pin)
 	if (walk->known != pin && fstat(pin, &object->st))
 		return -errno;
 	len = resolve_path_of(walk->resolver, pin, object->path, PATH_MAX);
+	if (len == -ENAMETOOLONG && !walk->at_base)
+		len = path_above(walk, walk->dir);
+	if (len == -ENAMETOOLONG && S_ISDIR(object->st.st_mode))
+		len = path_above(walk, pin);
 	if (len == -ENAMETOOLONG) {
 		object->err = -ENAMETOOLONG;
 		object->len = 1;
@@ -411,7 +446,7 @@ int walk_entry(struct walk *walk, const char *name, size_t len, int pin)
 		return -errno;
 	memcpy(object->last, name, len);
 	object->last[len] = '\0';
-	object->len = path_append(object->path, walk_path(walk), sizeof(object->path), object->last);
+	walk_path_and(walk, object->last);
 	if (pin < 0) {
 		object->err = -ENOENT;
 		/* Nothing can be made in a directory that is gone. */

@@ -52,6 +52,7 @@ struct object {
 	bool lexical;
 	bool nameless;		/* pipe, socket, memfd, deleted: .held is the access already held (O_ACCMODE+1 bits: 1 read, 2 write) */
 	unsigned held;
+	bool below;		/* longer than a path can be: .path is of a directory above it, and so many names between are not known */
 	bool slash;		/* spelled with a slash at the end */
 	bool magic;		/* came through a magic link of procfs */
 	bool foreign;		/* what procfs shows of a process outside the sandbox: never to be changed */

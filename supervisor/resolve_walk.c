@@ -104,9 +104,13 @@ static int remember_link(struct walk *walk, int link)
 {
 	struct object *object = walk->object;
 	char path[PATH_MAX];
+	ssize_t len;
 
-	if (walk->resolver->no_links || object->n_links >= OBJECT_LINKS_MAX || resolve_path_of(walk->resolver, link, path, sizeof(path)) < 0)
+	if (walk->resolver->no_links || object->n_links >= OBJECT_LINKS_MAX)
 		return 0;
+	len = resolve_path_of(walk->resolver, link, path, sizeof(path));
+	if (len < 0)
+		return (int)len;
 	object->links[object->n_links] = strdup(path);
 	if (!object->links[object->n_links])
 		return -ENOMEM;

@@ -213,7 +213,7 @@ static int bind_path(struct request *req)
 		binding.dir = object->parent;
 		return binding_run(&binding);
 	}
-	if (!req->sandbox->plan->kernel->landlock_abi || !bind_free_below(req->sandbox->policy, object))
+	if (object->below || !req->sandbox->plan->kernel->landlock_abi || !bind_free_below(req->sandbox->policy, object))
 		return bind_last(&binding);
 	binding.fenced = true;
 	err = binding_run(&binding);

@@ -215,11 +215,26 @@ int rename_judge(struct request *req)
 	return 0;
 }
 
+/* Something is denied beside or below OBJECT. */
+static bool around_denied(const struct request *req, const struct object *object, const struct policy_rule **rule)
+{
+	size_t len = object->len;
+
+	while (!object->below && len > 0 && object->path[--len] != '/')
+		;
+	return policy_denies_below(req->sandbox->policy, OPS_FILES, object->path, len ? len : 1, rule);
+}
+
 static int gains(struct request *req, bool rename, bool tree, const struct object *from, const struct object *to)
 {
 	const struct policy_rule *rule = NULL;
+	bool gained;
 
-	if (!policy_gains(req->sandbox->policy, rename, tree, from->path, from->len, to->path, to->len, &rule))
+	if (from->below || to->below)
+		gained = around_denied(req, from, &rule) || around_denied(req, to, &rule);
+	else
+		gained = policy_gains(req->sandbox->policy, rename, tree, from->path, from->len, to->path, to->len, &rule);
+	if (!gained)
 		return 0;
 	return serve_deny(req, EXDEV, rename ? OP_RENAME : OP_LINK, rule);
 }

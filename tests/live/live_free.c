@@ -1,0 +1,219 @@
+/*
+ * A policy that confines no path, and brokers every call about one all the same: namespaces, mounts and chroot are the program's
+ * own affair, and it cannot tell. The cases run this binary again as the program.
+ */
+#include "live.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define ALL "files { default allow; cover all; } limits { capabilities all; }"
+
+static void say(const char *what, long result)
+{
+	printf("%s: %s\n", what, result < 0 ? strerrorname_np(errno) : "ok");
+}
+
+/* ---- the programs --------------------------------------------------------------------------- */
+
+/* After unshare(2) the capabilities are those of the new user namespace, without an exec in between. */
+static int capabilities(const char *dir)
+{
+	char path[200];
+	snprintf(path, sizeof(path), "%s/closed", dir);
+	say("before", open(path, O_RDONLY));
+	if (unshare(CLONE_NEWUSER))
+		return 2;
+	say("read", open(path, O_RDONLY));
+	say("chmod", chmod(path, 0644));
+	snprintf(path, sizeof(path), "%s/device", dir);
+	say("mknod", mknod(path, S_IFCHR | 0666, 0x103));
+	return 0;
+}
+
+/* A name that is longer from the root than any path can be. */
+static int deep(const char *dir)
+{
+	char name[251];
+	int fd;
+	memset(name, 'd', 250);
+	name[250] = '\0';
+	if (chdir(dir))
+		return 2;
+	for (int i = 0; i < 17; i++)
+		if (mkdir(name, 0755) || chdir(name))
+			return 3;
+	say("create", fd = open("f", O_CREAT | O_WRONLY, 0600));
+	say("open", open("./f", O_RDONLY));
+	say("chmod", chmod("f", 0640));
+	say("truncate", truncate("f", 3));
+	say("rename", rename("f", "g"));
+	say("link", link("g", "h"));
+	say("symlink", symlink("h", "s"));
+	say("through", open("s", O_RDONLY));
+	say("mkdir", mkdir("x", 0700));
+	say("up", open("x/../../", O_RDONLY | O_DIRECTORY));
+	say("rmdir", rmdir("x"));
+	snprintf(name, sizeof(name), "%s/out", dir);
+	say("out", rename("g", name));
+	say("key", open("a.key", O_CREAT | O_WRONLY, 0600));
+	return 0;
+}
+
+/* Its last link and its last descriptor are gone: the event is there at once. */
+static int deleted(const char *dir)
+{
+	char path[200], events[4096];
+	int late = 0, queue = inotify_init1(IN_NONBLOCK);
+	snprintf(path, sizeof(path), "%s/watched", dir);
+	for (int i = 0; i < 200; i++) {
+		int fd = open(path, O_CREAT | O_WRONLY, 0600);
+		if (fd < 0 || inotify_add_watch(queue, path, IN_DELETE_SELF) < 0)
+			return 2;
+		close(fd);
+		(void)chmod(path, 0644);
+		(void)unlink(path);
+		late += read(queue, events, sizeof(events)) <= 0;
+		while (read(queue, events, sizeof(events)) > 0)
+			;
+	}
+	printf("late: %d\n", late);
+	return 0;
+}
+
+static int handle(const char *dir)
+{
+	struct { unsigned bytes; int type; } head = { 0, 0 };
+	int mount = -1;
+	say("handle", syscall(SYS_name_to_handle_at, AT_FDCWD, dir, &head, &mount, 0));
+	printf("%d %d\n", head.bytes > 0, mount >= 0);
+	return 0;
+}
+
+static const struct { const char *name; int (*run)(const char *dir); } programs[] = {
+	{ "capabilities", capabilities }, { "deep", deep }, { "deleted", deleted }, { "handle", handle },
+};
+
+/* ---- the cases ------------------------------------------------------------------------------ */
+
+static void runs(struct live *live, const char *program, const char *expected)
+{
+	live_runl(live, "/proc/self/fd/9", program, live_path(live, "work"), NULL);
+	if (live->status || strcmp(live->out, expected))
+		fail_msg("%s: status %d, expected:\n%s\ngot:\n%s%s", program, live->status, expected, live->out, live->err);
+}
+
+static void prepare(struct live *live, const char *policy)
+{
+	static char self[4096];
+	static const char *const pass[] = { "--pass-fd", "9", NULL };
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	assert_true(n > 0);
+	self[n] = '\0';
+	live_mkdir(live, "work", 0777);
+	live_policy(live, policy);
+	int fd = open(self, O_RDONLY);
+	assert_true(fd >= 0 && dup2(fd, 9) == 9);
+	close(fd);
+	memcpy(live->options, pass, sizeof(pass));
+}
+
+static void capabilities_of_a_new_namespace(void **state)
+{
+	struct live *live = *state;
+	prepare(live, ALL);
+	live_file(live, "work/closed", 0600, "x");
+	if (live_root())
+		assert_int_equal(chown(live_path(live, "work/closed"), 1000, 1000), 0);
+	runs(live, "capabilities", live_root() ? "before: ok\nread: EACCES\nchmod: EPERM\nmknod: EPERM\n"
+					       : "before: ok\nread: ok\nchmod: ok\nmknod: EPERM\n");
+}
+
+static void deeper_than_a_path(void **state)
+{
+	struct live *live = *state;
+	prepare(live, ALL);
+	runs(live, "deep", "create: ok\nopen: ok\nchmod: ok\ntruncate: ok\nrename: ok\nlink: ok\nsymlink: ok\nthrough: ok\nmkdir: ok\n"
+			   "up: ok\nrmdir: ok\nout: ok\nkey: ok\n");
+}
+
+/* Where it cannot be told whether a rule is meant, it is. */
+static void deeper_where_something_is_denied(void **state)
+{
+	struct live *live = *state;
+	prepare(live, "files { default allow; deny create **/*.key; }");
+	runs(live, "deep", "create: ENAMETOOLONG\nopen: ENOENT\nchmod: ENOENT\ntruncate: ENOENT\nrename: ENAMETOOLONG\nlink: ENAMETOOLONG\n"
+			   "symlink: ENAMETOOLONG\nthrough: ENOENT\nmkdir: ENAMETOOLONG\nup: ENOENT\nrmdir: ENOENT\nout: ENOENT\n"
+			   "key: ENAMETOOLONG\n");
+}
+
+static void nothing_is_held_after_the_answer(void **state)
+{
+	struct live *live = *state;
+	prepare(live, ALL);
+	runs(live, "deleted", "late: 0\n");
+}
+
+static void errors_that_write(void **state)
+{
+	struct live *live = *state;
+	prepare(live, ALL);
+	runs(live, "handle", "handle: EOVERFLOW\n1 1\n");
+}
+
+static void namespaces_are_free(void **state)
+{
+	struct live *live = *state;
+	char script[1000];
+	live_file(live, "work/file", 0644, "here\n");
+	live_policy(live, ALL);
+	snprintf(script, sizeof(script),
+		 "unshare %s sh -c 'mount --bind \"%s\" /mnt && cat /mnt/file && mount -t tmpfs none /mnt && echo new >/mnt/f && cat /mnt/f && "
+		 "umount /mnt && ls /mnt'; %s chroot \"%s\" /none 2>&1 | grep -c No.such",
+		 live_root() ? "-m" : "-Urm", live_path(live, "work"), live_root() ? "" : "unshare -Ur", live_path(live, "work"));
+	live_sh(live, script);
+	if (strcmp(live->out, "here\nnew\nfile\n1\n"))
+		fail_msg("%s\n%s", live->out, live->err);
+}
+
+/* Ruling 10 holds by any name. */
+static void own_files_by_another_name(void **state)
+{
+	struct live *live = *state;
+	char script[1000], *policy;
+	live_policy(live, ALL);
+	policy = live_read(live->policy);
+	snprintf(script, sizeof(script),
+		 "unshare %s sh -c 'mount --bind /tmp /mnt && cd /mnt && name=$(basename \"%s\") && ls $name >/dev/null && "
+		 "{ echo x >>$name; rm -f $name; mv $name y; ln $name z; chmod 777 $name; } 2>&-; ls $name | wc -l'",
+		 live_root() ? "-m" : "-Urm", live->policy);
+	live_sh(live, script);
+	assert_string_equal(live->out, "1\n");
+	char *after = live_read(live->policy);
+	assert_string_equal(policy, after);
+	free(policy);
+	free(after);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, live_setup, live_teardown)
+static const struct CMUnitTest tests[] = {
+	CASE(capabilities_of_a_new_namespace), CASE(deeper_than_a_path), CASE(deeper_where_something_is_denied),
+	CASE(nothing_is_held_after_the_answer), CASE(errors_that_write), CASE(namespaces_are_free), CASE(own_files_by_another_name),
+};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc == 3 && i < sizeof(programs) / sizeof(programs[0]); i++)
+		if (!strcmp(argv[1], programs[i].name))
+			return programs[i].run(argv[2]);
+	return cmocka_run_group_tests_name("live_free", tests, NULL, NULL);
+}
