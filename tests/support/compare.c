@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -118,17 +119,20 @@ static char *whole(FILE *from, size_t *len)
 	return text;
 }
 
+static FILE *in_memory(const char *name)
+{
+	return fdopen(memfd_create(name, MFD_CLOEXEC), "w+");
+}
+
 int live_native(struct live *live, const char *const *argv)
 {
-	FILE *in = tmpfile(), *out = tmpfile(), *err = tmpfile();
+	FILE *in = in_memory("in"), *out = in_memory("out"), *err = in_memory("err");
 	int status;
 	assert_true(in && out && err);
 	if (live->input) {
 		assert_int_equal(write(fileno(in), live->input, strlen(live->input)), strlen(live->input));
 		assert_int_equal(lseek(fileno(in), 0, SEEK_SET), 0);
 	}
-	for (int i = 0; i < 3; i++)
-		assert_int_equal(fcntl(fileno(i == 0 ? in : i == 1 ? out : err), F_SETFD, FD_CLOEXEC), 0);
 	pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0)

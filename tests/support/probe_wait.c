@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -180,7 +181,11 @@ static void a_hundred_wait_others_go_on(char **arg)
 /* More than usher's threads, rings and tables begin with. */
 static void a_thousand_wait_others_go_on(char **arg)
 {
+	struct rlimit files;
 	enter(arg[0]);
+	CHECK(getrlimit(RLIMIT_NOFILE, &files) == 0);
+	files.rlim_cur = files.rlim_max;	/* after a login 1024 */
+	CHECK(setrlimit(RLIMIT_NOFILE, &files) == 0);
 	others_go_on(1200, 20);
 	answer(0);
 }
