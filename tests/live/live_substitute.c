@@ -26,7 +26,7 @@ static void redirected_files(void **state)
 			  "  redirect read,list $dir/work/dir to \"$dir/tree\";\n"
 			  "  redirect read $dir/work/none to \"$dir/stand-in\";\n"
 			  "  deny modify $dir/stand-in, $dir/tree/; }\n");
-	chdir(live_path(live, "work"));
+	assert_int_equal(chdir(live_path(live, "work")), 0);
 	says(live, "cat netrc link none; stat -L -c %s netrc link none; ls dir; echo x 2>&- <>netrc || echo denied; test -r none && echo yes",
 	     "nothing\nnothing\nnothing\n8\n8\n8\nfile\ndenied\nyes\n");
 	/* Written by its name it is itself, and what is written is not read. */
@@ -63,7 +63,7 @@ static void answered_files(void **state)
 			  "  answer read /proc/cpuinfo with file $dir/cpuinfo;\n"
 			  "  answer read $dir/work/version with content \"two\\n\";\n"
 			  "  answer read $dir/work/bad with errno EIO; }\n");
-	chdir(live_path(live, "work"));
+	assert_int_equal(chdir(live_path(live, "work")), 0);
 	says(live, "cat /proc/cpuinfo version; cat version; stat -c '%s %A' version /proc/cpuinfo; cat bad 2>&1",
 	     "processor : 0\ntwo\ntwo\n4 -r--r--r--\n14 -r--r--r--\ncat: bad: Input/output error\n");
 	says(live, "exec 3<version; echo x 2>&- >/proc/self/fd/3 || echo denied; cat /proc/self/fd/3", "denied\ntwo\n");
@@ -74,7 +74,7 @@ static void answered_devices(void **state)
 	struct live *live = *state;
 	live_mkdir(live, "dev", 0777);
 	live_policy(live, "files { default allow; deny EPERM mknod **; answer mknod $dir/dev/{null,sda} with device same; }\n");
-	chdir(live_path(live, "dev"));
+	assert_int_equal(chdir(live_path(live, "dev")), 0);
 	says(live, "mknod null c 1 3 2>&- && stat -c '%F %t %T' null; mknod sda c 8 0 2>&- || echo no; mknod sda b 1 3 2>&- || echo no; mknod null2 c 1 3 2>&- || echo no",
 	     live_root() ? "character special file 1 3\nno\nno\nno\n" : "no\nno\nno\n");
 }
@@ -116,7 +116,7 @@ static void hidden_names(void **state)
 	live_file(live, "work/many/last", 0644, "");
 	live_symlink(live, "b.key", "work/to-key");
 	live_policy(live, "files { default allow; cover all; deny ENOENT all **/*.key, **/.env; deny ENOENT read **/*.pem; }");
-	chdir(live_path(live, "work"));
+	assert_int_equal(chdir(live_path(live, "work")), 0);
 	says(live, "ls -A; ls many; stat b.key 2>&- || echo none; cat shown.pem 2>&- || echo none; cat to-key 2>&- || echo none; find . -name '*.key'",
 	     "a\nmany\nshown.pem\nto-key\nlast\nnone\nnone\nnone\n");
 	/* Without stat covered listings are the kernel's. */
