@@ -44,6 +44,17 @@ static int fetch_at(struct request *req, unsigned flags)
 	return fetch_name_or_null(req, 0, 1, mode_of(flags), flags & AT_EMPTY_PATH);
 }
 
+/* Listing and removing, kernels up to now take AT_FDCWD with an empty name for a descriptor, and refuse it. */
+static int fetch_at_strictly(struct request *req)
+{
+	int err = fetch_at(req, (unsigned)request_int(req, 2));
+
+	if (!err && !req->names[0].len && req->names[0].dirfd == AT_FDCWD &&
+	    syscall(SYS_listxattrat, AT_FDCWD, "", AT_EMPTY_PATH, NULL, 0) < 0 && errno == EBADF)
+		err = -EBADF;
+	return err;
+}
+
 static int fetch_attr_name(struct request *req, int arg)
 {
 	ssize_t len = fetch_string(req, req->notif.data.args[arg], req->args.xattr.name, sizeof(req->args.xattr.name));
@@ -74,9 +85,10 @@ static const char *path_of(const struct request *req, char buf[32])
 	return object_proc_path(req->objects[0].pin, buf, 32);
 }
 
+/* By a number, or by "" with AT_EMPTY_PATH. */
 static bool descriptor_bad(const struct request *req)
 {
-	return req->args.xattr.flags & BY_DESCRIPTOR && serve_path_only(req, 0);
+	return serve_path_only(req, 0);
 }
 
 static int reply_data(struct request *req, uint64_t addr, const void *data, size_t len)
@@ -250,6 +262,8 @@ int getxattr_serve(struct request *req)
 {
 	int err = serve_pin(req, 0);
 
+	if (!err && descriptor_bad(req))
+		err = -EBADF;
 	return err ? err : get_serve(req, req->args.xattr.name);
 }
 
@@ -267,21 +281,16 @@ int llistxattr_fetch(struct request *req)
 
 int listxattrat_fetch(struct request *req)
 {
-	int err;
-
 	(void)fetch_room(req, req->notif.data.args[3], req->notif.data.args[4]);
-	err = fetch_at(req, (unsigned)request_int(req, 2));
-	/* Some kernels take the cwd for a descriptor here. */
-	if (!err && !req->names[0].len && req->names[0].dirfd == AT_FDCWD &&
-	    syscall(SYS_listxattrat, AT_FDCWD, "", AT_EMPTY_PATH, NULL, 0) < 0 && errno == EBADF)
-		err = -EBADF;
-	return err;
+	return fetch_at_strictly(req);
 }
 
 int listxattr_serve(struct request *req)
 {
 	int err = serve_pin(req, 0);
 
+	if (!err && descriptor_bad(req))
+		err = -EBADF;
 	return err ? err : get_serve(req, NULL);
 }
 
@@ -315,7 +324,7 @@ int removexattrat_fetch(struct request *req)
 
 	if (!err)
 		err = fetch_attr_name(req, 3);
-	return err ? err : fetch_at(req, (unsigned)request_int(req, 2));
+	return err ? err : fetch_at_strictly(req);
 }
 
 int removexattr_serve(struct request *req)
