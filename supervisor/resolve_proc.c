@@ -266,28 +266,25 @@ int proc_judge(struct walk *walk, int pin, const struct stat *st, const char *pa
 	enum proc_relation relation;
 	int err = proc_owner(walk, pin, st->st_dev, path, &owner);
 
+	/* A file of another instance: its directory tells, which is where we stand unless a magic link led here. */
 	if (err) {
-		/* A file of some other instance: its directory tells. */
 		const char *slash = strrchr(path, '/');
-		char dir_path[PATH_MAX];
-		AUTO_FD dir = -1;
+		char dir[PATH_MAX];
+		ssize_t len = resolve_path_of(walk->resolver, walk->dir, dir, sizeof(dir));
 		struct stat dir_st;
 
-		if (S_ISDIR(st->st_mode) || !slash || slash == path)
-			return err;
-		memcpy(dir_path, path, (size_t)(slash - path));
-		dir_path[slash - path] = '\0';
-		dir = open(dir_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (dir < 0 || fstat(dir, &dir_st) || dir_st.st_dev != st->st_dev)
-			return -EACCES;
-		err = proc_owner(walk, dir, st->st_dev, dir_path, &owner);
-		if (err)
-			return err;
-		if (owner.number < 0) {
-			fd_close(owner.root);
+		/* The descriptor itself, which is held already. */
+		if (!walk->name->len) {
+			walk->object->foreign = true;
 			return 0;
 		}
-		relation = proc_relation(walk, &owner, st->st_dev);
+		if (S_ISDIR(st->st_mode) || !slash || len != slash - path || memcmp(dir, path, (size_t)len) || fstat(walk->dir, &dir_st) ||
+		    dir_st.st_dev != st->st_dev)
+			return err;
+		err = proc_owner(walk, walk->dir, st->st_dev, dir, &owner);
+		if (err)
+			return err;
+		relation = owner.number < 0 ? PROC_TARGET : proc_relation(walk, &owner, st->st_dev);
 		fd_close(owner.root);
 		if (relation == PROC_TARGET)
 			return 0;

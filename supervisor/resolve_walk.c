@@ -170,6 +170,15 @@ static bool is_link(struct walk *walk, int fd)
 	return false;
 }
 
+/* A file of another instance of procfs: whose it is, its directory tells, so that this one must be passed by. */
+static bool needs_parent(struct walk *walk, int fd)
+{
+	struct stat st;
+
+	return walk->resolver->other_roots && !fstat(fd, &st) && !S_ISDIR(st.st_mode) && st.st_dev != walk->resolver->proc_dev &&
+	       resolve_on_proc(walk->resolver, fd, &st);
+}
+
 /*
  * The whole rest at once, or at least all but the last component. WALK_ON with less left to do when a symlink is in the way.
  */
@@ -189,6 +198,11 @@ static int walk_fast(struct walk *walk)
 	if (mode == NAME_FOLLOW || mode == NAME_NOFOLLOW) {
 		/* A last symlink that is to be followed would refuse all of it: it is taken as it is and known for one below. */
 		fd = open_plain(walk->dir, rest, O_NOFOLLOW);
+		if (fd >= 0 && needs_parent(walk, fd)) {
+			walk->known = -1;
+			fd_close(fd);
+			return WALK_ON;
+		}
 		if (fd >= 0 && (mode == NAME_NOFOLLOW || !is_link(walk, fd))) {
 			walk->at_base = false;
 			walk->slash = end[-1] == '/';

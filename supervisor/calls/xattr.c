@@ -368,6 +368,8 @@ int file_getattr_serve(struct request *req)
 	char buf[4096] = { 0 }, path[32];
 	int err = serve_pin(req, 0);
 
+	if (!err && descriptor_bad(req))
+		err = -EBADF;
 	if (err)
 		return err;
 	if (syscall(SYS_file_getattr, AT_FDCWD, path_of(req, path), buf, req->args.xattr.size, 0))
@@ -397,6 +399,8 @@ int file_setattr_serve(struct request *req)
 {
 	char path[32];
 
+	if (descriptor_bad(req))
+		return -EBADF;
 	if (syscall(SYS_file_setattr, AT_FDCWD, path_of(req, path), req->args.xattr.value, req->args.xattr.size, 0))
 		return -errno;
 	return reply_value(req, 0);
