@@ -289,7 +289,18 @@ static void write_record(struct audit *audit, const struct record *record, const
 	free(text_take(&text));
 }
 
-void audit_record(struct audit *audit, const struct request *req)
+/* What was refused as a file and as a directory alike is told as what it is. */
+static void settle_type(struct request *req)
+{
+	const struct object *object = &req->objects[req->decided];
+	struct stat st;
+
+	if (req->n_names && req->decision.enforced.op == OP_READ && object->lexical && object->pin >= 0 && !fstat(object->pin, &st) &&
+	    S_ISDIR(st.st_mode))
+		req->decision.enforced.op = OP_LIST;
+}
+
+void audit_record(struct audit *audit, struct request *req)
 {
 	if (!audit)
 		return;
@@ -307,6 +318,7 @@ void audit_record(struct audit *audit, const struct request *req)
 	bool shown = kind != RECORD_ALLOW && (audit->options.terminal || audit->options.summary);
 	if (!audit->file && !shown)
 		return;
+	settle_type(req);
 	struct record record = audit_next(audit);
 	if (audit->file)
 		write_record(audit, &record, req);

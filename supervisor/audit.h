@@ -27,7 +27,7 @@ struct audit_options {
 /* 0 or -errno (the file cannot be opened: the launch fails). */
 int audit_new(struct audit **audit, struct loop *loop, const struct policy *policy, const struct audit_options *options);
 /* What happened to REQ: decision and reply are set. Any thread. */
-void audit_record(struct audit *audit, const struct request *req);
+void audit_record(struct audit *audit, struct request *req);
 /* Something of usher's own: "start", "stop", "error"; TEXT is a message. */
 void audit_event(struct audit *audit, const char *action, const char *text);
 /* Writes what is queued (waits, bounded), prints the summary, frees. */

@@ -152,6 +152,19 @@ static int broker_judge(struct request *req)
 	return 0;
 }
 
+/* As a file and as a directory: then it does not matter which it is. The record may tell (audit.c). */
+static bool refused_alike(struct request *req, const struct object *object)
+{
+	struct policy_decision file = decide_object(req, object, OP_BIT(OP_READ));
+	struct policy_decision dir = decide_object(req, object, OP_BIT(OP_LIST));
+
+	if (!policy_denies(&file.enforced) || !policy_denies(&dir.enforced) || file.enforced.rule != dir.enforced.rule ||
+	    file.enforced.err != dir.enforced.err)
+		return false;
+	req->decision.enforced = file.enforced;
+	return true;
+}
+
 /* The object that decided is lexical and was denied: is there no symlink in its name? */
 static bool broker_certain(struct request *req, const struct policy_decision *call)
 {
@@ -165,9 +178,9 @@ static bool broker_certain(struct request *req, const struct policy_decision *ca
 
 	if (!object->lexical)
 		return true;
+	if (!guessed || (ops == either && refused_alike(req, object)))
+		return object_lexical_exists(req->sandbox->resolver, object, mode == NAME_NOFOLLOW || mode == NAME_ENTRY) != -EAGAIN;
 	err = object_lexical_pin(req->sandbox->resolver, object, mode == NAME_NOFOLLOW || mode == NAME_ENTRY);
-	if (!guessed)
-		return err != -EAGAIN;
 	if (err && (err != -ENOENT || mode == NAME_CREATE))
 		return false;
 	object->lexical = false;

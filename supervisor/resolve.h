@@ -98,6 +98,8 @@ int object_open_lexical(const struct resolver *resolver, const struct object *ob
 /* Sets .pin and .st of a lexical object (NOFOLLOW: a last symlink is the object), or .parent alone (object_lexical_parent).
  * 0 or as object_open_lexical(). */
 int object_lexical_pin(const struct resolver *resolver, struct object *object, bool nofollow);
+/* The same without .st. */
+int object_lexical_exists(const struct resolver *resolver, struct object *object, bool nofollow);
 int object_lexical_parent(const struct resolver *resolver, struct object *object);
 /* Is the lexical name one whose open does not wait: a file, a directory, or nothing? Remembered for a moment: a hint. */
 bool object_lexical_prompt(struct resolver *resolver, const struct object *object);

@@ -48,19 +48,31 @@ int object_open_lexical(const struct resolver *resolver, const struct object *ob
 	return fd < 0 ? lexical_error(errno) : fd;
 }
 
-int object_lexical_pin(const struct resolver *resolver, struct object *object, bool nofollow)
+int object_lexical_exists(const struct resolver *resolver, struct object *object, bool nofollow)
 {
-	AUTO_FD fd = object_open_lexical(resolver, object, O_PATH | (nofollow ? O_NOFOLLOW : 0));
+	int fd = object_open_lexical(resolver, object, O_PATH | (nofollow ? O_NOFOLLOW : 0));
 
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &object->st))
-		return -errno;
-	if (!resolve_dev_plain((struct resolver *)resolver, object->st.st_dev))
-		return -EAGAIN;
 	object->exists = true;
-	object->pin = fd_take(&fd);
+	object->pin = fd;
 	return 0;
+}
+
+int object_lexical_pin(const struct resolver *resolver, struct object *object, bool nofollow)
+{
+	int err = object_lexical_exists(resolver, object, nofollow);
+
+	if (err)
+		return err;
+	if (fstat(object->pin, &object->st))
+		err = -errno;
+	else if (!resolve_dev_plain((struct resolver *)resolver, object->st.st_dev))
+		err = -EAGAIN;
+	if (err)
+		object_unpin(object);
+	object->exists = !err;
+	return err;
 }
 
 int object_lexical_parent(const struct resolver *resolver, struct object *object)

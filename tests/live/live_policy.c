@@ -69,6 +69,23 @@ static void what_is_there_cannot_be_made(void **state)
 	script_expect(live, "mkdir www\nmkdir www/private\nmkdir secret\n", "mkdir www => EEXIST\nmkdir www/private => EACCES\nmkdir secret => EACCES\n");
 }
 
+/* open(2) does not say whether it means a file or a directory; the record does. */
+static void records_say_what_it_was(void **state)
+{
+	struct live *live = *state;
+	prepare(live);
+	char script[400];
+	live_policy(live, LIVE_BASE);
+	snprintf(script, sizeof(script), "cd '%s'; cat \"$PWD/www/a\" \"$PWD/www/index\" \"$PWD/www/none\" 2>&1 | grep -c denied", live->dir);
+	live_sh(live, script);
+	assert_string_equal(live->out, "3\n");
+	char *log = live_audit(live);
+	assert_non_null(strstr(log, "\"op\":\"list\""));
+	const char *list = strstr(log, "\"op\":\"list\"");
+	assert_null(strstr(list + 1, "\"op\":\"list\""));
+	free(log);
+}
+
 static void links_may_not_lead_out(void **state)
 {
 	struct live *live = *state;
@@ -264,6 +281,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(narrower_wins_then_stricter),
 		CASE(what_is_there_cannot_be_made),
+		CASE(records_say_what_it_was),
 		CASE(links_may_not_lead_out),
 		CASE(forbid_wins_over_everything),
 		CASE(stage_log_lets_go_and_counts),

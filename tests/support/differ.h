@@ -91,6 +91,7 @@ void see_stat(struct actor *actor, const void *stat);
 void see_statx(struct actor *actor, const void *statx);
 void see_time(struct actor *actor, const char *what, int64_t sec, uint32_t nsec);
 bool descriptor_nameless(int fd, bool *other_names);
+bool descriptor_regular(int fd);
 bool descriptors_full(void);
 bool descriptors_above(void);		/* some are above the limit */
 

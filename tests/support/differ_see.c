@@ -114,6 +114,12 @@ bool descriptor_nameless(int fd, bool *other_names)
 	return len > 0 && (text[0] != '/' || (len > 10 && memcmp(text + len - 10, " (deleted)", 10) == 0));
 }
 
+bool descriptor_regular(int fd)
+{
+	struct stat st;
+	return raw_fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 bool descriptors_above(void)
 {
 	struct rlimit limit;
