@@ -257,7 +257,7 @@ static int broker_act(struct request *req, enum resolve_level level, bool again,
 static int broker_serve(struct request *req)
 {
 	const struct policy_decision call = req->decision;
-	int err = cred_wear(req->worker, &req->target->cred, req->call->real_ids);
+	int err = cred_wear(req->worker, &req->target->cred, req->real_ids);
 
 	if (err)
 		return err;
@@ -495,7 +495,7 @@ static int broker_resume(struct request *req, int result)
 		return park->interrupted;
 	if (park->end == PARK_TIMEOUT)
 		return park->on_timeout;
-	err = cred_wear(req->worker, &req->target->cred, req->call->real_ids);
+	err = cred_wear(req->worker, &req->target->cred, req->real_ids);
 	if (err && park->op == PARK_OPEN && result >= 0)
 		fd_close(result);
 	if (!err)

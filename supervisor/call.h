@@ -37,7 +37,6 @@ struct call {
 	/* Frees what fetch put into req->args. NULL: nothing. Called once, when the request is over, if fetch was called at all. */
 	void (*release)(struct request *req);
 	bool lexical_ok;	/* serve understands objects that are only lexical */
-	bool real_ids;		/* serve and resolve with the real ids (access) */
 	const char *may_continue;	/* the reason why this row may let the kernel go on; NULL: it never may */
 	const struct filter_test *tests;	/* trap only if these hold (a union: one filter row each) */
 	size_t n_tests;

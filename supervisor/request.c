@@ -27,7 +27,7 @@ void request_begin(struct request *req)
 	req->decided = 0;
 	req->reply = (struct reply){ .fd = -1 };
 	req->park = NULL;
-	req->recorded = req->parked = false;
+	req->recorded = req->parked = req->real_ids = false;
 }
 
 static bool request_holds(const struct request *req, const void *data)

@@ -46,7 +46,7 @@ struct reply {
 /* Arguments of families beside their names. */
 union call_args {
 	struct { struct open_how how; bool old; } open;		/* old: open, openat, creat: flags are masked, not refused */
-	struct { unsigned flags; int mode; } access;
+	struct { int mode; } access;
 	struct { uint64_t addr; unsigned flags, mask; int form; size_t size; } stat;	/* form: enum in calls/stat.c */
 	struct { mode_t mode; dev_t dev; uid_t uid; gid_t gid; unsigned flags; int64_t length; } attr;
 	struct { struct timespec times[2]; bool now; unsigned flags; } utime;
@@ -73,6 +73,7 @@ struct request {
 	uint32_t ops[REQUEST_NAMES];		/* what is asked of each, set by call.judge */
 	union call_args args;		/* its first 512 bytes are zero before fetch */
 	bool fetched;			/* call.release is due */
+	bool real_ids;			/* set by fetch: resolved and served with the real ids (access) */
 	int root;			/* the target's, where it may be another than at launch; else -1; owned */
 	unsigned moves;			/* entry_moved() before the names were resolved */
 	int bases[REQUEST_NAMES];	/* what relative names start from, until resolve() takes them; owned */

@@ -163,9 +163,12 @@ bool resolve_lexical(const struct resolver *resolver, const struct name *name, s
 		}
 		in += last;
 	}
-	object->slash = dot || in[-1] == '/';
+	/* A dot at the end asks for the right to search. */
+	if (dot)
+		return false;
+	object->slash = in[-1] == '/';
 	if (name->mode == NAME_ENTRY) {
-		if (dot || out == object->path)
+		if (out == object->path)
 			return false;
 		memcpy(object->last, out - last, last);
 		object->last[last] = '\0';

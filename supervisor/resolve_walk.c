@@ -378,7 +378,7 @@ static int walk_link(struct walk *walk, const struct part *part, char *left, int
 		if (walk->name->resolve & RESOLVE_BENEATH)
 			return walk_failed(walk, EXDEV, walk->rest);
 		/* The kernel has not looked up its root yet, unless by "..", and finds the mounts different. */
-		if (walk->name->resolve & RESOLVE_NO_XDEV && !walk->root_known)
+		if (walk->name->resolve & RESOLVE_NO_XDEV && !(walk->name->resolve & RESOLVE_IN_ROOT) && !walk->root_known)
 			return walk_failed(walk, EXDEV, walk->rest);
 		walk_stand(walk, walk->root, false);
 		walk->at_base = true;
@@ -404,7 +404,7 @@ static int walk_missing(struct walk *walk, const struct part *part, int err)
 static int walk_part(struct walk *walk, const struct part *part, char *left)
 {
 	enum name_mode mode = walk->name->mode;
-	bool follow = !part->last || mode == NAME_FOLLOW || mode == NAME_CREATE || (mode == NAME_NOFOLLOW && part->slash);
+	bool follow = !part->last || mode == NAME_FOLLOW || (mode == NAME_CREATE && !part->slash) || (mode == NAME_NOFOLLOW && part->slash);
 	AUTO_FD child = -1;
 	struct stat st;
 	int err;

@@ -7,7 +7,6 @@
 #include "calls/append.h"
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -17,6 +16,8 @@
 
 int append_fetch(struct request *req)
 {
+	if (req->notif.data.nr == SYS_ftruncate && (int64_t)req->notif.data.args[1] < 0)
+		return -EINVAL;
 	req->args.sock.fd = fetch_fd(req, request_int(req, 0));
 	return req->args.sock.fd < 0 ? req->args.sock.fd : fetch_descriptor(req, 0);
 }
@@ -55,15 +56,15 @@ static int append_same(const struct request *req)
 	return 0;
 }
 
-/* The limit is the caller's, not ours. */
-static int append_limit(struct request *req, int64_t size)
+static int append_limit(struct request *req, int64_t length)
 {
-	uint64_t limit;
-	int err = target_rlimit(req->target, RLIMIT_FSIZE, &limit);
+	int flags = fcntl(req->args.sock.fd, F_GETFL);
+	struct stat st;
 
-	if (err)
-		return err;
-	return limit != RLIM64_INFINITY && size > 0 && (uint64_t)size > limit ? -EFBIG : 0;
+	/* The kernel has something else to say. */
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY || fstat(req->args.sock.fd, &st) || !S_ISREG(st.st_mode))
+		return 0;
+	return serve_file_limit(req, st.st_size, length);
 }
 
 int ftruncate_serve(struct request *req)

@@ -6,10 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <utime.h>
@@ -17,8 +14,6 @@
 #include "call.h"
 #include "calls/numbers.h"
 #include "calls/serve.h"
-#include "listener.h"
-#include "raise.h"
 #include "sandbox.h"
 
 /* In args.attr.flags and args.utime.flags: only a descriptor was given. */
@@ -179,32 +174,6 @@ int truncate_fetch(struct request *req)
 	return fetch_name(req, -1, 0, NAME_FOLLOW, false);
 }
 
-/* The limit is the target's, the signal as well; ours would stop us. */
-static int truncate_limit(struct request *req)
-{
-	struct rlimit own;
-	struct raised raised;
-	uint64_t limit;
-	bool more;
-
-	if (!S_ISREG(req->objects[0].st.st_mode) || req->args.attr.length <= req->objects[0].st.st_size)
-		return 0;
-	if (!target_rlimit(req->target, RLIMIT_FSIZE, &limit) && (uint64_t)req->args.attr.length > limit) {
-		if (syscall(SYS_faccessat2, req->objects[0].pin, "", W_OK, AT_EMPTY_PATH | AT_EACCESS))
-			return -errno;
-		if (listener_valid(req->sandbox->listener, req->notif.id))
-			return -EFBIG;
-		more = raise_caps(&raised, UINT64_C(1) << CAP_KILL);
-		(void)syscall(SYS_tgkill, req->target->tgid, req->target->tid, SIGXFSZ);
-		if (more)
-			raise_end(&raised);
-		return -EFBIG;
-	}
-	if (!getrlimit(RLIMIT_FSIZE, &own) && (uint64_t)req->args.attr.length > own.rlim_cur)
-		return -EFBIG;
-	return 0;
-}
-
 int truncate_serve(struct request *req)
 {
 	char path[32];
@@ -212,9 +181,13 @@ int truncate_serve(struct request *req)
 
 	if (S_ISDIR(req->objects[0].st.st_mode))
 		return -EISDIR;
-	err = truncate_limit(req);
-	if (err)
-		return err;
+	if (S_ISREG(req->objects[0].st.st_mode) && req->args.attr.length > req->objects[0].st.st_size) {
+		if (syscall(SYS_faccessat2, req->objects[0].pin, "", W_OK, AT_EMPTY_PATH | AT_EACCESS))
+			return -errno;
+		err = serve_file_limit(req, req->objects[0].st.st_size, req->args.attr.length);
+		if (err)
+			return err;
+	}
 	if (truncate(object_proc_path(req->objects[0].pin, path, sizeof(path)), req->args.attr.length))
 		return -errno;
 	return reply_value(req, 0);

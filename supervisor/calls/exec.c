@@ -44,13 +44,17 @@ int execveat_fetch(struct request *req)
 {
 	unsigned flags = (unsigned)request_int(req, 4);
 	unsigned known = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW;
+	int err = fetch_name(req, 0, 1, flags & AT_SYMLINK_NOFOLLOW ? NAME_NOFOLLOW : NAME_FOLLOW, (flags & AT_EMPTY_PATH) != 0);
+
+	if (err)
+		return err;
 
 	if (req->sandbox->plan->kernel->execve_check)
 		known |= AT_EXECVE_CHECK;
 	if (flags & ~known)
 		return -EINVAL;
 	req->args.exec.flags = flags;
-	return fetch_name(req, 0, 1, flags & AT_SYMLINK_NOFOLLOW ? NAME_NOFOLLOW : NAME_FOLLOW, (flags & AT_EMPTY_PATH) != 0);
+	return 0;
 }
 
 /* The execute permission, mount flags and all, for the target whose credentials are worn. */

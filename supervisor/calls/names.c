@@ -271,6 +271,19 @@ static bool last_special(const struct object *object)
 	return !strcmp(object->last, ".") || !strcmp(object->last, "..") || !strcmp(object->last, "/");
 }
 
+/*
+ * What the kernel says of the two directories, before it looks for names: EXDEV, EROFS. Asked with names that are too long for
+ * any to be there; ENAMETOOLONG is what comes next.
+ */
+static int directories_differ(const struct object *from, const struct object *to)
+{
+	char none[NAME_MAX + 2];
+
+	memset(none, 'x', sizeof(none) - 1);
+	none[sizeof(none) - 1] = '\0';
+	return renameat(from->parent, none, to->parent, none) && (errno == EXDEV || errno == EROFS) ? -errno : 0;
+}
+
 static int rename_move(struct request *req, struct object *from, struct object *to)
 {
 	char old_name[NAME_MAX + 2], new_name[NAME_MAX + 2];
@@ -280,6 +293,10 @@ static int rename_move(struct request *req, struct object *from, struct object *
 
 	if (!err)
 		err = entry_look(req, to, req->ops[1]);
+	if (!err && (last_special(from) || last_special(to) || !from->exists))
+		err = directories_differ(from, to);
+	if (err == -EROFS && (last_special(from) || last_special(to)))
+		err = 0;
 	if (!err && last_special(from))
 		err = -EBUSY;
 	if (!err && last_special(to))

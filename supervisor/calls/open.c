@@ -335,8 +335,6 @@ static int open_existing(struct request *req, const struct object *object)
 		return -ELOOP;
 	if (type == S_IFDIR && (how_writes(how) || how_has(how, O_TRUNC)))
 		return -EISDIR;
-	if (type == S_IFSOCK)
-		return -ENXIO;
 	if (!err && how_has(how, O_TRUNC))
 		err = serve_room(req);
 	if (err)

@@ -1,15 +1,20 @@
 #include "calls/serve.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "decide.h"
 #include "err.h"
 #include "fd.h"
+#include "listener.h"
+#include "raise.h"
 #include "sandbox.h"
 
 int serve_pin(struct request *req, unsigned i)
@@ -52,6 +57,23 @@ int serve_umask(struct request *req)
 	return err;
 }
 
+/* As many descriptors as the limit says, or more; but some may be above it, since it was lowered. */
+static bool room_below(const struct request *req, uint64_t limit)
+{
+	uint64_t below = 0;
+	int fd = openat(req->target->proc, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir) {
+		fd_close(fd);
+		return true;	/* ADDFD asks again */
+	}
+	for (const struct dirent *entry; (entry = readdir(dir));)
+		below += entry->d_name[0] != '.' && strtoull(entry->d_name, NULL, 10) < limit;
+	closedir(dir);
+	return below < limit;
+}
+
 /* st_size of /proc/TID/fd is the number of open descriptors since 6.2. Before, the size of the table, in status. */
 int serve_room(struct request *req)
 {
@@ -65,7 +87,7 @@ int serve_room(struct request *req)
 	if (target_rlimit(req->target, RLIMIT_NOFILE, &limit))
 		return 0;	/* ADDFD asks again */
 	if (!fstatat(req->target->proc, "fd", &st, 0) && st.st_size)
-		return (uint64_t)st.st_size < limit ? 0 : -EMFILE;
+		return (uint64_t)st.st_size < limit || room_below(req, limit) ? 0 : -EMFILE;
 	fd = openat(req->target->proc, "status", O_RDONLY | O_CLOEXEC);
 	len = fd < 0 ? -1 : read(fd, status, sizeof(status) - 1);
 	if (len < 0)
@@ -74,6 +96,27 @@ int serve_room(struct request *req)
 	size = strstr(status, "\nFDSize:");
 	/* A full table that cannot grow may still have holes: ADDFD asks again. */
 	return size && strtoull(size + 8, NULL, 10) > limit && limit < 64 ? -EMFILE : 0;
+}
+
+int serve_file_limit(struct request *req, int64_t size, int64_t length)
+{
+	struct rlimit own;
+	struct raised raised;
+	uint64_t limit;
+	bool more;
+
+	if (length <= size)
+		return 0;
+	if (!target_rlimit(req->target, RLIMIT_FSIZE, &limit) && (uint64_t)length > limit) {
+		if (listener_valid(req->sandbox->listener, req->notif.id))
+			return -EFBIG;
+		more = raise_caps(&raised, UINT64_C(1) << CAP_KILL);
+		(void)syscall(SYS_tgkill, req->target->tgid, req->target->tid, SIGXFSZ);
+		if (more)
+			raise_end(&raised);
+		return -EFBIG;
+	}
+	return !getrlimit(RLIMIT_FSIZE, &own) && (uint64_t)length > own.rlim_cur ? -EFBIG : 0;
 }
 
 int serve_deny(struct request *req, int err, enum policy_op op, const struct policy_rule *rule)

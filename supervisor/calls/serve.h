@@ -12,6 +12,8 @@ const char *serve_last(const struct object *object, char name[NAME_MAX + 2]);
 int serve_umask(struct request *req);
 /* Has the target a free descriptor number? -EMFILE if not: decided before anything is changed (3.3). */
 int serve_room(struct request *req);
+/* A file of SIZE bytes is to have LENGTH: the target's RLIMIT_FSIZE, with its signal (ours would stop us). 0 or -EFBIG. */
+int serve_file_limit(struct request *req, int64_t size, int64_t length);
 /* The decision becomes a denial with ERR (positive) by RULE (or NULL) about OP. Returns -ERR. */
 int serve_deny(struct request *req, int err, enum policy_op op, const struct policy_rule *rule);
 /* A descriptor of the target ("" with AT_EMPTY_PATH) as the next name; an O_PATH descriptor is refused later if REAL. */

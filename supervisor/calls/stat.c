@@ -108,7 +108,7 @@ static int access_fetch_at(struct request *req, int dirfd_arg, int path_arg, int
 	    flags & ~(unsigned)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
 	req->args.access.mode = mode;
-	req->args.access.flags = flags;
+	req->real_ids = !(flags & AT_EACCESS);
 	return fetch_name(req, dirfd_arg, path_arg, mode_of(flags), flags & AT_EMPTY_PATH);
 }
 
@@ -131,15 +131,11 @@ int faccessat2_fetch(struct request *req)
 
 int access_serve(struct request *req)
 {
-	bool effective = req->args.access.flags & AT_EACCESS;
 	int err = serve_pin(req, 0);
 
-	/* The real ids were put on for the whole of access(2); faccessat2(2) looks names up with the effective ones. */
-	if (!err && !req->call->real_ids && !effective)
-		err = cred_wear(req->worker, &req->target->cred, true);
 	if (err)
 		return err;
-	/* AT_EACCESS: with what this thread wears, not with its own real ids. */
+	/* AT_EACCESS: with what this thread wears, which are the target's real ids unless it asked for the effective ones. */
 	if (syscall(SYS_faccessat2, req->objects[0].pin, "", req->args.access.mode, AT_EMPTY_PATH | AT_EACCESS))
 		return -errno;
 	return reply_value(req, 0);
