@@ -123,17 +123,10 @@ static int in_namespace(struct live *live)
 	return kill_and_reuse(live, victim);	/* the end of a namespace's first process ends all others */
 }
 
-static void nothing_is_written_to_who_gets_the_number(void **state)
+static int in_a_namespace(struct live *live)
 {
-	static const char *const results[] = {
-		"", "usher wrote to somebody else's memory", "no procfs", "the call was not made", "nobody was reaped", "the number was not given",
-		"no record of the call",
-	};
-	struct live *live = *state;
 	char policy[9000];
 	int status;
-	if (!live_root())
-		skip();
 	snprintf(policy, sizeof(policy), POLICY, live_tool("bypass"));
 	live_policy(live, policy);
 	live_mkdir(live, "open", 0777);
@@ -148,12 +141,31 @@ static void nothing_is_written_to_who_gets_the_number(void **state)
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == 99) {
+	return WEXITSTATUS(status);
+}
+
+static void nothing_is_written_to_who_gets_the_number(void **state)
+{
+	static const char *const results[] = {
+		"", "usher wrote to somebody else's memory", "no procfs", "the call was not made", "nobody was reaped", "the number was not given",
+		"no record of the call",
+	};
+	if (!live_root())
+		skip();
+	int result = in_a_namespace(*state);
+	/* Killed before usher had looked at the call: there is no answer then, and no record. */
+	for (int i = 0; i < 5 && result == NO_ANSWER; i++) {
+		print_message("no answer: once more\n");
+		live_teardown(state);
+		assert_int_equal(live_setup(state), 0);
+		result = in_a_namespace(*state);
+	}
+	if (result == 99) {
 		print_message("SKIPPED: no pid namespace to be had\n");
 		skip();
 	}
-	if (WEXITSTATUS(status))
-		fail_msg("%s", WEXITSTATUS(status) < 7 ? results[WEXITSTATUS(status)] : "no result");
+	if (result)
+		fail_msg("%s", result < 7 ? results[result] : "no result");
 }
 
 int main(void)

@@ -2,6 +2,7 @@
 #include "live.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,8 +32,11 @@ static void redirected_files(void **state)
 	     "nothing\nnothing\nnothing\n8\n8\n8\nfile\ndenied\nyes\n");
 	/* Written by its name it is itself, and what is written is not read. */
 	says(live, "cat netrc; echo new >netrc; cat netrc", "nothing\nnothing\n");
-	assert_string_equal(live_read(live_path(live, "work/netrc")), "new\n");
-	assert_string_equal(live_read(live_path(live, "stand-in")), "nothing\n");
+	char *itself = live_read(live_path(live, "work/netrc")), *other = live_read(live_path(live, "stand-in"));
+	assert_string_equal(itself, "new\n");
+	assert_string_equal(other, "nothing\n");
+	free(itself);
+	free(other);
 }
 
 /* What the program may not read by its own rights it does not get by a redirect either. */
