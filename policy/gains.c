@@ -30,11 +30,6 @@ struct question {
 	const struct policy_rule *rule;
 };
 
-static bool is_open(const struct policy_verdict *verdict)
-{
-	return verdict->action == ACTION_ALLOW;
-}
-
 /* Is something open at state TO that is not at state FROM? 1, 0 or -ENOMEM. */
 static int opens(struct question *q, uint32_t from, uint32_t to)
 {
@@ -51,7 +46,7 @@ static int opens(struct question *q, uint32_t from, uint32_t to)
 		enum policy_op op = (enum policy_op)__builtin_ctz(left);
 		struct policy_verdict at_from = verdict_of(q->policy, &before, op, false);
 		struct policy_verdict at_to = verdict_of(q->policy, settled, op, false);
-		if (!is_open(&at_from) && is_open(&at_to)) {
+		if (!policy_allows(&at_from) && policy_allows(&at_to)) {
 			q->rule = at_from.rule;
 			return 1;
 		}
@@ -59,14 +54,14 @@ static int opens(struct question *q, uint32_t from, uint32_t to)
 	return 0;
 }
 
-/* Is OP denied in STATE? 1, 0 or -ENOMEM. */
+/* Is OP anything but allowed in STATE? 1, 0 or -ENOMEM. */
 static int denied(struct question *q, uint32_t state, enum policy_op op)
 {
 	const struct settled *settled = engine_settle(q->engine, state);
 	if (!settled)
 		return -ENOMEM;
 	struct policy_verdict verdict = verdict_of(q->policy, settled, op, false);
-	if (!policy_denies(&verdict))
+	if (policy_allows(&verdict))
 		return 0;
 	q->rule = verdict.rule;
 	return 1;
@@ -226,7 +221,7 @@ static int glob_allows(const struct policy *policy, enum policy_op op, struct au
 			struct policy_verdict verdict = verdict_of(policy, settled, op, true);
 			if (result == 0 && rules.n && !settled)
 				result = -ENOMEM;
-			if (result == 0 && rules.n && is_open(&verdict)) {
+			if (result == 0 && rules.n && policy_allows(&verdict)) {
 				result = search_string(&search, i, witness, PATH_MAX);
 				if (result == 0)
 					memcpy(witness, "/", 2);

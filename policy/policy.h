@@ -273,6 +273,12 @@ struct policy_verdict {
 /* enforced = decide(rules without those at stage log); would = decide(all rules). */
 struct policy_decision { struct policy_verdict enforced, would; };
 
+/* A redirect or an answer is no denial, and no allowance either. */
+static inline bool policy_allows(const struct policy_verdict *v)
+{
+	return v->action == ACTION_ALLOW;
+}
+
 static inline bool policy_denies(const struct policy_verdict *v)
 {
 	return v->action >= ACTION_DENY;

@@ -67,7 +67,7 @@ static void decide_links(const struct policy *policy, const struct object *objec
 }
 
 /* Ruling 10 where the target may give paths another meaning. */
-static bool own_file(const struct sandbox *sandbox, const struct object *object)
+static bool own_file(const struct sandbox *sandbox, const struct object *object, uint32_t ops)
 {
 	struct stat dir = { 0 };
 
@@ -75,8 +75,9 @@ static bool own_file(const struct sandbox *sandbox, const struct object *object)
 		return true;
 	for (size_t i = 0; i < sandbox->n_own; i++) {
 		const struct own_file *own = &sandbox->own[i];
-		if ((object->exists && object->st.st_ino == own->ino && object->st.st_dev == own->dev) ||
-		    (object->parent >= 0 && dir.st_ino == own->ino && dir.st_dev == own->dev))
+		bool itself = object->exists && object->st.st_ino == own->ino && object->st.st_dev == own->dev;
+		bool inside = object->parent >= 0 && dir.st_ino == own->ino && dir.st_dev == own->dev;
+		if (own->above ? itself && (ops & OP_BIT(OP_RENAME)) : itself || inside)
 			return true;
 	}
 	return false;
@@ -110,7 +111,7 @@ struct policy_decision decide_object(const struct request *req, const struct obj
 		decision = policy_decide_path(sandbox->policy, ops, object->path, object->len);
 	if (object->n_links)
 		decide_links(sandbox->policy, object, ops, &decision);
-	if (sandbox->n_own && (ops & OPS_MODIFY) && !decide_refuses(&decision.enforced) && own_file(sandbox, object))
+	if (sandbox->n_own && (ops & OPS_MODIFY) && !decide_refuses(&decision.enforced) && own_file(sandbox, object, ops))
 		decision.enforced = decision.would = decide_verdict(&own_rule, EACCES, decide_first_op(ops & OPS_MODIFY));
 	if (object->foreign && (ops & OPS_MODIFY) && !decide_refuses(&decision.enforced))
 		decision.enforced = decision.would = decide_verdict(&foreign_rule, EACCES, decide_first_op(ops & OPS_MODIFY));

@@ -11,10 +11,10 @@
 		.action = ACTION_DENY, .err = (error), .text = (char[]){ words },                   \
 	}
 
-/* Anything but a plain allow is refused: what this version does not serve was refused at load. */
+/* Anything but a plain allow: what this version does not serve was refused at load. */
 static inline bool decide_refuses(const struct policy_verdict *verdict)
 {
-	return verdict->action != ACTION_ALLOW;
+	return !policy_allows(verdict);
 }
 
 /* A denial with ERR (positive) by RULE (or NULL) about OP. */

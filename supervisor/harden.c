@@ -24,7 +24,7 @@
 
 enum harden_when {
 	HARDEN_ALWAYS,
-	HARDEN_FILES,	/* while paths are brokered */
+	HARDEN_FILES,	/* while the policy confines paths */
 	HARDEN_APPEND,	/* while something is append-only */
 	HARDEN_CLONE,	/* while somebody looks at the flags of clone: ruling 3, or a section on system calls */
 	HARDEN_TOPOLOGY,	/* while what paths mean must not change (ruling 3) */
@@ -60,7 +60,14 @@ enum {
 	IOC_UNRESVSP = 0x40305829,
 	IOC_UNRESVSP64 = 0x4030582b,
 	IOC_ZERO_RANGE = 0x40305839,
+	IOC_ENABLE_VERITY = 0x40806685,
+	IOC_SETVERSION = 0x40087602,
+	IOC_SETVERSION32 = 0x40047602,
+	IOC_FAT_SET_ATTRIBUTES = 0x40047211,
+	IOC_BTRFS_SUBVOL_SETFLAGS = 0x4008941a,
 };
+#define IOC_MOVE_EXT   UINT64_C(0xc028660f)	/* ext4; too large for an enum */
+#define IOC_MOVE_RANGE UINT64_C(0xc020f509)	/* f2fs */
 
 static const struct harden harden_table[] = {
 	/* A ring does everything that the filter looks at, out of its sight. */
@@ -109,6 +116,14 @@ static const struct harden harden_table[] = {
 	{ .nr = SYS_ioctl, .err = EOPNOTSUPP, .when = HARDEN_APPEND, CMD(IOC_UNRESVSP) },
 	{ .nr = SYS_ioctl, .err = EOPNOTSUPP, .when = HARDEN_APPEND, CMD(IOC_UNRESVSP64) },
 	{ .nr = SYS_ioctl, .err = EOPNOTSUPP, .when = HARDEN_APPEND, CMD(IOC_ZERO_RANGE) },
+	{ .nr = SYS_ioctl, .err = EOPNOTSUPP, .when = HARDEN_APPEND, CMD(IOC_MOVE_EXT) },
+	{ .nr = SYS_ioctl, .err = EOPNOTSUPP, .when = HARDEN_APPEND, CMD(IOC_MOVE_RANGE) },
+	/* Change a file through a descriptor that may only read it. */
+	{ .nr = SYS_ioctl, .err = EOPNOTSUPP, .when = HARDEN_FILES, CMD(IOC_ENABLE_VERITY) },
+	{ .nr = SYS_ioctl, .err = EOPNOTSUPP, .when = HARDEN_FILES, CMD(IOC_SETVERSION) },
+	{ .nr = SYS_ioctl, .err = EOPNOTSUPP, .when = HARDEN_FILES, CMD(IOC_SETVERSION32) },
+	{ .nr = SYS_ioctl, .err = EOPNOTSUPP, .when = HARDEN_FILES, CMD(IOC_FAT_SET_ATTRIBUTES) },
+	{ .nr = SYS_ioctl, .err = EOPNOTSUPP, .when = HARDEN_FILES, CMD(IOC_BTRFS_SUBVOL_SETFLAGS) },
 };
 
 /*
@@ -193,7 +208,7 @@ static bool harden_wanted(const struct harden *harden, const struct plan *plan)
 {
 	bool brokered = plan->files || plan->stat || plan->unix_paths || plan->exec || plan->topology_fixed;
 
-	if (harden->when == HARDEN_FILES && !plan->files)
+	if (harden->when == HARDEN_FILES && !(plan->confined & OPS_FILES))
 		return false;
 	if (harden->when == HARDEN_CLONE && !plan->topology_fixed && !has_calls(plan->policy))
 		return false;

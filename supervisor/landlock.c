@@ -83,7 +83,7 @@ const char *landlock_right_name(uint64_t right)
 static bool allowed(const struct plan *plan, uint32_t ops, const char *path)
 {
 	struct policy_decision decision = policy_decide_path(plan->policy, ops, path, strlen(path));
-	return !policy_denies(&decision.enforced);
+	return policy_allows(&decision.enforced);
 }
 
 static bool grants_exec(const struct policy_rule *rule)

@@ -129,6 +129,21 @@ ssize_t resolve_path_of(const struct resolver *resolver, int fd, char *path, siz
 	return len;
 }
 
+/* The kernel tells paths of a page at most. */
+ssize_t resolve_path_above(const struct resolver *resolver, int dir, char *path, size_t size)
+{
+	AUTO_FD at = fcntl(dir, F_DUPFD_CLOEXEC, 3);
+	ssize_t len = -ENAMETOOLONG;
+
+	while (at >= 0 && len == -ENAMETOOLONG) {
+		int up = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		fd_close(at);
+		at = up;
+		len = at < 0 ? -ENAMETOOLONG : resolve_path_of(resolver, at, path, size);
+	}
+	return len;
+}
+
 ssize_t resolver_path(const struct resolver *resolver, const struct target *target, int fd, char path[PATH_MAX], size_t size)
 {
 	ssize_t len = resolve_path_of(resolver, fd, path, size);
@@ -307,23 +322,6 @@ static unsigned fd_held(int fd)
 	return flags < 0 || flags & O_PATH ? 0 : (unsigned)((flags & O_ACCMODE) + 1) & 3;
 }
 
-/* The kernel tells paths of a page at most: that of the deepest directory at or above DIR which has one. */
-static ssize_t path_above(struct walk *walk, int dir)
-{
-	struct object *object = walk->object;
-	AUTO_FD at = fcntl(dir, F_DUPFD_CLOEXEC, 3);
-	ssize_t len = -ENAMETOOLONG;
-
-	object->below = true;
-	while (at >= 0 && len == -ENAMETOOLONG) {
-		int up = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		fd_close(at);
-		at = up;
-		len = at < 0 ? -errno : resolve_path_of(walk->resolver, at, object->path, PATH_MAX);
-	}
-	return at < 0 ? -ENAMETOOLONG : len;
-}
-
 /* d_path of the directory where we stand, without the mark of a deleted one. */
 static size_t walk_path(struct walk *walk)
 {
@@ -332,8 +330,9 @@ static size_t walk_path(struct walk *walk)
 	size_t len;
 	struct stat st;
 
-	if (got == -ENAMETOOLONG)
-		got = path_above(walk, walk->dir);
+	object->below = got == -ENAMETOOLONG;
+	if (object->below)
+		got = resolve_path_above(walk->resolver, walk->dir, object->path, PATH_MAX);
 	len = got > 0 ? (size_t)got : 0;
 	if (!len || object->path[0] != '/') {
 		memcpy(object->path, "/", 2);
@@ -393,10 +392,11 @@ int walk_found(struct walk *walk, int pin)
 	if (walk->known != pin && fstat(pin, &object->st))
 		return -errno;
 	len = resolve_path_of(walk->resolver, pin, object->path, PATH_MAX);
+	object->below = len == -ENAMETOOLONG;
 	if (len == -ENAMETOOLONG && !walk->at_base)
-		len = path_above(walk, walk->dir);
+		len = resolve_path_above(walk->resolver, walk->dir, object->path, PATH_MAX);
 	if (len == -ENAMETOOLONG && S_ISDIR(object->st.st_mode))
-		len = path_above(walk, pin);
+		len = resolve_path_above(walk->resolver, pin, object->path, PATH_MAX);
 	if (len == -ENAMETOOLONG) {
 		object->err = -ENAMETOOLONG;
 		object->len = 1;

@@ -78,7 +78,9 @@ bool resolver_other_roots(const struct resolver *resolver);
 int resolver_root(const struct resolver *resolver);
 /* d_path of FD into PATH: its length or -errno. */
 ssize_t resolve_path_of(const struct resolver *resolver, int fd, char *path, size_t size);
-/* The same as TARGET's rules name it: /proc/PID of the caller is /proc/self. */
+/* The path of the deepest directory above DIR that has one. */
+ssize_t resolve_path_above(const struct resolver *resolver, int dir, char *path, size_t size);
+/* That of FD as TARGET's rules name it: /proc/PID of the caller is /proc/self. */
 ssize_t resolver_path(const struct resolver *resolver, const struct target *target, int fd, char path[PATH_MAX], size_t size);
 /* Is NUMBER a process of the sandbox, as far as the supervisor's numbers go? */
 bool resolver_member(const struct resolver *resolver, const struct target *target, pid_t number);

@@ -42,20 +42,35 @@ static bool has_beneath(const struct policy *policy)
 	return false;
 }
 
+static int own_add(struct sandbox *sandbox, const char *path, bool above)
+{
+	struct own_file *more = reallocarray(sandbox->own, sandbox->n_own + 1, sizeof(*more));
+	struct stat st;
+
+	if (!more)
+		return -ENOMEM;
+	sandbox->own = more;
+	if (!stat(path, &st))
+		more[sandbox->n_own++] = (struct own_file){ .dev = st.st_dev, .ino = st.st_ino, .above = above };
+	return 0;
+}
+
 static int own_files(struct sandbox *sandbox)
 {
 	const char *path;
-	struct stat st;
+	int err = 0;
 
-	for (size_t i = 0; (path = policy_forbidden(sandbox->policy, i)); i++) {
-		struct own_file *more = reallocarray(sandbox->own, i + 1, sizeof(*more));
-		if (!more)
-			return -ENOMEM;
-		sandbox->own = more;
-		if (!stat(path, &st))
-			more[sandbox->n_own++] = (struct own_file){ .dev = st.st_dev, .ino = st.st_ino };
+	for (size_t i = 0; !err && (path = policy_forbidden(sandbox->policy, i)); i++) {
+		AUTO_FREE char *up = strdup(path);
+		char *slash;
+
+		err = up ? own_add(sandbox, path, false) : -ENOMEM;
+		while (!err && (slash = strrchr(up, '/')) && slash > up) {
+			*slash = '\0';
+			err = own_add(sandbox, up, true);
+		}
 	}
-	return 0;
+	return err;
 }
 
 static int sandbox_make(struct sandbox *sandbox)

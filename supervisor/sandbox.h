@@ -21,7 +21,7 @@ struct parking;
 struct gate;
 struct substitutes;
 
-struct own_file { dev_t dev; ino_t ino; };
+struct own_file { dev_t dev; ino_t ino; bool above; };	/* above: a directory that leads to one */
 
 struct sandbox {
 	int listener;			/* owned */

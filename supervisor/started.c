@@ -39,7 +39,7 @@ static const char *loader_wrong(const struct policy *policy, pid_t pid, dev_t de
 			continue;
 		read = policy_decide_path(policy, OP_BIT(OP_READ), line + at, (size_t)(len - at));
 		exec = policy_decide_path(policy, OP_BIT(OP_EXEC), line + at, (size_t)(len - at));
-		if (policy_denies(&read.enforced) && policy_denies(&exec.enforced))
+		if (!policy_allows(&read.enforced) && !policy_allows(&exec.enforced))
 			wrong = "it names a loader that may be neither read nor executed";
 	}
 	(void)fclose(maps);

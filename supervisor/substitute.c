@@ -68,7 +68,7 @@ static bool target_writable(const struct policy *policy, const char *path)
 
 	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
 		struct policy_decision decision = policy_decide_path(policy, ways[i], path, strlen(path));
-		if (!policy_denies(&decision.enforced))
+		if (policy_allows(&decision.enforced))
 			return true;
 	}
 	return false;
@@ -226,6 +226,7 @@ static int replace(struct request *req, struct object *object, const struct poli
 	AUTO_FD fd = fcntl(req->sandbox->substitutes->fds[rule->number], F_DUPFD_CLOEXEC, 3);
 	char path[sizeof(object->path)];
 	size_t len = object->len;
+	bool slash = object->slash;
 
 	if (fd < 0)
 		return -errno;
@@ -236,6 +237,7 @@ static int replace(struct request *req, struct object *object, const struct poli
 	/* For the record it stays what was asked for. */
 	memcpy(object->path, path, len + 1);
 	object->len = len;
+	object->slash = slash;
 	object->exists = true;
 	object->pin = fd_take(&fd);
 	return 0;
@@ -244,15 +246,26 @@ static int replace(struct request *req, struct object *object, const struct poli
 int substitute(struct request *req)
 {
 	const struct policy_rule *rule = req->decision.enforced.rule;
+	struct object *object = &req->objects[req->decided];
 	int err;
 
 	if (rule->action == ACTION_ANSWER && rule->answer == ANSWER_ERRNO)
 		return -(int)rule->answer_value;
+	/* Of two names the other was not judged. */
+	if (req->decided || (req->n_names > 1 && req->ops[1]))
+		return -EACCES;
 	if (rule->action == ACTION_ANSWER && rule->answer == ANSWER_DEVICE)
 		return make_device(req, rule);
-	if (req->ops[req->decided] & OPS_MODIFY & ~OP_BIT(OP_CREATE))
-		return -EACCES;
-	err = replace(req, &req->objects[req->decided], rule);
+	if (object->err && object->err != -ENOENT)
+		return object->err;
+	err = replace(req, object, rule);
+	/* What is asked of it, as what it is now: the name may have had nothing to cut. */
+	if (!err && req->call->judge)
+		err = req->call->judge(req);
+	if (!err && req->ops[req->decided] & OPS_MODIFY & ~OP_BIT(OP_CREATE))
+		err = -EACCES;
+	if (!err && (object->slash || req->names[req->decided].directory) && !S_ISDIR(object->st.st_mode))
+		err = -ENOTDIR;
 	return err ? err : req->call->serve(req);
 }
 

@@ -5,8 +5,8 @@
  * very thread which called has that number all the while. What is read by number (process_vm_readv) is then
  * the caller's. What is read through a cached descriptor (.proc, .pidfd) is the thread's for which it was opened: if
  * that one has died and its number was given away, every use answers ESRCH; the broker forgets the entry and
- * begins again. Only cached credentials would say nothing: where they can differ, target_get() asks the
- * pidfd whether its thread lives.
+ * begins again. The cached numbers and credentials would say nothing: target_get() asks the pidfd whether its thread
+ * lives. It has the number then, so the notification is its own.
  *
  * Entries that serve a request are pinned by .refs; of the others the least recently used goes first.
  * The lock is never held over a system call that could wait.
@@ -239,7 +239,7 @@ int target_get(struct targets *targets, pid_t tid, struct target **target)
 	pthread_mutex_unlock(&targets->lock);
 	if (old)
 		target_free(old);
-	if (found && (cred_constant() || target_lives(found))) {
+	if (found && target_lives(found)) {
 		*target = found;
 		return 0;
 	}

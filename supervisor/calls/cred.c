@@ -9,7 +9,9 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "calls/numbers.h"
@@ -47,10 +49,18 @@ static int process_refuse(struct request *req)
 	return -EPERM;
 }
 
+/* In a pid namespace of its own, where every process is a descendant. */
+static bool elsewhere(const struct target *target)
+{
+	struct stat own, other;
+
+	return !stat("/proc/self/ns/pid", &own) && !fstatat(target->proc, "ns/pid", &other, 0) && own.st_ino != other.st_ino;
+}
+
 /* NAMED: as kill(2) names what NUMBER is of. What is below 0 is nobody's, as the kernel will find. */
 static int process_judge(struct request *req, pid_t number, pid_t named)
 {
-	if (number < 0 || resolver_member(req->sandbox->resolver, req->target, number))
+	if (number < 0 || elsewhere(req->target) || resolver_member(req->sandbox->resolver, req->target, number))
 		return process_go_on(req);
 	if (kill(named, 0) && errno == ESRCH)
 		return -ESRCH;

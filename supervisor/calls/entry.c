@@ -65,8 +65,15 @@ int entry_look(struct request *req, struct object *object, uint32_t ops)
 	if (err || req->moves == entry_moved(req->sandbox))
 		return err;
 	got = resolve_path_of(req->sandbox->resolver, object->parent, path, sizeof(path));
+	object->below = got == -ENAMETOOLONG;
+	if (object->below)
+		got = resolve_path_above(req->sandbox->resolver, object->parent, object->path, sizeof(path));
 	if (got <= 0)
 		return got ? (int)got : -ENOENT;
+	if (object->below) {
+		object->len = (size_t)got;
+		return decide_again(req, object, ops);
+	}
 	len = got == 1 ? 0 : (size_t)got;
 	if (len + last + 2 > sizeof(path))
 		return -ENAMETOOLONG;

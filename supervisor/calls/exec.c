@@ -167,7 +167,7 @@ static bool exec_allowed(const struct request *req, const struct object *object)
 {
 	struct policy_decision decision = policy_decide_path(req->sandbox->policy, OP_BIT(OP_EXEC), object->path, object->len);
 
-	return !policy_denies(&decision.enforced);
+	return policy_allows(&decision.enforced);
 }
 
 int exec_judge(struct request *req)

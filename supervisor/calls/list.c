@@ -62,7 +62,7 @@ static bool entry_hidden(const struct sandbox *sandbox, char *dir, size_t len, c
 	struct policy_decision decision;
 	size_t name_len = strlen(name);
 
-	if (!strcmp(name, ".") || !strcmp(name, "..") || len + name_len >= PATH_MAX)
+	if (!strcmp(name, ".") || !strcmp(name, "..") || len + name_len > PATH_MAX + NAME_MAX)
 		return false;
 	memcpy(dir + len, name, name_len + 1);
 	decision = policy_decide_path(sandbox->policy, OP_BIT(OP_STAT), dir, len + name_len);
@@ -96,7 +96,7 @@ int list_serve(struct request *req)
 	size_t size = (unsigned)request_int(req, 2);
 	AUTO_FREE char *entries = malloc(size < LIST_MAX ? size + 1 : LIST_MAX);
 	bool old = req->notif.data.nr != SYS_getdents64;
-	char dir[PATH_MAX + 1];
+	char dir[PATH_MAX + NAME_MAX + 2];
 	ssize_t len = resolver_path(sandbox->resolver, req->target, req->args.list.fd, dir, PATH_MAX);
 	long n, kept = 0;
 

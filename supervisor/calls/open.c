@@ -366,11 +366,16 @@ static int open_tmpfile(struct request *req, const struct object *object)
 /* Somebody made the name meanwhile: resolved and judged anew, below the same parent. */
 static int open_raced(struct request *req, const struct object *missing, struct object *object)
 {
-	struct name name = { .dirfd = AT_FDCWD, .mode = req->names[0].mode, .root = req->root };
+	struct name name = { .dirfd = AT_FDCWD, .mode = req->names[0].mode, .resolve = req->names[0].resolve, .root = req->root };
 	int err, base = fcntl(missing->parent, F_DUPFD_CLOEXEC, 3);
 
 	if (base < 0)
 		return -errno;
+	/* Beneath what, the parent cannot tell. The kernel says this of its own races. */
+	if (name.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) {
+		fd_close(base);
+		return -EAGAIN;
+	}
 	name.len = strlen(missing->last);
 	memcpy(name.path, missing->last, name.len + 1);
 	err = resolve(req->sandbox->resolver, req->target, &name, base, RESOLVE_EXACT, object);

@@ -25,7 +25,7 @@ struct run {
 	struct limits limits;
 	struct filter filter;
 	int landlock;
-	struct agent_limit rlimits[3];
+	struct agent_limit rlimits[4];
 	char **envp;		/* owned; entries borrowed but for those in .own */
 	char *own[4];
 	struct agent_plan agent;

@@ -73,6 +73,26 @@ static void answered_files(void **state)
 	says(live, "exec 3<version; echo x 2>&- >/proc/self/fd/3 || echo denied; cat /proc/self/fd/3", "denied\ntwo\n");
 }
 
+/* An answer is no denial, and no way round one: not for what a script names, and not for what is opened to be cut. */
+static void what_is_answered_is_not_allowed(void **state)
+{
+	struct live *live = *state;
+	char script[400];
+	live_file(live, "work/target", 0666, "content\n");
+	live_file(live, "work/second", 0755, "#!/bin/sh\necho ran\n");
+	snprintf(script, sizeof(script), "#!%s\n", live_path(live, "work/second"));
+	live_file(live, "work/first", 0755, script);
+	live_policy(live, "files { default allow; deny modify $dir/work/target; redirect read $dir/work/none to \"$dir/work/target\";\n"
+			  "  answer exec $dir/work/second with errno ENOTTY; }\n");
+	live_expect(live, "EACCES", "open", live_path(live, "work/none"), "rt", NULL);
+	live_expect(live, "ok 3", "open", live_path(live, "work/none"), "r", NULL);
+	live_expect(live, "ENOTDIR", "open", live_path(live, "work/none/"), "r", NULL);
+	assert_int_not_equal(live_sh(live, live_path(live, "work/second")), 0);
+	assert_string_equal(live->out, "");
+	assert_int_not_equal(live_sh(live, live_path(live, "work/first")), 0);
+	assert_string_equal(live->out, "");
+}
+
 static void answered_devices(void **state)
 {
 	struct live *live = *state;
@@ -130,7 +150,7 @@ static void hidden_names(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, live_setup, live_teardown)
 static const struct CMUnitTest tests[] = {
-	CASE(redirected_files), CASE(redirected_with_own_rights), CASE(answered_files), CASE(answered_devices), CASE(refused_at_load),
+	CASE(redirected_files), CASE(redirected_with_own_rights), CASE(answered_files), CASE(what_is_answered_is_not_allowed), CASE(answered_devices), CASE(refused_at_load),
 	CASE(hidden_names),
 };
 

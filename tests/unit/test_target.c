@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -170,6 +171,33 @@ static void the_dead_stay_dead(void **state)
 	assert_int_equal(target_get(targets, child, &again), -ESRCH);
 	target_put(targets, target);
 	targets_free(targets);
+}
+
+/* Numbers and all: where credentials cannot differ, too. The first case, since what is found out about ours is kept. */
+static void an_ordinary_users_dead_are_forgotten(void **state)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		struct targets *targets = NULL;
+		struct target *target;
+		pid_t child;
+
+		if (getuid() == 0 && setresuid(65534, 65534, 65534))
+			_exit(2);
+		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+		targets = new_targets();
+		child = start(NULL);
+		if (target_get(targets, child, &target))
+			_exit(3);
+		target_put(targets, target);
+		end(child);
+		_exit(target_get(targets, child, &target) == -ESRCH && cred_constant() ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 static void *thread_waits(void *arg)
@@ -440,6 +468,7 @@ static int probe_old(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_ordinary_users_dead_are_forgotten),
 		cmocka_unit_test(strings),
 		cmocka_unit_test(bytes),
 		cmocka_unit_test(cached_while_alive),
