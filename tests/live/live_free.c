@@ -178,7 +178,7 @@ static void namespaces_are_free(void **state)
 	live_policy(live, ALL);
 	snprintf(script, sizeof(script),
 		 "unshare %s sh -c 'mount --bind \"%s\" /mnt && cat /mnt/file && mount -t tmpfs none /mnt && echo new >/mnt/f && cat /mnt/f && "
-		 "umount /mnt && ls /mnt'; %s chroot \"%s\" /none 2>&1 | grep -c No.such",
+		 "umount /mnt && ls /mnt'; %s /usr/sbin/chroot \"%s\" /none 2>&1 | grep -c No.such",
 		 live_root() ? "-m" : "-Urm", live_path(live, "work"), live_root() ? "" : "unshare -Ur", live_path(live, "work"));
 	live_sh(live, script);
 	if (strcmp(live->out, "here\nnew\nfile\n1\n"))

@@ -75,6 +75,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "as_nobody: needs root\n");
 		return 77;
 	}
+	umask(022);
 	char dir[] = "/tmp/usher-nobody-XXXXXX", home[64];
 	if (!mkdtemp(dir) || chmod(dir, 0755) < 0)
 		die("mkdtemp");

@@ -89,15 +89,18 @@ void call_step(struct actor *actor);
 void see_descriptor(struct actor *actor, int fd);
 void see_stat(struct actor *actor, const void *stat);
 void see_statx(struct actor *actor, const void *statx);
+/* Makes the number of a file without a name, as procfs shows it, the same for all. */
+void see_numberless(char *text, size_t len);
 void see_time(struct actor *actor, const char *what, int64_t sec, uint32_t nsec);
 bool descriptor_nameless(int fd, bool *other_names);
-bool descriptor_regular(int fd);
 bool descriptors_full(void);
-bool descriptors_above(void);		/* some are above the limit */
 
 /* differ_state.c: everything else */
 void state_step(struct actor *actor);
 void actor_step(struct actor *actor);
+
+/* differ_process.c */
+void process_step(struct actor *actor);
 int helper_main(int argc, char **argv);
 
 #endif

@@ -1,7 +1,6 @@
 /* Arguments: what programs pass, what they pass by mistake, and what only a test would. */
 #include "differ_args.h"
 
-#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -9,16 +8,14 @@
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/time.h>
-#include <sys/xattr.h>
 #include <utime.h>
 
-static void arg(struct made *made, long value)
+void args_put(struct made *made, long value)
 {
 	made->arg[made->n++] = value;
 }
 
-/* The kernel looks at half of it. */
-static long int_arg(struct actor *actor, int value)
+long args_int(struct actor *actor, int value)
 {
 	long wide = rng_one(&actor->rng, 2) ? (long)value : (long)(unsigned)value;
 	if (rng_one(&actor->rng, 24))
@@ -26,7 +23,7 @@ static long int_arg(struct actor *actor, int value)
 	return wide;
 }
 
-static uint32_t pick_bits(struct rng *rng, const uint32_t *bits, size_t n, unsigned chance)
+uint32_t args_bits(struct rng *rng, const uint32_t *bits, size_t n, unsigned chance)
 {
 	uint32_t all = 0;
 	for (size_t i = 0; i < n; i++)
@@ -34,8 +31,6 @@ static uint32_t pick_bits(struct rng *rng, const uint32_t *bits, size_t n, unsig
 			all |= bits[i];
 	return all;
 }
-#define PICK_BITS(rng, bits, chance) pick_bits(rng, bits, COUNT(bits), chance)
-
 static bool is_directory(int fd)
 {
 	struct stat st;
@@ -64,7 +59,7 @@ static void make_dirfd(struct actor *actor, struct made *made, bool second)
 	}
 	made->wrong_dirfd = second && fd != AT_FDCWD && !is_directory(fd);
 	fprintf(actor->out, "%d ", fd);
-	arg(made, int_arg(actor, fd));
+	args_put(made, args_int(actor, fd));
 }
 
 static void make_fd(struct actor *actor, struct made *made)
@@ -72,7 +67,7 @@ static void make_fd(struct actor *actor, struct made *made)
 	int slot = slot_pick(actor), fd = actor->slot[slot];
 	made->slot = slot;
 	fprintf(actor->out, "s%d=%d ", slot, fd);
-	arg(made, int_arg(actor, fd));
+	args_put(made, args_int(actor, fd));
 }
 
 static uint32_t open_flags(struct rng *rng)
@@ -113,8 +108,6 @@ static void make_how(struct actor *actor, struct made *made)
 		how.mode = (uint64_t)mode(rng);
 	if (rng_one(rng, 2))
 		how.resolve = PICK_BITS(rng, resolve, 4);
-	if (how.resolve & RESOLVE_IN_ROOT)	/* usher compares the mounts of links with the real root's */
-		how.resolve &= ~(uint64_t)RESOLVE_NO_XDEV;
 	if (rng_one(rng, 60))
 		how.flags |= UINT64_C(1) << (32 + rng_below(rng, 32));
 	if (rng_one(rng, 60))
@@ -125,8 +118,8 @@ static void make_how(struct actor *actor, struct made *made)
 	made->flags = (int)how.flags;
 	fprintf(actor->out, "{%llo %llo %llx} %zu%s ", (unsigned long long)how.flags, (unsigned long long)how.mode,
 		(unsigned long long)how.resolve, size, space > sizeof(how) && at[sizeof(how)] ? "+" : "");
-	arg(made, rng_one(rng, 40) ? 0 : (long)(uintptr_t)at);
-	arg(made, (long)size);
+	args_put(made, rng_one(rng, 40) ? 0 : (long)(uintptr_t)at);
+	args_put(made, (long)size);
 }
 
 static void make_at_flags(struct actor *actor, struct made *made)
@@ -143,14 +136,12 @@ static void make_at_flags(struct actor *actor, struct made *made)
 	if (rng_one(rng, 60))
 		flags |= 1U << rng_below(rng, 32);
 	made->empty_path = flags & AT_EMPTY_PATH;
-	made->eaccess = flags & AT_EACCESS;
 	made->unknown_flags = flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH);
 	fprintf(actor->out, "at %x ", flags);
-	arg(made, int_arg(actor, (int)flags));
+	args_put(made, args_int(actor, (int)flags));
 }
 
-/* LEN bytes to be filled at the end of memory, or where none are. */
-static void make_buffer(struct actor *actor, struct made *made, size_t len)
+void args_buffer(struct actor *actor, struct made *made, size_t len)
 {
 	made->size = len;
 	made->buffer = memory_edge(actor, 2, len);
@@ -158,14 +149,13 @@ static void make_buffer(struct actor *actor, struct made *made, size_t len)
 	if (rng_one(&actor->rng, 40)) {
 		fprintf(actor->out, "bad ");
 		made->buffer = NULL;
-		arg(made, rng_one(&actor->rng, 2) ? 0 : (long)(uintptr_t)memory_edge(actor, 2, len / 2));
+		args_put(made, rng_one(&actor->rng, 2) ? 0 : (long)(uintptr_t)memory_edge(actor, 2, len / 2));
 		return;
 	}
-	arg(made, (long)(uintptr_t)made->buffer);
+	args_put(made, (long)(uintptr_t)made->buffer);
 }
 
-/* Something to be read; or where nothing is. */
-static void make_input(struct actor *actor, struct made *made, const void *bytes, size_t len)
+void args_input(struct actor *actor, struct made *made, const void *bytes, size_t len)
 {
 	void *at = memory_edge(actor, 3, len);
 	memcpy(at, bytes, len);
@@ -173,7 +163,7 @@ static void make_input(struct actor *actor, struct made *made, const void *bytes
 		fprintf(actor->out, "bad ");
 		at = memory_edge(actor, 3, len / 2);
 	}
-	arg(made, (long)(uintptr_t)at);
+	args_put(made, (long)(uintptr_t)at);
 }
 
 static int64_t some_second(struct rng *rng)
@@ -189,13 +179,13 @@ static void make_timespecs(struct actor *actor, struct made *made)
 	struct rng *rng = &actor->rng;
 	if (rng_one(rng, 5)) {
 		fprintf(actor->out, "NULL ");
-		return arg(made, 0);
+		return args_put(made, 0);
 	}
 	for (int i = 0; i < 2; i++) {
 		times[i] = (struct timespec){ .tv_sec = some_second(rng), .tv_nsec = parts[rng_below(rng, COUNT(parts))] };
 		fprintf(actor->out, "%lld.%ld ", (long long)times[i].tv_sec, times[i].tv_nsec);
 	}
-	make_input(actor, made, times, sizeof(times));
+	args_input(actor, made, times, sizeof(times));
 }
 
 static void make_timevals(struct actor *actor, struct made *made)
@@ -205,122 +195,20 @@ static void make_timevals(struct actor *actor, struct made *made)
 	struct rng *rng = &actor->rng;
 	if (rng_one(rng, 5)) {
 		fprintf(actor->out, "NULL ");
-		return arg(made, 0);
+		return args_put(made, 0);
 	}
 	for (int i = 0; i < 2; i++) {
 		times[i] = (struct timeval){ .tv_sec = some_second(rng), .tv_usec = parts[rng_below(rng, COUNT(parts))] };
 		fprintf(actor->out, "%lld.%ld ", (long long)times[i].tv_sec, (long)times[i].tv_usec);
 	}
-	make_input(actor, made, times, sizeof(times));
+	args_input(actor, made, times, sizeof(times));
 }
 
 static void make_utimbuf(struct actor *actor, struct made *made)
 {
 	struct utimbuf times = { .actime = some_second(&actor->rng), .modtime = some_second(&actor->rng) };
 	fprintf(actor->out, "%lld %lld ", (long long)times.actime, (long long)times.modtime);
-	make_input(actor, made, &times, sizeof(times));
-}
-
-static void make_xattr_name(struct actor *actor, struct made *made)
-{
-	static const char *const names[] = {
-		"user.test", "user.test", "user.other", "user.", "trusted.test", "security.test", "system.posix_acl_access", "system.posix_acl_default",
-		"security.capability", "none.test", "user", "", "system.other",
-	};
-	struct rng *rng = &actor->rng;
-	char text[300];
-	size_t len = (size_t)snprintf(text, sizeof(text), "%s", names[rng_below(rng, COUNT(names))]);
-	if (rng_one(rng, 30)) {		/* the longest is 255 */
-		len = 255 + rng_below(rng, 2);
-		memset(text, 'x', len);
-		memcpy(text, "user.", 5);
-		text[len] = '\0';
-	}
-	put_text(actor->out, text, len);
-	fputc(' ', actor->out);
-	void *at = memory_edge(actor, 1, len + 1);
-	memcpy(at, text, len + 1);
-	arg(made, rng_one(rng, 60) ? 1 : (long)(uintptr_t)at);
-}
-
-/* Value and size; of which a few are ACLs, right and wrong ones. */
-static size_t some_value(struct rng *rng, unsigned char *value)
-{
-	static const unsigned char acl[] = {
-		2, 0, 0, 0, 1, 0, 6, 0, 255, 255, 255, 255, 2, 0, 7, 0, 0x39, 5, 0, 0, 4, 0, 5, 0, 255, 255, 255, 255,
-		16, 0, 3, 0, 255, 255, 255, 255, 32, 0, 4, 0, 255, 255, 255, 255,
-	};
-	if (rng_one(rng, 2)) {
-		memcpy(value, acl, sizeof(acl));
-		if (rng_one(rng, 6))
-			value[rng_below(rng, sizeof(acl))] ^= 2;
-		return sizeof(acl) - (rng_one(rng, 8) ? 8 : 0);
-	}
-	memset(value, 'v', 2000);
-	return rng_one(rng, 10) ? 2000 : rng_below(rng, 20);
-}
-
-static uint32_t xattr_flags(struct rng *rng)
-{
-	return rng_one(rng, 3) ? rng_below(rng, 4) : rng_one(rng, 40) ? 16 : 0;
-}
-
-static void make_xattr_value(struct actor *actor, struct made *made)
-{
-	unsigned char value[2000];
-	size_t len = some_value(&actor->rng, value);
-	uint32_t flags = xattr_flags(&actor->rng);
-	bool huge = rng_one(&actor->rng, 60);
-	fprintf(actor->out, "%llx:%zu%s %x ", (unsigned long long)hash_bytes(0, value, len), len, huge ? " huge" : "", flags);
-	make_input(actor, made, value, len);
-	arg(made, huge ? 65537 : (long)len);
-	arg(made, int_arg(actor, (int)flags));
-}
-
-static size_t some_size(struct rng *rng)
-{
-	static const uint16_t sizes[] = { 1000, 1000, 1000, 0, 1, 5, 12, 44 };
-	return sizes[rng_below(rng, COUNT(sizes))];
-}
-
-static void make_xattr_buffer(struct actor *actor, struct made *made)
-{
-	size_t size = some_size(&actor->rng);
-	fprintf(actor->out, "size %zu ", size);
-	make_buffer(actor, made, size);
-	arg(made, (long)size);
-}
-
-static void make_xattr_args(struct actor *actor, struct made *made, bool get)
-{
-	struct {
-		uint64_t value;
-		uint32_t size, flags;
-		uint64_t more;
-	} args = { 0 };
-	struct made inner = { 0 };
-	static const uint8_t sizes[] = { 16, 16, 16, 16, 16, 24, 0, 15 };
-	size_t size = sizes[rng_below(&actor->rng, COUNT(sizes))];
-	if (get) {
-		make_xattr_buffer(actor, &inner);
-		inner.arg[2] = rng_one(&actor->rng, 40);
-		made->buffer = inner.buffer;
-		made->size = inner.size;
-	} else {
-		unsigned char value[2000];
-		size_t len = some_value(&actor->rng, value);
-		inner.arg[1] = (long)len;
-		inner.arg[2] = (long)xattr_flags(&actor->rng);
-		inner.arg[0] = (long)(uintptr_t)memcpy(memory_edge(actor, 2, len), value, len);
-		fprintf(actor->out, "%llx:%zu ", (unsigned long long)hash_bytes(0, value, len), len);
-	}
-	args.value = (uint64_t)inner.arg[0];
-	args.size = (uint32_t)inner.arg[1];
-	args.flags = (uint32_t)inner.arg[2];
-	args.more = rng_one(&actor->rng, 2);
-	fprintf(actor->out, "flags %x args %zu/%d ", args.flags, size, (int)args.more);
-	make_input(actor, made, &args, size > 16 ? size : 16);
-	arg(made, (long)size);
+	args_input(actor, made, &times, sizeof(times));
 }
 
 static void make_statx_mask(struct actor *actor, struct made *made)
@@ -328,7 +216,7 @@ static void make_statx_mask(struct actor *actor, struct made *made)
 	static const uint32_t masks[] = { 0x7ff, 0, 0xfff, 0x1fff, STATX_BASIC_STATS, STATX_TYPE, STATX_SIZE, STATX_BTIME, 0xffffffff, 0x80000000, 0x1000, 0x3fff };
 	uint32_t mask = masks[rng_below(&actor->rng, COUNT(masks))];
 	fprintf(actor->out, "mask %x ", mask);
-	arg(made, int_arg(actor, (int)mask));
+	args_put(made, args_int(actor, (int)mask));
 }
 
 static void make_inotify(struct actor *actor, struct made *made)
@@ -338,7 +226,7 @@ static void make_inotify(struct actor *actor, struct made *made)
 	if (made->wrong_inotify)
 		fd = rng_one(&actor->rng, 2) ? actor->slot[slot_pick(actor)] : 999;
 	fprintf(actor->out, "%d ", fd);
-	arg(made, int_arg(actor, fd));
+	args_put(made, args_int(actor, fd));
 }
 
 static void make_inotify_mask(struct actor *actor, struct made *made)
@@ -349,7 +237,7 @@ static void make_inotify_mask(struct actor *actor, struct made *made)
 	};
 	uint32_t mask = PICK_BITS(&actor->rng, bits, 4);
 	fprintf(actor->out, "mask %x ", mask);
-	arg(made, int_arg(actor, (int)mask));
+	args_put(made, args_int(actor, (int)mask));
 }
 
 /* 20 bytes of numbers follow; how many the kernel needs is an answer too. */
@@ -358,36 +246,11 @@ static void make_handle(struct actor *actor, struct made *made)
 	static const uint32_t sizes[] = { 128, 128, 0, 1, 8, 129 };
 	uint32_t size = sizes[rng_below(&actor->rng, COUNT(sizes))];
 	fprintf(actor->out, "handle %u ", size);
-	make_buffer(actor, made, 8 + 136);
+	args_buffer(actor, made, 8 + 136);
 	memcpy(memory_edge(actor, 2, 8 + 136), &size, sizeof(size));
 	int *mount = memory_edge(actor, 3, 8);	/* 64 bits of it are asked for by a flag */
 	memset(mount, 0xaa, 8);
-	arg(made, (long)(uintptr_t)mount);
-}
-
-static void make_file_attr(struct actor *actor, struct made *made, bool get)
-{
-	static const uint32_t bits[] = { FS_XFLAG_NOATIME, FS_XFLAG_NODUMP, FS_XFLAG_SYNC, FS_XFLAG_PROJINHERIT, FS_XFLAG_DAX };
-	struct {
-		uint64_t xflags;
-		uint32_t extsize, nextents, projid, cowextsize;
-		uint64_t more;
-	} attr = { 0 };
-	static const uint8_t sizes[] = { 24, 24, 24, 24, 24, 32, 0, 23 };
-	struct rng *rng = &actor->rng;
-	size_t size = sizes[rng_below(rng, COUNT(sizes))];
-	if (get) {
-		fprintf(actor->out, "size %zu ", size);
-		make_buffer(actor, made, size);
-	} else {
-		attr.xflags = PICK_BITS(rng, bits, 4);
-		attr.projid = rng_one(rng, 4) ? 7 : 0;
-		attr.extsize = rng_one(rng, 10) ? 4096 : 0;
-		attr.more = rng_one(rng, 2);
-		fprintf(actor->out, "{%llx %u %u} %zu/%d ", (unsigned long long)attr.xflags, attr.projid, attr.extsize, size, (int)attr.more);
-		make_input(actor, made, &attr, size > 24 ? size : 24);
-	}
-	arg(made, (long)size);
+	args_put(made, (long)(uintptr_t)mount);
 }
 
 static void make_type_and_mode(struct actor *actor, struct made *made)
@@ -395,7 +258,7 @@ static void make_type_and_mode(struct actor *actor, struct made *made)
 	static const mode_t types[] = { 0, S_IFREG, S_IFREG, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK, S_IFDIR, S_IFLNK, 0150000 };
 	unsigned value = types[rng_below(&actor->rng, COUNT(types))] | (unsigned)mode(&actor->rng);
 	fprintf(actor->out, "mode %o ", value);
-	arg(made, int_arg(actor, (int)value));
+	args_put(made, args_int(actor, (int)value));
 }
 
 static void make_device(struct actor *actor, struct made *made)
@@ -406,7 +269,7 @@ static void make_device(struct actor *actor, struct made *made)
 	if ((made->arg[made->n - 1] & S_IFMT) == S_IFBLK)
 		device = 0;
 	fprintf(actor->out, "device %x ", device);
-	arg(made, int_arg(actor, (int)device));
+	args_put(made, args_int(actor, (int)device));
 }
 
 static void make_small(struct actor *actor, struct made *made, char letter)
@@ -435,13 +298,13 @@ static void make_small(struct actor *actor, struct made *made, char letter)
 		fprintf(actor->out, "flags %o ", value);
 		break;
 	default:
-		arg(made, lengths[rng_below(rng, COUNT(lengths) - (rng_one(rng, 2) ? 3 : 0))]);
+		args_put(made, lengths[rng_below(rng, COUNT(lengths) - (rng_one(rng, 2) ? 3 : 0))]);
 		fprintf(actor->out, "%ld ", made->arg[made->n - 1]);
 		return;
 	}
 	if (!strchr("mo", letter))
 		fprintf(actor->out, "%d ", value);
-	arg(made, int_arg(actor, value));
+	args_put(made, args_int(actor, value));
 }
 
 void args_make(struct actor *actor, struct made *made, char letter)
@@ -456,11 +319,11 @@ void args_make(struct actor *actor, struct made *made, char letter)
 	case 'p': case 'q':
 		path_make(actor, letter == 'q');
 		fputc(' ', actor->out);
-		return arg(made, (long)(uintptr_t)actor->path[letter == 'q'].addr);
+		return args_put(made, (long)(uintptr_t)actor->path[letter == 'q'].addr);
 	case 't':
 		path_target(actor, 0);
 		fputc(' ', actor->out);
-		return arg(made, (long)(uintptr_t)actor->path[0].addr);
+		return args_put(made, (long)(uintptr_t)actor->path[0].addr);
 	case 'O':
 		return make_how(actor, made);
 	case 'A':
@@ -472,34 +335,26 @@ void args_make(struct actor *actor, struct made *made, char letter)
 	case 'U':
 		return make_utimbuf(actor, made);
 	case 's':
-		return make_buffer(actor, made, sizeof(struct stat));
+		return args_buffer(actor, made, sizeof(struct stat));
 	case 'x':
-		return make_buffer(actor, made, sizeof(struct statx));
+		return args_buffer(actor, made, sizeof(struct statx));
 	case 'F':
-		return make_buffer(actor, made, sizeof(struct statfs));
+		return args_buffer(actor, made, sizeof(struct statfs));
 	case 'b':
 		size = sizes[rng_below(&actor->rng, COUNT(sizes))];
 		fprintf(actor->out, "size %d ", size);
-		make_buffer(actor, made, size > 0 ? (size_t)size : 1);
-		return arg(made, int_arg(actor, size));
+		args_buffer(actor, made, size > 0 ? (size_t)size : 1);
+		return args_put(made, args_int(actor, size));
 	case 'M':
 		return make_statx_mask(actor, made);
-	case 'N':
-		return make_xattr_name(actor, made);
-	case 'v':
-		return make_xattr_value(actor, made);
-	case 'w':
-		return make_xattr_buffer(actor, made);
-	case 'e': case 'E':
-		return make_xattr_args(actor, made, letter == 'E');
+	case 'N': case 'v': case 'w': case 'e': case 'E': case 'c': case 'C':
+		return args_xattr(actor, made, letter);
 	case 'i':
 		return make_inotify(actor, made);
 	case 'I':
 		return make_inotify_mask(actor, made);
 	case 'h':
 		return make_handle(actor, made);
-	case 'c': case 'C':
-		return make_file_attr(actor, made, letter == 'c');
 	case 'k':
 		return make_type_and_mode(actor, made);
 	case 'r':

@@ -9,7 +9,7 @@ struct made {
 	long arg[8];
 	unsigned n;
 	int slot;		/* whose descriptor is the dirfd; -1 */
-	bool empty_path, eaccess, unknown_flags;	/* of AT_ */
+	bool empty_path, unknown_flags;	/* of AT_ */
 	int flags;		/* of open */
 	bool wrong_inotify;
 	bool wrong_dirfd;	/* of the second path */
@@ -28,5 +28,19 @@ struct made {
  *	h	struct file_handle, mount id	c C	struct file_attr to be filled and to be set, and its size
  */
 void args_make(struct actor *actor, struct made *made, char letter);
+
+/* differ_xattr.c: those of xattrs and inode flags. */
+void args_xattr(struct actor *actor, struct made *made, char letter);
+
+void args_put(struct made *made, long value);
+/* As a register has an int: the kernel looks at half of it. */
+long args_int(struct actor *actor, int value);
+/* Each with one chance in CHANCE. */
+uint32_t args_bits(struct rng *rng, const uint32_t *bits, size_t n, unsigned chance);
+#define PICK_BITS(rng, bits, chance) args_bits(rng, bits, COUNT(bits), chance)
+/* LEN bytes to be filled at the end of memory, or where none are. */
+void args_buffer(struct actor *actor, struct made *made, size_t len);
+/* LEN bytes to be read at the end of memory, or where none are. */
+void args_input(struct actor *actor, struct made *made, const void *bytes, size_t len);
 
 #endif

@@ -1,30 +1,17 @@
-/*
- * The file calls, from a table, and what is left out of the comparison because docs/fidelity.md says that it differs.
- */
-#include "differ_args.h"
+/* The file calls, from a table. */
+#include "differ_call.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/resource.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "../../supervisor/calls/numbers.h"
-
-enum see { SEE_NOTHING, SEE_FD, SEE_STAT, SEE_STATX, SEE_BYTES, SEE_VALUE, SEE_LIST, SEE_STATFS, SEE_HANDLE, SEE_ATTR };
-
-struct call {
-	const char *name;
-	long number;
-	const char *args;	/* see args_make() */
-	unsigned weight;
-	enum see see;
-};
 
 static const struct call calls[] = {
 	{ "openat", SYS_openat, "dpom", 14, SEE_FD },
@@ -96,156 +83,9 @@ static const struct call calls[] = {
 };
 
 
-static bool is_open(const struct call *call)
+bool call_opens(const struct call *call)
 {
 	return call->see == SEE_FD;
-}
-
-static bool is_link(const struct call *call)
-{
-	return call->number == SYS_linkat || strcmp(call->name, "link") == 0;
-}
-
-/* The first path is nothing but a descriptor of ours. */
-static int meant_slot(const struct actor *actor, const struct made *made)
-{
-	if (actor->path[0].slot >= 0 && actor->path[0].ends)
-		return actor->path[0].slot;
-	return made->empty_path && !actor->path[0].len ? made->slot : -1;
-}
-
-static bool changes_names(const struct call *call)
-{
-	static const char *const beginnings[] = { "mk", "rm", "unlink", "rename", "link", "symlink" };
-	for (size_t i = 0; i < COUNT(beginnings); i++)
-		if (strncmp(call->name, beginnings[i], strlen(beginnings[i])) == 0)
-			return true;
-	return false;
-}
-
-static bool in_procfs(const struct path *path)
-{
-	return !path->unusable && (strncmp(path->text, "/proc/", 6) == 0 || strncmp(path->text, "/dev/fd", 7) == 0);
-}
-
-static bool too_long(const struct path *path)
-{
-	for (const char *at = path->text; *at; at += strspn(at, "/")) {
-		size_t len = strcspn(at, "/");
-		if (len > NAME_MAX)
-			return true;
-		at += len;
-	}
-	return false;
-}
-
-static bool dot_last(const struct path *path)
-{
-	return path->len > 1 && path->text[path->len - 1] == '.' && path->text[path->len - 2] == '/';
-}
-
-static bool slash_last(const struct path *path)
-{
-	return path->len && path->text[path->len - 1] == '/';
-}
-
-static bool reads_xattr(const struct call *call)
-{
-	return call->see == SEE_VALUE || call->see == SEE_LIST;
-}
-
-/* 1: to read, 2: to write. */
-static int wanted(int flags)
-{
-	return (flags & O_ACCMODE) == O_ACCMODE ? 3 : (flags & O_ACCMODE) + 1;
-}
-
-/* What would be no error of ours: docs/fidelity.md. */
-static bool documented(const struct actor *actor, const struct call *call, const struct made *made)
-{
-	int slot = meant_slot(actor, made), fd = slot < 0 ? -1 : actor->slot[slot], held;
-	bool other_names;
-	struct rlimit limit;
-	/* Usher counts descriptors: with some above the limit there may be room below it all the same. */
-	if (is_open(call) && made->flags & (O_CREAT | O_TRUNC | O_TMPFILE) && descriptors_above())
-		return true;
-	/* The names of one's own threads may be written whoever one is by now; usher is another. */
-	if (actor->other_ids && in_procfs(&actor->path[0]) && strstr(actor->path[0].text, "/comm"))
-		return true;
-	/* The kernel does not look at a last name with a slash that it should make; usher follows it if it is a link. */
-	if (is_open(call) && made->flags & O_CREAT && (slash_last(&actor->path[0]) || strstr(actor->path[0].text, "slash")))
-		return true;
-	/* In a directory that is gone it looks no further. */
-	if (is_open(call) && made->slot >= 0 && strchr(actor->path[0].text, '.') && descriptor_nameless(actor->slot[made->slot], &other_names))
-		return true;
-	/* A "." at the end asks for the right to search what it is in; taken as spelled, it is left out. */
-	if (dot_last(&actor->path[0]) || (strchr(call->args, 'q') && dot_last(&actor->path[1])))
-		return true;
-	if (call->see == SEE_STAT || call->see == SEE_STATX)
-		return made->unknown_flags && made->empty_path;
-	if (call->args[strlen(call->args) - 1] == 'a' || strcmp(call->name, "faccessat2") == 0)
-		if (in_procfs(&actor->path[0]))		/* as for names there, see error_name() */
-			return true;
-	/* It looks names up with the effective ids; the kernel with the real ones. */
-	if (strcmp(call->name, "faccessat2") == 0)
-		return actor->other_ids && !made->eaccess;
-	/* Brokered where something may only be appended to, in another order, without SIGXFSZ, and with the limit for what shrinks too. */
-	if (call->number == SYS_ftruncate)
-		return made->arg[1] < 0 || !descriptor_regular((int)made->arg[0]) || getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur != RLIM_INFINITY;
-	/* Since 6.10 a descriptor that was opened with other credentials may not be linked, which cannot be seen from outside. */
-	if (is_link(call) && actor->other_ids && made->empty_path)
-		return true;
-	if ((!is_open(call) && !is_link(call) && !reads_xattr(call) && call->number != SYS_truncate) || fd < 0 || !descriptor_nameless(fd, &other_names))
-		return false;
-	held = fcntl(fd, F_GETFL);
-	held = held & O_PATH ? 0 : wanted(held);
-	if (call->number == SYS_truncate)
-		return !(held & 2);
-	if (reads_xattr(call))
-		return !(held & 1);
-	/* "A file that lost the name it was opened by and has others is reopened for reading at most, and gets no new name." */
-	if (other_names)
-		held &= 1;
-	/* "Objects without a path can be reopened with the access that is held, not with more." */
-	if (is_open(call) && (made->flags & O_TMPFILE) == O_TMPFILE)
-		return true;
-	if (is_open(call))
-		return (wanted(made->flags) & ~held) || made->flags & O_TRUNC;
-	return other_names || !(held & 2);
-}
-
-static const char *error_name(const struct actor *actor, const struct call *call, const struct made *made, int err)
-{
-	/* "At the limit of descriptors an open of a missing name, or below a wrong dirfd, answers ENOENT, EBADF or ENOTDIR." */
-	if (is_open(call) && descriptors_full())
-		return "an error where EMFILE comes first";
-	/* "Of two names both are read before either is looked up"; so is the descriptor of inotify_add_watch. */
-	if (strchr(call->args, 'q') && (actor->path[1].unusable || made->wrong_dirfd))
-		return "an error of what cannot be";
-	if (made->wrong_inotify)
-		return "an error of what cannot be";
-	/* Its own procfs is open to a process whatever the modes say; not to usher, which is another. */
-	if (changes_names(call) && (in_procfs(&actor->path[0]) || (strchr(call->args, 'q') && in_procfs(&actor->path[1]))))
-		return "an error of procfs";
-	if (actor->other_ids && in_procfs(&actor->path[0]))
-		return "an error of procfs";
-	if ((err == EACCES || err == EPERM || err == EOPNOTSUPP) && in_procfs(&actor->path[0]))
-		return "EACCES, EPERM or EOPNOTSUPP";
-	/* The kernel asks for the right to search the directory before it refuses to leave it by "..". */
-	if (call->number == SYS_openat2 && strstr(actor->path[0].text, "..") && (err == EACCES || err == EXDEV || err == ENOTDIR))
-		return "EACCES, EXDEV or ENOTDIR";
-	/* The kernel compares the mounts of the parents before it looks for the names. */
-	if (changes_names(call) && (too_long(&actor->path[0]) || too_long(&actor->path[1])))
-		return "an error where a name is too long";
-	/* "... and gets no new name (EXDEV)"; where it could have none anyway, the kernel says that. */
-	if (is_link(call) && (err == EXDEV || err == ENOENT))
-		return "EXDEV or ENOENT";
-	if (strncmp(call->name, "rename", 6) == 0 && (err == EXDEV || err == EROFS || err == ENOENT || err == EBUSY))
-		return "EXDEV, EROFS, ENOENT or EBUSY";
-	/* The rights to a socket are looked at before it is said that it cannot be opened. */
-	if (is_open(call) && (err == EACCES || err == ENXIO))
-		return "EACCES or ENXIO";
-	return strerrorname_np(err) ? strerrorname_np(err) : "an unknown error";
 }
 
 /* ---- opens that wait ---- */
@@ -274,7 +114,7 @@ static void alarms(long first)
 static long do_call(const struct actor *actor, const struct call *call, const struct made *made)
 {
 	const long *a = made->arg;
-	bool waits = is_open(call) && !(made->flags & O_NONBLOCK) && leads_to_fifo(actor, made, call->args[0] == 'd');
+	bool waits = call_opens(call) && !(made->flags & O_NONBLOCK) && leads_to_fifo(actor, made, call->args[0] == 'd');
 	long result = -1;
 	/* A machine with much to do interrupts what would not have waited; hardly three times. */
 	for (long first = 20000; first <= 500000; first *= 5) {
@@ -393,6 +233,7 @@ static void see_answer(struct actor *actor, const struct call *call, const struc
 		see_names(actor, made->buffer, used);
 		see_rest(actor, made, used);
 	} else if (call->see == SEE_BYTES || call->see == SEE_VALUE) {
+		see_numberless(made->buffer, used);
 		fputc(' ', actor->out);
 		put_text(actor->out, made->buffer, used);
 		see_rest(actor, made, used);
@@ -428,15 +269,19 @@ void call_step(struct actor *actor)
 		args_make(actor, &made, *letter);
 	if (strcmp(call->name, "creat") == 0)
 		made.flags = O_WRONLY | O_CREAT | O_TRUNC;
-	if (documented(actor, call, &made)) {
+	if (known_step(actor, call, &made)) {
 		fprintf(actor->out, "is left out");
 		return;
 	}
 	long result = do_call(actor, call, &made);
 	if (result < 0) {
-		fprintf(actor->out, "= %s", error_name(actor, call, &made, errno));
+		fprintf(actor->out, "= %s", known_error(actor, call, &made, errno));
 		if (made.buffer && call->see != SEE_HANDLE)
 			see_rest(actor, &made, 0);
+		return;
+	}
+	if (call->see == SEE_BYTES && made.buffer && result > 6 && memcmp(made.buffer, "/proc/", 6) == 0) {
+		fprintf(actor->out, "= a name in procfs");	/* of a process, by number */
 		return;
 	}
 	fprintf(actor->out, "= %ld", result);

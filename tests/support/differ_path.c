@@ -21,7 +21,7 @@ static const char *const names[] = {
 	"c38", "c39", "c40", NNN, NNN "n",
 };
 static const char *const plain[] = {	/* absolute, and the same wherever it is looked at */
-	"/", "//", "/..", "/usr/bin/../lib", "/etc/passwd", "/dev/null", "/proc/self/exe", "/proc/self/status", "/proc/thread-self/comm",
+	"/", "//", "/..", "/usr/bin/../lib", "/etc/passwd", "/dev/null", "/proc/self/exe", "/proc/self/status", "/proc/thread-self/status",
 	"/proc/thread-self/cwd", "/proc/self/root", "/proc/self/fd", "/dev/fd", "/proc/self/nothing", "/nothing", "/dev/null/x",
 };
 

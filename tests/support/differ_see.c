@@ -3,7 +3,6 @@
 
 #include <string.h>
 #include <errno.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -70,6 +69,13 @@ void see_statx(struct actor *actor, const void *from)
 	fprintf(actor->out, " born %d", sx.stx_btime.tv_sec != 0);
 }
 
+void see_numberless(char *text, size_t len)
+{
+	char *at = memchr(text, '#', len);
+	while (at && ++at < text + len && *at >= '0' && *at <= '9')
+		*at = '0';
+}
+
 /* Where it leads, as procfs says; the numbers of files without a name do not matter, nor do those of processes. */
 static void see_link(struct actor *actor, int fd)
 {
@@ -112,22 +118,6 @@ bool descriptor_nameless(int fd, bool *other_names)
 	ssize_t len = readlink(path, text, sizeof(text));
 	*other_names = raw_fstat(fd, &st) == 0 && st.st_nlink && S_ISREG(st.st_mode);
 	return len > 0 && (text[0] != '/' || (len > 10 && memcmp(text + len - 10, " (deleted)", 10) == 0));
-}
-
-bool descriptor_regular(int fd)
-{
-	struct stat st;
-	return raw_fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-}
-
-bool descriptors_above(void)
-{
-	struct rlimit limit;
-	getrlimit(RLIMIT_NOFILE, &limit);
-	for (int fd = (int)limit.rlim_cur; fd < 200; fd++)
-		if (fcntl(fd, F_GETFD) >= 0)
-			return true;
-	return false;
 }
 
 bool descriptors_full(void)

@@ -3,14 +3,12 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static void result(struct actor *actor, long value)
@@ -119,7 +117,16 @@ static void do_events(struct actor *actor)
 {
 	fprintf(actor->out, "inotify ");
 	ssize_t n = read(actor->slot[10], actor->mem[2], MEM_SIZE);
-	fprintf(actor->out, "%s", n < 0 ? strerrorname_np(errno) : "read");
+	if (n < 0)
+		fprintf(actor->out, "= %s", strerrorname_np(errno));
+	for (ssize_t at = 0; at < n;) {
+		struct inotify_event *event = (void *)(actor->mem[2] + at);
+		see_numberless(event->name, event->len);
+		fprintf(actor->out, "%d:%x ", event->wd, event->mask);
+		if (event->len)
+			put_text(actor->out, event->name, strlen(event->name));
+		at += (ssize_t)(sizeof(*event) + event->len);
+	}
 }
 
 /* The raw calls: of this thread alone. The real and the saved ids stay, to come back by. */
@@ -202,15 +209,10 @@ void state_step(struct actor *actor)
 
 void actor_step(struct actor *actor)
 {
-	if (rng_one(&actor->rng, 7))
+	if (rng_one(&actor->rng, 40))
+		process_step(actor);
+	else if (rng_one(&actor->rng, 7))
 		state_step(actor);
 	else
 		call_step(actor);
-}
-
-int helper_main(int argc, char **argv)
-{
-	(void)argc;
-	(void)argv;
-	return 42;
 }

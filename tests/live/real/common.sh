@@ -1,6 +1,8 @@
 # Sourced by the cases. From live_real.c: $USHER, $PROFILES, $TOOLS (directories), $DIR (empty, ours, no symlink in it).
 set -u
 PATH=$PATH:/usr/sbin:/sbin
+export LC_ALL=C.UTF-8	# initdb insists on a locale that is installed
+unset TMPDIR
 fail() {
 	echo "FAILED: $*" >&2
 	for file in "$DIR"/*.err "$DIR"/logs/*.log; do
