@@ -83,7 +83,7 @@ int fetch_name(struct request *req, int dirfd_arg, int arg, enum name_mode mode,
 	name->dirfd = dirfd_arg < 0 ? AT_FDCWD : request_int(req, dirfd_arg);
 	name->mode = mode;
 	name->empty_ok = empty_ok;
-	name->directory = false;
+	name->directory = name->makes = false;
 	name->resolve = 0;
 	name->len = (size_t)len;
 	req->n_names++;

@@ -34,6 +34,7 @@ struct name {
 	enum name_mode mode;
 	bool empty_ok;		/* AT_EMPTY_PATH: "" means dirfd itself */
 	bool directory;		/* must be a directory (O_DIRECTORY) */
+	bool makes;		/* a file, if it is missing (O_CREAT): with a slash at the end EISDIR, whatever is there */
 	uint64_t resolve;	/* RESOLVE_* of the target's own openat2 */
 	int root;		/* the target's, if the resolver has other roots. Borrowed */
 	size_t len;

@@ -404,11 +404,15 @@ static int walk_missing(struct walk *walk, const struct part *part, int err)
 static int walk_part(struct walk *walk, const struct part *part, char *left)
 {
 	enum name_mode mode = walk->name->mode;
-	bool follow = !part->last || mode == NAME_FOLLOW || (mode == NAME_CREATE && !part->slash) || (mode == NAME_NOFOLLOW && part->slash);
+	bool follow = !part->last || mode == NAME_FOLLOW || mode == NAME_CREATE || (mode == NAME_NOFOLLOW && part->slash);
 	AUTO_FD child = -1;
 	struct stat st;
 	int err;
 
+	if (part->last && part->slash && walk->name->makes) {
+		AUTO_FD here = open_path(walk->dir, ".", O_DIRECTORY);
+		return walk_failed(walk, here < 0 ? -here : EISDIR, walk->rest);
+	}
 	child = walk->link >= 0 ? fd_take(&walk->link) : open_path(walk->dir, part->name, O_NOFOLLOW);
 	if (child == -EACCES)
 		child = proc_open_own(walk, walk->dir, part->name, O_NOFOLLOW, -EACCES);

@@ -120,7 +120,7 @@ static int exec_interpreter(struct request *req, const struct image *image)
 	name->dirfd = AT_FDCWD;
 	name->mode = NAME_FOLLOW;
 	name->empty_ok = false;
-	name->directory = false;
+	name->directory = name->makes = false;
 	name->resolve = 0;
 	name->root = req->root;
 	name->len = strlen(image->interpreter);

@@ -100,6 +100,7 @@ static int how_fetch(struct request *req, int dirfd_arg, int path_arg)
 	if (err)
 		return err;
 	name->directory = how_has(how, O_DIRECTORY);
+	name->makes = how_has(how, O_CREAT);
 	name->resolve = how->resolve;
 	if (how->resolve & RESOLVE_IN_ROOT && name->path[0] == '/') {
 		/* Begins at dirfd: relative to it. */

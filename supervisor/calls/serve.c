@@ -133,7 +133,7 @@ static struct name *name_next(struct request *req, int dirfd)
 	name->dirfd = dirfd;
 	name->mode = NAME_NOFOLLOW;
 	name->empty_ok = true;
-	name->directory = false;
+	name->directory = name->makes = false;
 	name->resolve = 0;
 	name->len = 0;
 	name->path[0] = '\0';

@@ -43,6 +43,7 @@ struct actor {
 	bool root_user, alone;	/* alone: others run at the same time, the limits of the process are not ours */
 	bool other_ids;		/* than its process began with */
 	bool child;
+	unsigned events_seen;	/* events_unsure when it read some last */
 	unsigned step;
 };
 
@@ -56,6 +57,7 @@ struct options {
 
 extern struct options options;
 extern const char *self_path;
+extern _Atomic unsigned events_unsure;	/* counts what may have caused some under usher only */
 
 /* differ.c */
 uint32_t rng_next(struct rng *rng);

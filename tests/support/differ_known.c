@@ -21,6 +21,8 @@ static int meant_slot(const struct actor *actor, const struct made *made)
 	return made->empty_path && !actor->path[0].len ? made->slot : -1;
 }
 
+_Atomic unsigned events_unsure;
+
 static bool changes_names(const struct call *call)
 {
 	static const char *const beginnings[] = { "mk", "rm", "unlink", "rename", "link", "symlink" };
@@ -90,6 +92,9 @@ static bool known_open(const struct actor *actor, const struct made *made)
 	/* Descriptors above a lowered limit are not counted for who has other ids: it is made, and then cannot be handed over. */
 	if (made->flags & (O_CREAT | O_TRUNC) && actor->other_ids && descriptors_full())
 		return true;
+	/* IN_ROOT a slash is nothing, and for usher a dot, which asks for the right to search. */
+	if (path->len && strspn(path->text, "/") == path->len)
+		return true;
 	/* Of a directory that is gone usher looks no dot up. */
 	return made->slot >= 0 && strchr(path->text, '.') && descriptor_nameless(actor->slot[made->slot], &other_names);
 }
@@ -104,7 +109,7 @@ bool known_step(const struct actor *actor, const struct call *call, const struct
 	if (call->see == SEE_STAT || call->see == SEE_STATX)
 		return made->unknown_flags && made->empty_path;
 	/* As for names there, see known_error(). */
-	if (access && in_procfs(&actor->path[0]))
+	if ((access || (actor->other_ids && actor->path[0].slot < 0)) && in_procfs(&actor->path[0]))
 		return true;
 	/* The same, all that is done from there. */
 	if (call->number == SYS_chdir && ((in_procfs(&actor->path[0]) && actor->path[0].slot < 0) || strstr(actor->path[0].text, "l.fd")))
@@ -121,8 +126,10 @@ bool known_step(const struct actor *actor, const struct call *call, const struct
 const char *known_error(const struct actor *actor, const struct call *call, const struct made *made, int err)
 {
 	/* "At the limit of descriptors an open of a missing name, or below a wrong dirfd, answers ENOENT, EBADF or ENOTDIR." */
-	if (call_opens(call) && descriptors_full())
+	if (call_opens(call) && descriptors_full()) {
+		events_unsure++;	/* it may have been opened, which could not be said in the end */
 		return "an error where EMFILE comes first";
+	}
 	/* "Of two names both are read before either is looked up"; so is the descriptor of inotify_add_watch. */
 	if (strchr(call->args, 'q') && (actor->path[1].unusable || made->wrong_dirfd))
 		return "an error of what cannot be";
@@ -139,7 +146,7 @@ const char *known_error(const struct actor *actor, const struct call *call, cons
 	if (call->number == SYS_openat2 && strstr(actor->path[0].text, "..") && (err == EACCES || err == EXDEV || err == ENOTDIR))
 		return "EACCES, EXDEV or ENOTDIR";
 	/* Of a last name that is too long the kernel says so when it has come to look for it. */
-	if ((is_rename(call) || strncmp(call->name, "unlink", 6) == 0) && (too_long(&actor->path[0]) || too_long(&actor->path[1])))
+	if ((is_rename(call) || call_opens(call) || strncmp(call->name, "unlink", 6) == 0) && (too_long(&actor->path[0]) || too_long(&actor->path[1])))
 		return "an error where a name is too long";
 	/* "... and gets no new name (EXDEV)"; where it could have none anyway, the kernel says that. */
 	if (is_link(call) && (err == EXDEV || err == ENOENT))

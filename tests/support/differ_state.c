@@ -117,6 +117,10 @@ static void do_events(struct actor *actor)
 {
 	fprintf(actor->out, "inotify ");
 	ssize_t n = read(actor->slot[10], actor->mem[2], MEM_SIZE);
+	if (actor->events_seen != events_unsure) {
+		actor->events_seen = events_unsure;
+		return;
+	}
 	if (n < 0)
 		fprintf(actor->out, "= %s", strerrorname_np(errno));
 	for (ssize_t at = 0; at < n;) {
