@@ -340,7 +340,7 @@ static void supervisor_exit_keep_leaves_the_tree(void **state)
 	live->options[1] = "9";
 	/* It goes on, and what is brokered fails: closed, never open. */
 	pid_t usher = live_start(live, (const char *const[]){ "/bin/sh", "-c",
-		"sleep 300 & trap 'kill $! 2>/dev/null; read x </etc/passwd && echo open >&9 || echo closed >&9; exit' USR1; echo $$ >&9; while :; do wait; done",
+		"sleep 300 & trap 'kill $!; read x </etc/passwd && echo open >&9 || echo closed >&9; exit' USR1; echo $$ >&9; while :; do wait; done",
 		NULL });
 	close(9);
 	ends = line[0];
