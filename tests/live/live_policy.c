@@ -235,11 +235,11 @@ static void appending_is_all_that_is_allowed(void **state)
 	live_policy(live, LIVE_BASE "files { allow read,append,create,stat $dir/log, $dir/new; allow ro,rw $dir/plain; }");
 	script_expect(live,
 		"open log a\nwrite 3 second\\x0a\nopen log w\nopen log +\nopen log at\nopen log wt\ncall ftruncate 3 0\ncall fallocate 3 0 0 100\ncall fcntl 3 4 0\n"
-		"call fcntl 3 4 02000\ncall fcntl 3 4 06000\ntruncate log 0\ncall pwritev2 3 !null 0 0 0 0x20\nopenm log 02002 0\nopenm new wcx 0600\nopenm new 02101 0600\n"
+		"call fcntl 3 4 02000\ncall fcntl 3 4 06000\ntruncate log 0\ncall pwritev2 3 !null 0 0 0 0x20\ncall ioctl 3 0xc028660f !null\ncall ioctl 3 0xc020f509 !null\nopenm log 02002 0\nopenm new wcx 0600\nopenm new 02101 0600\n"
 		"open plain w\ncall ftruncate 5 1\nopen plain a\ncall fcntl 6 4 0\ncall fallocate 6 0 0 10\ncall lseek 3 0 0\nwrite 3 third\\x0a\n",
 		"open log a => ok 3\nwrite 3 second\\x0a => ok 7\nopen log w => EACCES\nopen log + => EACCES\nopen log at => EACCES\nopen log wt => EACCES\n"
 		"call ftruncate 3 0 => EACCES\ncall fallocate 3 0 0 100 => EACCES\ncall fcntl 3 4 0 => EACCES\ncall fcntl 3 4 02000 => ok\ncall fcntl 3 4 06000 => ok\n"
-		"truncate log 0 => EACCES\ncall pwritev2 3 !null 0 0 0 0x20 => EOPNOTSUPP\nopenm log 02002 0 => EACCES\nopenm new wcx 0600 => EACCES\nopenm new 02101 0600 => ok 4\n"
+		"truncate log 0 => EACCES\ncall pwritev2 3 !null 0 0 0 0x20 => EOPNOTSUPP\ncall ioctl 3 0xc028660f !null => EOPNOTSUPP\ncall ioctl 3 0xc020f509 !null => EOPNOTSUPP\nopenm log 02002 0 => EACCES\nopenm new wcx 0600 => EACCES\nopenm new 02101 0600 => ok 4\n"
 		"open plain w => ok 5\ncall ftruncate 5 1 => ok\nopen plain a => ok 6\ncall fcntl 6 4 0 => ok\ncall fallocate 6 0 0 10 => ok\nwrite 3 third\\x0a => ok 6\n");
 	char *log = live_read(live_path(live, "log"));
 	assert_string_equal(log, "first\nsecond\nthird\n");
