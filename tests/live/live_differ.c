@@ -310,6 +310,8 @@ int main(int argc, char **argv)
 	struct live live = { .options = { NULL } };
 	snprintf(live.dir, sizeof(live.dir), "%s", scratch);
 	native_differ(&live, "clear");
+	free(live.out);
+	free(live.err);
 	(void)rmdir(scratch);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 99;
 }
