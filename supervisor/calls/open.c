@@ -396,12 +396,14 @@ static int open_make(struct request *req, struct object *object)
 		.flags = (uint64_t)(unsigned)open_flags(how) | O_CREAT | O_EXCL,	/* follows no link: EEXIST */
 		.mode = how->mode,
 	};
-	int fd, err = object->slash ? -EISDIR : serve_room(req);
+	int fd, err = serve_room(req);
 
 	if (!err)
 		err = serve_umask(req);
 	if (!err)
 		err = entry_hold(req, object, req->ops[0], false, &held);
+	if (!err && object->slash)
+		err = -EISDIR;
 	if (err)
 		return err;
 	fd = (int)syscall(SYS_openat2, object->parent, object->last, &make, sizeof(make));

@@ -66,7 +66,7 @@ static bool room_below(const struct request *req, uint64_t limit)
 
 	if (!dir) {
 		fd_close(fd);
-		return true;	/* ADDFD asks again */
+		return false;
 	}
 	for (const struct dirent *entry; (entry = readdir(dir));)
 		below += entry->d_name[0] != '.' && strtoull(entry->d_name, NULL, 10) < limit;

@@ -20,10 +20,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 struct options options;
@@ -241,6 +241,29 @@ static void run_at_once(const char *root)
 	}
 }
 
+static char said[1 << 24];	/* all that is printed: written in the end, when nothing limits it */
+
+static void too_late(int signal)
+{
+	(void)signal;
+	(void)!write(1, said, strlen(said));
+	_exit(97);
+}
+
+/* Whoever hangs says how far it came, or at least ends. */
+static void watch(void)
+{
+	static const int signals[] = { SIGTERM, SIGKILL };
+	sigaction(SIGTERM, &(struct sigaction){ .sa_handler = too_late }, NULL);
+	for (size_t i = 0; i < COUNT(signals); i++) {
+		struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = signals[i] };
+		timer_t timer;
+		if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0 ||
+		    timer_settime(timer, 0, &(struct itimerspec){ .it_value.tv_sec = 60 + 10 * (long)i }, NULL) < 0)
+			die("timer");
+	}
+}
+
 static void nothing(int signal)
 {
 	(void)signal;
@@ -248,7 +271,7 @@ static void nothing(int signal)
 
 int main(int argc, char **argv)
 {
-	static char root[PATH_MAX], self[PATH_MAX], said[1 << 24];
+	static char root[PATH_MAX], self[PATH_MAX];
 	struct statvfs fs;
 	struct rlimit limit;
 	self_path = realpath("/proc/self/exe", self);
@@ -271,7 +294,8 @@ int main(int argc, char **argv)
 	}
 	options = (struct options){ .seed = strtoull(argv[1], NULL, 0), .steps = (unsigned)atoi(argv[2]), .dir = argv[3],
 				    .only = argc > 4 ? argv[4] : NULL, .topology = argc > 5 && strchr(argv[5], 'c') };
-	setvbuf(stdout, said, _IOFBF, sizeof(said));	/* written in the end, when nothing limits it */
+	setvbuf(stdout, said, _IOFBF, sizeof(said));
+	watch();
 	umask(022);
 	alarm(0);
 	signal(SIGPIPE, SIG_IGN);

@@ -53,6 +53,11 @@ static bool too_long(const struct path *path)
 	return false;
 }
 
+static bool dot_last(const struct path *path)
+{
+	return path->len && path->text[path->len - 1] == '.';
+}
+
 static bool reads_through(const struct call *call)
 {
 	return call->see == SEE_VALUE || call->see == SEE_LIST || call->number == SYS_inotify_add_watch;
@@ -91,6 +96,9 @@ static bool known_open(const struct actor *actor, const struct made *made)
 	bool other_names;
 	/* Descriptors above a lowered limit are not counted for who has other ids: it is made, and then cannot be handed over. */
 	if (made->flags & (O_CREAT | O_TRUNC) && actor->other_ids && descriptors_full())
+		return true;
+	/* Usher refuses the slash before it knows whether there is a directory where that should be made. */
+	if ((made->flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) && path->len && path->text[path->len - 1] == '/')
 		return true;
 	/* IN_ROOT a slash is nothing, and for usher a dot, which asks for the right to search. */
 	if (path->len && strspn(path->text, "/") == path->len)
@@ -140,7 +148,7 @@ const char *known_error(const struct actor *actor, const struct call *call, cons
 		return "an error of procfs";
 	if (actor->other_ids && in_procfs(&actor->path[0]))
 		return "an error of procfs";
-	if ((err == EACCES || err == EPERM || err == EOPNOTSUPP) && in_procfs(&actor->path[0]))
+	if ((err == EACCES || err == EPERM || err == EOPNOTSUPP || (err == EISDIR && call->number == SYS_truncate)) && in_procfs(&actor->path[0]))
 		return "EACCES, EPERM or EOPNOTSUPP";
 	/* The kernel asks for the right to search the directory before it refuses to leave it by "..". */
 	if (call->number == SYS_openat2 && strstr(actor->path[0].text, "..") && (err == EACCES || err == EXDEV || err == ENOTDIR))
@@ -149,7 +157,10 @@ const char *known_error(const struct actor *actor, const struct call *call, cons
 	if ((is_rename(call) || call_opens(call) || strncmp(call->name, "unlink", 6) == 0) && (too_long(&actor->path[0]) || too_long(&actor->path[1])))
 		return "an error where a name is too long";
 	/* "... and gets no new name (EXDEV)"; where it could have none anyway, the kernel says that. */
-	if (is_link(call) && (err == EXDEV || err == ENOENT))
-		return "EXDEV or ENOENT";
+	if (is_link(call) && (err == EXDEV || err == ENOENT || err == EPERM))
+		return "EXDEV, ENOENT or EPERM";
+	/* A directory that is gone may not be cut; usher says that of all that has no name. */
+	if (call->number == SYS_truncate && dot_last(&actor->path[0]) && (err == EISDIR || err == EACCES))
+		return "EISDIR or EACCES";
 	return strerrorname_np(err) ? strerrorname_np(err) : "an unknown error";
 }
