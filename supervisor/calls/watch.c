@@ -127,7 +127,8 @@ int name_to_handle_at_fetch(struct request *req)
 	uint32_t size = 0;
 	int err;
 
-	if (flags & ~(unsigned)HANDLE_FLAGS)
+	/* For telling files apart, or for opening them. */
+	if (flags & ~(unsigned)HANDLE_FLAGS || (flags & 0x200 && flags & 2))
 		return -EINVAL;
 	err = fetch_bytes(req, req->notif.data.args[2], &size, sizeof(size));
 	if (err == -ESRCH)
