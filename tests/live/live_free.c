@@ -185,7 +185,7 @@ static void namespaces_are_free(void **state)
 		fail_msg("%s\n%s", live->out, live->err);
 }
 
-/* Ruling 10 holds by any name. */
+/* Ruling 10 holds by any name. (--rbind: others mount below /tmp, and what hides below a mount may not be bound alone.) */
 static void own_files_by_another_name(void **state)
 {
 	struct live *live = *state;
@@ -193,7 +193,7 @@ static void own_files_by_another_name(void **state)
 	live_policy(live, ALL);
 	policy = live_read(live->policy);
 	snprintf(script, sizeof(script),
-		 "unshare %s sh -c 'mount --bind /tmp /mnt && cd /mnt && name=$(basename \"%s\") && ls $name >/dev/null && "
+		 "unshare %s sh -c 'mount --rbind /tmp /mnt && cd /mnt && name=$(basename \"%s\") && ls $name >/dev/null && "
 		 "{ echo x >>$name; rm -f $name; mv $name y; ln $name z; chmod 777 $name; } 2>&-; ls $name | wc -l'",
 		 live_root() ? "-m" : "-Urm", live->policy);
 	live_sh(live, script);
