@@ -334,8 +334,8 @@ static void broker_reply(struct request *req)
 		reply_sigpipe(req);
 	switch (reply->kind) {
 	case REPLY_DENY:
-		/* Only who has been parked may have a signal pending, without which these leak to the program. */
-		if (reply->error <= -512 && reply->error >= -516 && !req->parked)
+		/* Without a signal these leak to the program. */
+		if (reply->error <= -512 && reply->error >= -516 && !req->parked && !*req->interrupted)
 			reply->error = -EINTR;
 		reply_error(req, reply->error < 0 ? reply->error : -EACCES);
 		break;
@@ -390,7 +390,7 @@ static bool broker_end(struct request *req, int err)
 		stage_apply(req, &req->decision.enforced);
 	} else if (err) {
 		req->reply.kind = REPLY_DENY;
-		req->reply.error = err;
+		req->reply.error = err == -EINTR && *req->interrupted ? -512 /* -ERESTARTSYS */ : err;
 	}
 	if (!err && req->reply.kind == REPLY_PARKED) {
 		park_submit(req);

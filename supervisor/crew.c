@@ -23,15 +23,17 @@
 #include "finished.h"
 #include "listener.h"
 #include "now.h"
+#include "park.h"
 #include "pool.h"
+#include "stuck.h"
 #include "turn.h"
 
 #define SAMPLE_EVERY 16
 #define SPARSE_NS    100000	/* a call in so many: targets compute */
 #define DENSE_NS     50000	/* they only call */
 #define STACK_SIZE   (1024 * 1024)
-#define JOIN_MS      2000
-#define SIGNAL_STOP  SIGRTMAX	/* gets a thread out of an interruptible wait when all is over */
+#define JOIN_MS      2000	/* for all of them */
+#define MEMBERS_MIN  32
 
 struct member {
 	struct crew *crew;
@@ -39,6 +41,8 @@ struct member {
 	struct cred_worker *worker;
 	struct slot *slot;	/* in hand, empty */
 	uint64_t turn;		/* while leading */
+	bool following;
+	struct stuck stuck;	/* in parking's list once the lead was taken from it */
 };
 
 struct crew {
@@ -57,6 +61,8 @@ struct crew {
 	pthread_mutex_t lock;
 	pthread_cond_t followers;
 	bool watched;
+	struct member *leader;
+	unsigned max;
 	unsigned n_idle;	/* followers that wait */
 	unsigned n_members;
 	unsigned n_started;	/* of them, ready to serve */
@@ -74,12 +80,12 @@ static bool crew_stopping(const struct crew *crew)
 	return atomic_load_explicit(&crew->turn.stopping, memory_order_relaxed);
 }
 
-static void stop_handler(int signal)
+static void interrupt_handler(int signal)
 {
 	(void)signal;
 }
 
-/* With the lock held. Nothing reaches these threads but SIGNAL_STOP. */
+/* With the lock held. Nothing reaches these threads but SIGNAL_INTERRUPT. */
 static int crew_hire(struct crew *crew)
 {
 	struct member *member;
@@ -87,12 +93,12 @@ static int crew_hire(struct crew *crew)
 	sigset_t set;
 	int err;
 
-	if (crew->n_members == CREW_MAX || crew_stopping(crew))
+	if (crew->n_members == crew->max || crew_stopping(crew))
 		return -EAGAIN;
 	member = &crew->members[crew->n_members];
 	member->crew = crew;
 	sigfillset(&set);
-	sigdelset(&set, SIGNAL_STOP);
+	sigdelset(&set, SIGNAL_INTERRUPT);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	pthread_attr_setsigmask_np(&attr, &set);
@@ -127,12 +133,28 @@ static void slot_release(struct member *member)
 
 /* ---- following ------------------------------------------------------------------------------ */
 
+/* From who is stuck, unless it is back already. */
+static void crew_take_lead(struct member *member)
+{
+	struct crew *crew = member->crew;
+
+	pthread_mutex_lock(&crew->lock);
+	if (!crew->leader->following)
+		parking_stuck(crew->sandbox->parking, &crew->leader->stuck);
+	member->following = false;
+	crew->leader = member;
+	pthread_mutex_unlock(&crew->lock);
+	crew_need_watcher(crew);
+}
+
 static bool crew_follow(struct member *member)
 {
 	struct crew *crew = member->crew;
 
 	slot_release(member);
 	pthread_mutex_lock(&crew->lock);
+	parking_unstuck(crew->sandbox->parking, &member->stuck);
+	member->following = true;
 	crew->n_idle++;
 	while (crew->watched && !crew_stopping(crew))
 		pthread_cond_wait(&crew->followers, &crew->lock);
@@ -141,7 +163,7 @@ static bool crew_follow(struct member *member)
 	pthread_mutex_unlock(&crew->lock);
 	if (!turn_watch(&crew->turn, &member->turn))
 		return false;
-	crew_need_watcher(crew);
+	crew_take_lead(member);
 	return true;
 }
 
@@ -161,6 +183,15 @@ static void slot_done(struct member *member, struct slot *slot, bool answered)
 	member->slot = slot;
 }
 
+static void slot_serving(struct member *member, struct slot *slot)
+{
+	atomic_store_explicit(&member->stuck.target, (pid_t)slot->req.notif.pid, memory_order_relaxed);
+	atomic_store_explicit(&member->stuck.interrupted, false, memory_order_relaxed);
+	slot->req.worker = member->worker;
+	slot->req.interrupted = &member->stuck.interrupted;
+	atomic_store_explicit(&slot->phase, SLOT_SERVING, memory_order_relaxed);
+}
+
 static void lead_receive(struct member *member)
 {
 	struct slot *slot = member->slot;
@@ -168,8 +199,7 @@ static void lead_receive(struct member *member)
 	if (listener_receive(member->crew->sandbox->listener, &slot->req.notif))
 		return;	/* ENOENT: interrupted before it was received */
 	slot->req.start_ns = now_ns();
-	slot->req.worker = member->worker;
-	atomic_store_explicit(&slot->phase, SLOT_SERVING, memory_order_relaxed);
+	slot_serving(member, slot);
 	member->slot = NULL;
 	slot_done(member, slot, broker_handle(&slot->req));
 }
@@ -180,8 +210,7 @@ static void lead_finish(struct member *member)
 
 	if (!slot)
 		return;		/* a wake-up for one that was starved */
-	slot->req.worker = member->worker;
-	atomic_store_explicit(&slot->phase, SLOT_SERVING, memory_order_relaxed);
+	slot_serving(member, slot);
 	slot_done(member, slot, broker_finish(&slot->req, slot->result));
 }
 
@@ -291,6 +320,7 @@ static void *member_main(void *arg)
 	bool lead = member == &member->crew->members[0];
 
 	(void)prctl(PR_SET_NAME, "usher-crew");
+	member->stuck.thread = pthread_self();
 	if (!member_start(member)) {
 		if (!lead)
 			crew_need_watcher(member->crew);
@@ -302,6 +332,7 @@ static void *member_main(void *arg)
 		if (crew_stopping(member->crew))
 			break;
 	}
+	parking_unstuck(member->crew->sandbox->parking, &member->stuck);
 	cred_worker_stop(member->worker);
 	return NULL;
 }
@@ -311,18 +342,22 @@ static void *member_main(void *arg)
 int crew_start(struct crew **crew, struct sandbox *sandbox)
 {
 	struct crew *new = calloc(1, sizeof(*new));
-	struct sigaction action = { .sa_handler = stop_handler };
+	struct sigaction action = { .sa_handler = interrupt_handler };
 	int err;
 
 	if (!new)
 		return -ENOMEM;
 	new->sandbox = sandbox;
+	new->leader = &new->members[0];
+	new->max = parking_max(sandbox->parking) / 2;
+	if (new->max < MEMBERS_MIN)
+		new->max = MEMBERS_MIN;
 	pthread_mutex_init(&new->lock, NULL);
 	pthread_cond_init(&new->followers, NULL);
 	err = finished_init(&new->finished);
 	if (!err)
 		err = pool_new(&new->pool, sandbox);
-	if (!err && sigaction(SIGNAL_STOP, &action, NULL))
+	if (!err && sigaction(SIGNAL_INTERRUPT, &action, NULL))
 		err = -errno;
 	*crew = new;
 	if (!err) {
@@ -346,28 +381,31 @@ int crew_start(struct crew **crew, struct sandbox *sandbox)
 	return err;
 }
 
-/* Joins, waking the thread from whatever it waits in; gives up in the end: a read of memory that a dead
+/* Joins, waking the thread from whatever it waits in, for as long as *MS lasts: a read of memory that a dead
  * file system backs cannot be interrupted. */
-static bool member_join(struct member *member, int ms)
+static bool member_join(struct member *member, int *ms)
 {
-	for (; ms > 0; ms -= 10) {
+	for (;;) {
 		struct timespec until;
 
 		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += 10 * 1000000;
+		until.tv_nsec += *ms > 0 ? 10 * 1000000 : 0;
 		if (until.tv_nsec >= 1000000000) {
 			until.tv_nsec -= 1000000000;
 			until.tv_sec++;
 		}
 		if (!pthread_timedjoin_np(member->thread, NULL, &until))
 			return true;
-		(void)pthread_kill(member->thread, SIGNAL_STOP);
+		if (*ms <= 0)
+			return false;
+		*ms -= 10;
+		(void)pthread_kill(member->thread, SIGNAL_INTERRUPT);
 	}
-	return false;
 }
 
 void crew_stop(struct crew *crew)
 {
+	int ms = JOIN_MS;
 	unsigned n;
 
 	pthread_mutex_lock(&crew->lock);
@@ -377,7 +415,9 @@ void crew_stop(struct crew *crew)
 	pthread_mutex_unlock(&crew->lock);
 	finished_wake(&crew->finished);
 	for (unsigned i = 0; i < n; i++)
-		if (!member_join(&crew->members[i], crew->n_abandoned ? 10 : JOIN_MS))
+		(void)pthread_kill(crew->members[i].thread, SIGNAL_INTERRUPT);
+	for (unsigned i = 0; i < n; i++)
+		if (!member_join(&crew->members[i], &ms))
 			crew->n_abandoned++;
 }
 

@@ -4,17 +4,20 @@
  * The leader waits in poll(2) on the listener (the SYNC_WAKE_UP hint survives that; measured in bench/), receives,
  * handles and answers on the same thread: no switch beside the two the kernel charges. When a leader is stuck in
  * something that no ring can do (a memory read, ADDFD, a slow file system) for CREW_STUCK_MS, the next follower takes the
- * lead, so that a stuck call never delays another for longer.
+ * lead, so that a stuck call never delays another for longer. A thread costs what the one that waits in the target costs: there may
+ * be thousands (CREW_MAX, or what RLIMIT_NOFILE gives room for).
  */
 #ifndef USHER_CREW_H
 #define USHER_CREW_H
 
 #include <stdbool.h>
 
+#include "park.h"
 #include "sandbox.h"
 
 #define CREW_STUCK_MS 5
-#define CREW_MAX 32
+#define CREW_STUCK_US 500	/* while others are stuck already */
+#define CREW_MAX (PARKED_MAX / 2)
 
 int crew_start(struct crew **crew, struct sandbox *sandbox);
 /* Ends serving, now. Joins; a thread that is stuck for seconds in the kernel is left behind. */

@@ -3,8 +3,8 @@
  * of the ring. park_submit() posts it to the loop, which starts the operation and its timer. When both are
  * over the request goes to crew_finish() and a serving thread answers.
  *
- * One timer samples all of them: is the target still in its call, and has a signal been delivered to it? Both
- * cancel the operation; which of them, or the result if that was first, decides the answer. An open of a FIFO
+ * One timer samples all of them, and the serving threads that are stuck: is the target still in its call, and has a signal been
+ * delivered to it? Both cancel the operation; which of them, or the result if that was first, decides the answer. An open of a FIFO
  * is never tried inline: the ring's first attempt is non-blocking, which a FIFO takes for an O_NONBLOCK open
  * (kernel-facts 3.5), so that it goes to a worker (IOSQE_ASYNC).
  */
@@ -47,10 +47,13 @@ struct parking {
 	_Atomic unsigned submitted;	/* of them, until they are over */
 	/* the loop's thread: */
 	struct parked *list;
-	struct loop_op sampler;
+	struct loop_op sampler, posted;
 	uint64_t interval, due_ns;
 	bool closing, cut;
 	struct loop_op deadline;
+
+	struct stuck_list stuck;
+	_Atomic bool stuck_posted;
 };
 
 static struct parked *parked_of(struct park *park_of)
@@ -154,7 +157,7 @@ static void parked_look(struct parked *parked)
 
 static uint64_t sampler_wait(const struct parking *parking)
 {
-	uint64_t least = (uint64_t)atomic_load(&parking->n) * SAMPLE_COST;
+	uint64_t least = (uint64_t)(atomic_load(&parking->n) + atomic_load(&parking->stuck.n)) * SAMPLE_COST;
 
 	return parking->interval < least ? least : parking->interval;
 }
@@ -163,7 +166,7 @@ static void sampler_start(struct parking *parking)
 {
 	uint64_t wait = sampler_wait(parking);
 
-	if (parking->sampler.pending || !parking->list)
+	if (parking->sampler.pending || (!parking->list && (!atomic_load(&parking->stuck.n) || parking->closing)))
 		return;
 	parking->due_ns = now_ns() + wait;
 	(void)loop_timer(parking->sandbox->loop, &parking->sampler, wait);
@@ -187,12 +190,22 @@ static void sampler_done(struct loop_op *op, int result)
 			next = parked->next;
 			parked_look(parked);
 		}
+		stuck_look(&parking->stuck);
 		parking->interval *= 2;
 		if (parking->interval > SAMPLE_MAX_NS)
 			parking->interval = SAMPLE_MAX_NS;
 	}
 	sampler_start(parking);
 	parking_settle(parking);
+}
+
+static void parking_posted(struct loop_op *op, int result)
+{
+	struct parking *parking = container_of(op, struct parking, posted);
+
+	(void)result;
+	atomic_store(&parking->stuck_posted, false);
+	sampler_hurry(parking);
 }
 
 static void parked_prepare(struct parked *parked, struct io_uring_sqe *sqe)
@@ -300,6 +313,23 @@ void park_free(struct request *req)
 	free(parked);
 }
 
+void parking_stuck(struct parking *parking, struct stuck *stuck)
+{
+	stuck_add(&parking->stuck, stuck);
+	if (!atomic_exchange(&parking->stuck_posted, true))
+		loop_post(parking->sandbox->loop, &parking->posted);
+}
+
+void parking_unstuck(struct parking *parking, struct stuck *stuck)
+{
+	stuck_remove(&parking->stuck, stuck);
+}
+
+unsigned parking_max(const struct parking *parking)
+{
+	return parking->max;
+}
+
 /* ---- life ----------------------------------------------------------------------------------- */
 
 int parking_new(struct parking **parking, struct sandbox *sandbox)
@@ -315,6 +345,8 @@ int parking_new(struct parking **parking, struct sandbox *sandbox)
 	new->sandbox = sandbox;
 	new->sampler.done = sampler_done;
 	new->interval = SAMPLE_MIN_NS;
+	new->posted.done = parking_posted;
+	pthread_mutex_init(&new->stuck.lock, NULL);
 	*parking = new;
 	return 0;
 }
@@ -334,6 +366,7 @@ void parking_stop(struct parking *parking)
 {
 	parking->closing = true;
 	parking->deadline.done = deadline_done;
+	loop_unpost(parking->sandbox->loop, &parking->posted);
 	for (struct parked *parked = parking->list; parked; parked = parked->next)
 		parked_cancel(parked, PARK_GONE);
 	if (!parking_busy(parking))

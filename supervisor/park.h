@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "request.h"
+#include "stuck.h"
 
 /*
  * At a time. Each costs 20 KiB, a worker of the ring if it opens something, and up to four of the supervisor's descriptors: two for the
@@ -51,6 +52,11 @@ void parking_free(struct parking *parking);
 int park(struct request *req, const struct park *park);
 /* By the broker, when it is done with REQ: from here on it is the ring's, and comes back through crew_finish(). */
 void park_submit(struct request *req);
+/* From any thread: a serving thread is stuck, and is so no more. */
+void parking_stuck(struct parking *parking, struct stuck *stuck);
+void parking_unstuck(struct parking *parking, struct stuck *stuck);
+/* How many may be parked. */
+unsigned parking_max(const struct parking *parking);
 /* Forgets req->park. */
 void park_free(struct request *req);
 

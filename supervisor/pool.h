@@ -9,7 +9,7 @@
 #include "request.h"
 
 /* What may be parked, and what a full crew holds meanwhile. */
-#define POOL_SIZE (PARKED_MAX + 4 * CREW_MAX)
+#define POOL_SIZE (PARKED_MAX + CREW_MAX + 128)
 
 /* Who is done with a parked request: the serving thread that parked it, and what it waited for. The second one goes on. */
 enum slot_phase { SLOT_SERVING, SLOT_HANDED, SLOT_FINISHED };

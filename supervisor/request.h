@@ -34,7 +34,7 @@ enum reply_kind {
 #define REPLY_OUTS 3
 struct reply {
 	enum reply_kind kind;
-	int error;		/* negative errno; may be -ERESTARTSYS (-512) only from park.c */
+	int error;		/* negative errno; -ERESTARTSYS (-512) only where a signal is pending */
 	int64_t value;
 	int fd;			/* owned */
 	bool cloexec;
@@ -66,6 +66,7 @@ struct request {
 	const struct call *call;
 	struct target *target;
 	struct cred_worker *worker;	/* of the thread that serves it now */
+	const _Atomic bool *interrupted;	/* there: a signal came to the target, and EINTR is its doing */
 
 	struct name *names;		/* [REQUEST_NAMES], from the request's own memory */
 	unsigned n_names;

@@ -30,7 +30,7 @@ static const char *lexical_name(const struct object *object, char buf[PATH_MAX])
 /* What NO_SYMLINKS and a rename meanwhile answer is no answer. */
 static int lexical_error(int err)
 {
-	return err == ELOOP || err == EAGAIN || err == EXDEV || err == EINTR ? -EAGAIN : -err;
+	return err == ELOOP || err == EAGAIN || err == EXDEV ? -EAGAIN : -err;
 }
 
 static int open_plain(int dir, const char *path, uint64_t flags)

@@ -36,11 +36,8 @@ void walk_stand(struct walk *walk, int dir, bool owned)
 
 static int open_path(int dir, const char *name, int flags)
 {
-	int fd;
+	int fd = openat(dir, name, O_PATH | O_CLOEXEC | flags);
 
-	do
-		fd = openat(dir, name, O_PATH | O_CLOEXEC | flags);
-	while (fd < 0 && errno == EINTR);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -65,10 +62,10 @@ static int open_plain(int dir, const char *path, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* ENOENT and ENOTDIR came before any symlink. EACCES may be what a process may do to itself in procfs. */
+/* ENOENT and ENOTDIR came before any symlink, EINTR is the target's signal (stuck.h). EACCES may be what a process may do to itself in procfs. */
 static bool plain_certain(int err)
 {
-	return err != -ELOOP && err != -EACCES && err != -EAGAIN && err != -EXDEV && err != -EINTR && err != -EPERM;
+	return err != -ELOOP && err != -EACCES && err != -EAGAIN && err != -EXDEV && err != -EPERM;
 }
 
 /* fs.protected_symlinks, as the kernel's may_follow_link(): reaching the object by its pin goes round that one. */

@@ -9,6 +9,7 @@
 #include "crew.h"
 
 #define TICK_NS     (CREW_STUCK_MS * 1000000L / 2)
+#define HASTE_NS    (CREW_STUCK_US * 1000L / 2)
 #define QUIET_TICKS 20		/* then the watcher sleeps for good */
 
 enum watch { WATCH_AWAKE, WATCH_ASLEEP };
@@ -29,12 +30,15 @@ bool turn_end(struct turn *turn, uint64_t *mine)
 {
 	uint64_t count = (*mine)++;
 
-	return atomic_compare_exchange_strong(&turn->count, &count, count + 1);
+	if (atomic_compare_exchange_strong(&turn->count, &count, count + 1))
+		return true;
+	atomic_fetch_sub(&turn->stuck, 1);
+	return false;
 }
 
 static void watch_tick(struct turn *turn)
 {
-	struct timespec tick = { .tv_nsec = TICK_NS };
+	struct timespec tick = { .tv_nsec = atomic_load(&turn->stuck) ? HASTE_NS : TICK_NS };
 
 	(void)futex(&turn->watch, FUTEX_WAIT, WATCH_AWAKE, &tick);
 }
@@ -63,6 +67,7 @@ bool turn_watch(struct turn *turn, uint64_t *mine)
 			quiet = 0;
 		} else if (now & 1) {
 			if (atomic_compare_exchange_strong(&turn->count, &now, now + 1)) {
+				atomic_fetch_add(&turn->stuck, 1);
 				*mine = seen + 1;
 				return true;
 			}

@@ -6,7 +6,7 @@
  * lead passes on.
  *
  * One follower, the watcher, looks at .count every half CREW_STUCK_MS, and takes the lead when it sees the same odd
- * number twice. After a while without any turn it sleeps until the next one: an idle sandbox wakes nobody.
+ * number twice; more often while somebody is stuck already, for then more will be. After a while without any turn it sleeps until the next one: an idle sandbox wakes nobody.
  */
 #ifndef USHER_TURN_H
 #define USHER_TURN_H
@@ -18,6 +18,7 @@
 struct turn {
 	_Atomic uint64_t count;
 	_Atomic uint32_t watch;	/* enum watch, a futex */
+	_Atomic unsigned stuck;	/* who lost the lead and is not back yet */
 	_Atomic bool stopping;
 };
 

@@ -19,7 +19,7 @@ static void prepare(struct live *live)
 	assert_int_equal(mkfifo(live_path(live, "fifo"), 0600), 0);
 }
 
-/* See probe_wait.c. */
+/* See probe_wait.c and probe_lease.c. */
 static void scene(struct live *live, const char *name)
 {
 	live_policy(live, COMPARE_ALL);
@@ -42,6 +42,10 @@ SCENE(alarm_without_restart)
 SCENE(signal_for_another_thread)
 SCENE(interrupt_kills_a_waiter)
 SCENE(stopped_while_waiting)
+SCENE(lease_breakers_delay_nobody)
+SCENE(lease_alarm_with_restart)
+SCENE(lease_alarm_without_restart)
+SCENE(lease_breaker_is_killed_or_stopped)
 
 static void a_thousand_wait_others_go_on(void **state)
 {
@@ -175,6 +179,10 @@ int main(void)
 		CASE(signal_for_another_thread),
 		CASE(interrupt_kills_a_waiter),
 		CASE(stopped_while_waiting),
+		CASE(lease_breakers_delay_nobody),
+		CASE(lease_alarm_with_restart),
+		CASE(lease_alarm_without_restart),
+		CASE(lease_breaker_is_killed_or_stopped),
 		CASE(shells_and_fifos),
 		CASE(pipelines_of_dash),
 		CASE(control_c_while_waiting),

@@ -1,0 +1,61 @@
+#include "stuck.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "fd.h"
+#include "target.h"
+
+void stuck_add(struct stuck_list *list, struct stuck *stuck)
+{
+	pthread_mutex_lock(&list->lock);
+	stuck->next = list->first;
+	stuck->at = &list->first;
+	if (stuck->next)
+		stuck->next->at = &stuck->next;
+	list->first = stuck;
+	atomic_fetch_add(&list->n, 1);
+	pthread_mutex_unlock(&list->lock);
+}
+
+void stuck_remove(struct stuck_list *list, struct stuck *stuck)
+{
+	pthread_mutex_lock(&list->lock);
+	if (stuck->at) {
+		*stuck->at = stuck->next;
+		if (stuck->next)
+			stuck->next->at = stuck->at;
+		stuck->at = NULL;
+		atomic_fetch_sub(&list->n, 1);
+	}
+	pthread_mutex_unlock(&list->lock);
+}
+
+/* By number: if it was given away, nobody waits for the answer. */
+static char state_of(pid_t tid)
+{
+	char path[32];
+	AUTO_FD proc = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d", tid);
+	proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return proc < 0 ? '\0' : target_state(proc);
+}
+
+void stuck_look(struct stuck_list *list)
+{
+	pthread_mutex_lock(&list->lock);
+	for (struct stuck *stuck = list->first; stuck; stuck = stuck->next) {
+		switch (state_of(atomic_load(&stuck->target))) {
+		case 'D':
+			atomic_store(&stuck->interrupted, true);
+			/* fall through */
+		case '\0':
+		case 'Z':
+		case 'X':
+			(void)pthread_kill(stuck->thread, SIGNAL_INTERRUPT);
+			break;
+		}
+	}
+	pthread_mutex_unlock(&list->lock);
+}
