@@ -28,9 +28,9 @@ struct filter_call {
 };
 
 /* What becomes of a decision of the policy: SECCOMP_RET_ALLOW is "nothing to do". NEVER: the call must not
- * be notified. */
+ * be notified if it is to go on. */
 uint32_t filter_policy_answer(const struct policy_decision *decision, bool never);
-/* May this call be notified at all? */
+/* Is this such a call? */
 bool filter_never_notify(const struct filter_row *rows, size_t n_rows, int nr);
 /* Is row A of FILTER_FIRST preferred to row B? */
 bool filter_first_wins(const struct filter_row *a, const struct filter_row *b);

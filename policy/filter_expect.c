@@ -88,7 +88,7 @@ uint32_t filter_policy_answer(const struct policy_decision *decision, bool never
 	}
 	if (allowed && !differs && !audit_each(enforced->audit))
 		return SECCOMP_RET_ALLOW;
-	if (!never && (differs || allowed || !quiet))
+	if (allowed ? !never : !quiet || (differs && !never))
 		return SECCOMP_RET_USER_NOTIF;
 	return allowed ? SECCOMP_RET_LOG : verdict_sealed(enforced);
 }

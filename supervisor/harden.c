@@ -128,7 +128,7 @@ static const struct harden harden_table[] = {
 
 /*
  * Nobody retries these when a signal interrupts the wait before the supervisor has received them
- * (kernel-facts 1.7.6): rules about them are decided in the filter.
+ * (kernel-facts 1.7.6): what may go on is decided in the filter. One that is refused fails either way.
  */
 static const int never_notify[] = {
 	SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_preadv, SYS_pwritev, SYS_preadv2, SYS_pwritev2,
