@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static void prepare(struct live *live)
@@ -275,6 +276,19 @@ static void hidden_from_the_looks(void **state)
 		"mkdir www/private/new => ENOENT\n");
 }
 
+/* Among them calls that may not be notified if they go on. */
+static void refused_calls_are_recorded(void **state)
+{
+	struct live *live = *state;
+	char script[100], expected[200];
+	live_policy(live, "syscalls { default allow; deny EPERM umask; deny ENOTSUP close where fd == 77; deny EPERM getpid stage log; }");
+	snprintf(script, sizeof(script), "call %d 0\ncall %d 77\ncall %d 78\ncall %d\n", SYS_umask, SYS_close, SYS_close, SYS_getpid);
+	snprintf(expected, sizeof(expected), "call %d 0 => EPERM\ncall %d 77 => EOPNOTSUPP\ncall %d 78 => EBADF\ncall %d => ok", SYS_umask,
+		 SYS_close, SYS_close, SYS_getpid);
+	script_expect(live, script, expected);
+	assert_int_equal(live_audited(live, "deny", NULL), 2);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, live_setup, compare_teardown)
@@ -293,6 +307,7 @@ int main(void)
 		CASE(appending_is_all_that_is_allowed),
 		CASE(nameless_objects_give_what_is_held),
 		CASE(hidden_from_the_looks),
+		CASE(refused_calls_are_recorded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
