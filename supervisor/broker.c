@@ -53,14 +53,18 @@ static int fetch_bases(struct request *req)
 
 		name->root = req->root;
 		req->bases[i] = fd_close(req->bases[i]);
-		if (name->path[0] == '/')
+		if (name->path[0] == '/' || name->err)
 			continue;
 		if (name->dirfd == AT_FDCWD)
 			req->bases[i] = target_cwd(req->target);
 		else
 			req->bases[i] = (name->len ? target_dir : target_fd)(req->target, name->dirfd);
-		if (req->bases[i] < 0)
+		if (req->bases[i] >= 0)
+			continue;
+		/* A second name's is said after what the first one's lookup says; what is but a descriptor is looked at before. */
+		if (!i || name->empty_ok || req->bases[i] == -ESRCH)
 			return req->bases[i];
+		name->err = req->bases[i];
 	}
 	return 0;
 }
@@ -118,11 +122,23 @@ static int broker_fetch(struct request *req)
 
 /* ---- resolving ------------------------------------------------------------------------------ */
 
-/* AGAIN: the second time, when only what was lexical is still open. */
+/* Why the call ends with object I. What serve knows how to say, or to make, is no such reason: a last name that is missing or too long. */
+static int object_error(const struct request *req, unsigned i)
+{
+	const struct object *object = &req->objects[i];
+	enum name_mode mode = req->names[i].mode;
+
+	if ((object->err == -ENOENT || object->err == -ENAMETOOLONG) && object->parent >= 0 && (mode == NAME_CREATE || mode == NAME_ENTRY))
+		return 0;
+	return object->err;
+}
+
+/* AGAIN: the second time, when only what was lexical is still open. What comes after an error is not looked up: nothing is asked of
+ * it, and nothing is served. */
 static int resolve_names(struct request *req, enum resolve_level level, bool again)
 {
 	unsigned n = req->n_names;
-	int err = 0;
+	int err = 0, ended = 0;
 
 	for (unsigned i = 0; i < n && !err; i++) {
 		struct object *object = &req->objects[i];
@@ -130,7 +146,14 @@ static int resolve_names(struct request *req, enum resolve_level level, bool aga
 		if (again && !object->lexical)
 			continue;
 		object_clear(object);
+		if (!ended)
+			ended = req->names[i].err;
+		if (ended) {
+			object->err = ended;
+			continue;
+		}
 		err = resolve(req->sandbox->resolver, req->target, &req->names[i], fd_take(&req->bases[i]), level, object);
+		ended = object_error(req, i);
 	}
 	return err;
 }
@@ -145,11 +168,16 @@ static bool has_lexical(const struct request *req)
 
 static int broker_judge(struct request *req)
 {
-	if (req->call->judge)
-		return req->call->judge(req);
-	for (unsigned i = 0; i < req->n_names; i++)
+	int err = 0;
+
+	for (unsigned i = 0; i < req->n_names && !req->call->judge; i++)
 		req->ops[i] = req->call->ops;
-	return 0;
+	if (req->call->judge)
+		err = req->call->judge(req);
+	for (unsigned i = 0; i < req->n_names; i++)
+		if (req->objects[i].err && !req->objects[i].len && !req->objects[i].nameless)
+			req->ops[i] = 0;	/* was not looked up */
+	return err;
 }
 
 /* As a file and as a directory: then it does not matter which it is. The record may tell (audit.c). */
@@ -192,20 +220,13 @@ static bool broker_certain(struct request *req, const struct policy_decision *ca
 	return decide_refuses(&req->decision.enforced);
 }
 
-/* What resolution ended with, as an answer. A missing last name is for serve, if the call can make it. */
 static int resolution_error(const struct request *req)
 {
-	for (unsigned i = 0; i < req->n_names; i++) {
-		const struct object *object = &req->objects[i];
-		enum name_mode mode = req->names[i].mode;
+	int err = 0;
 
-		if (!object->err)
-			continue;
-		if (object->err == -ENOENT && object->parent >= 0 && (mode == NAME_CREATE || mode == NAME_ENTRY))
-			continue;
-		return object->err;
-	}
-	return 0;
+	for (unsigned i = 0; i < req->n_names && !err; i++)
+		err = object_error(req, i);
+	return err;
 }
 
 /* mkdir, mknod, symlink: the kernel says so before it asks for any right, and mkdir -p relies on it. Not of a hidden name. */
@@ -450,7 +471,9 @@ static int broker_steps(struct request *req)
 	if (err)
 		return listener_valid(req->sandbox->listener, req->notif.id) ? BROKER_GONE : err == -ESRCH ? -EACCES : err;
 	err = broker_fetch(req);
-	return err ? err : broker_serve(req);
+	if (!err)
+		err = broker_serve(req);
+	return err < 0 && req->call->failed ? req->call->failed(req, err) : err;
 }
 
 /* The row on whose account the call was trapped. NULL: it was not, so that a rule on the system call is the only reason. */

@@ -34,6 +34,8 @@ struct call {
 	/* Acts on the copy and the pins; the target's credentials are worn. 0 with req->reply set, or -errno as the answer.
 	 * -EAGAIN from a request with lexical objects: resolve exactly and come again. */
 	int (*serve)(struct request *req);
+	/* What the call answers instead of -errno ERR: what the kernel says first. NULL: ERR. The credentials are the supervisor's. */
+	int (*failed)(struct request *req, int err);
 	/* Frees what fetch put into req->args. NULL: nothing. Called once, when the request is over, if fetch was called at all. */
 	void (*release)(struct request *req);
 	bool lexical_ok;	/* serve understands objects that are only lexical */

@@ -75,16 +75,18 @@ int fetch_name(struct request *req, int dirfd_arg, int arg, enum name_mode mode,
 
 	ASSERT(req->n_names < REQUEST_NAMES);
 	name = &req->names[req->n_names];
+	name_begin(name, dirfd_arg < 0 ? AT_FDCWD : request_int(req, dirfd_arg), mode, empty_ok);
 	len = target_read_string(req->target, req->notif.data.args[arg], name->path, sizeof(name->path));
-	if (len < 0)
-		return (int)len;
 	if (len == 0 && !empty_ok)
-		return -ENOENT;
-	name->dirfd = dirfd_arg < 0 ? AT_FDCWD : request_int(req, dirfd_arg);
-	name->mode = mode;
-	name->empty_ok = empty_ok;
-	name->directory = name->makes = false;
-	name->resolve = 0;
+		len = -ENOENT;
+	/* Of two names the kernel looks the first up before it says what is wrong with the second. */
+	if (len < 0 && (len == -ESRCH || !req->n_names))
+		return (int)len;
+	if (len < 0) {
+		name->err = (int)len;
+		name->path[0] = '\0';
+		len = 0;
+	}
 	name->len = (size_t)len;
 	req->n_names++;
 	return 0;

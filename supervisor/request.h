@@ -99,7 +99,7 @@ void request_end(struct request *req);
 /* ---- fetch: the only functions that see the target's memory ---- */
 
 /* The path at args[ARG] with dirfd args[DIRFD_ARG] (or AT_FDCWD if DIRFD_ARG < 0) becomes the next name.
- * 0, -EFAULT, -ENAMETOOLONG, -ENOENT ("" without empty_ok). */
+ * 0, -EFAULT, -ENAMETOOLONG, -ENOENT ("" without empty_ok); of a second name those stay in name.err. */
 int fetch_name(struct request *req, int dirfd_arg, int arg, enum name_mode mode, bool empty_ok);
 /* Exactly LEN bytes at ADDR. */
 int fetch_bytes(struct request *req, uint64_t addr, void *to, size_t len);

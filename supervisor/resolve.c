@@ -433,10 +433,12 @@ int walk_entry(struct walk *walk, const char *name, size_t len, int pin)
 	struct stat st;
 
 	/* Some file systems have longer names (FUSE: 1024). */
-	if (len > NAME_MAX) {
-		fd_close(pin);
+	bool too_long = len > NAME_MAX;
+
+	if (too_long)
+		pin = fd_close(pin);
+	if (too_long && !walk->name->late)
 		return walk_failed(walk, ENAMETOOLONG, name);
-	}
 	object->pin = pin;
 	object->self_fd = walk->resolver->self_fd;
 	object->parent = walk->dir_owned ? walk->dir : fcntl(walk->dir, F_DUPFD_CLOEXEC, 3);
@@ -444,11 +446,11 @@ int walk_entry(struct walk *walk, const char *name, size_t len, int pin)
 	walk->dir = object->parent;
 	if (object->parent < 0)
 		return -errno;
-	memcpy(object->last, name, len);
-	object->last[len] = '\0';
-	walk_path_and(walk, object->last);
+	memcpy(object->last, name, too_long ? 0 : len);
+	object->last[too_long ? 0 : len] = '\0';
+	walk_path_and(walk, name);
 	if (pin < 0) {
-		object->err = -ENOENT;
+		object->err = too_long ? -ENAMETOOLONG : -ENOENT;
 		/* Nothing can be made in a directory that is gone. */
 		if (fstat(object->parent, &st))
 			return -errno;

@@ -35,11 +35,25 @@ struct name {
 	bool empty_ok;		/* AT_EMPTY_PATH: "" means dirfd itself */
 	bool directory;		/* must be a directory (O_DIRECTORY) */
 	bool makes;		/* a file, if it is missing (O_CREAT): with a slash at the end EISDIR, whatever is there */
+	bool late;		/* NAME_ENTRY: that the last name is too long is said by serve (object.err, with a parent) */
+	int err;		/* it could not be read, or its dirfd is none: said when it would be looked up */
 	uint64_t resolve;	/* RESOLVE_* of the target's own openat2 */
 	int root;		/* the target's, if the resolver has other roots. Borrowed */
 	size_t len;
 	char path[PATH_MAX];
 };
+
+static inline void name_begin(struct name *name, int dirfd, enum name_mode mode, bool empty_ok)
+{
+	name->dirfd = dirfd;
+	name->mode = mode;
+	name->empty_ok = empty_ok;
+	name->directory = name->makes = name->late = false;
+	name->err = 0;
+	name->resolve = 0;
+	name->len = 0;
+	name->path[0] = '\0';
+}
 
 #define OBJECT_LINKS_MAX 40
 
@@ -112,7 +126,7 @@ ssize_t object_readlink(struct resolver *resolver, struct target *target, const 
 /* Opens the pinned object anew with FLAGS (as given by the target; O_CREAT, O_EXCL, O_NOFOLLOW, O_CLOEXEC and O_NOCTTY are seen to). -errno. */
 int object_reopen(const struct object *object, int flags);
 /* When that failed with ERR: once more with what a process may do to itself, if the object is the target's own entry of procfs and
- * FLAGS only read. */
+ * FLAGS only read, or it is the name of a thread. */
 int object_reopen_own(const struct resolver *resolver, const struct object *object, int flags, int err);
 /* "/proc/self/fd/N" of the pin into BUF (at least 32 bytes): for calls that only take paths. */
 const char *object_proc_path(int fd, char *buf, size_t size);

@@ -335,11 +335,14 @@ static uint64_t own_caps(const char *dir_path)
 
 int object_reopen_own(const struct resolver *resolver, const struct object *object, int flags, int err)
 {
+	const char *name = strrchr(object->path, '/');
+	bool reads = (flags & O_ACCMODE) == O_RDONLY, comm = name && !strcmp(name, "/comm") && !strncmp(object->path, "/proc/self/task/", 16);
 	struct raised raised;
 	int fd;
 
-	if (object->st.st_dev != resolver->proc_dev || strncmp(object->path, "/proc/self/", 11) ||
-	    (flags & O_ACCMODE) != O_RDONLY || !raise_caps(&raised, own_caps(object->path)))
+	/* The names of its own threads are a process's to write, whoever it has become. */
+	if (object->st.st_dev != resolver->proc_dev || strncmp(object->path, "/proc/self/", 11) || !(reads || comm) ||
+	    !raise_caps(&raised, comm ? UINT64_C(1) << CAP_DAC_OVERRIDE : own_caps(object->path)))
 		return err;
 	fd = object_reopen(object, flags);
 	raise_end(&raised);

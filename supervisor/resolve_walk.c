@@ -286,14 +286,15 @@ static int check_mount(const struct walk *walk, int fd)
 static int walk_dotdot(struct walk *walk, const struct part *part, char *left)
 {
 	const uint64_t inside = RESOLVE_BENEATH | RESOLVE_IN_ROOT;
+	bool stays = walk->name->resolve & inside && same_place(walk->dir, walk->base);
 	AUTO_FD up = -1;
 	int err;
 
 	walk->root_known = true;
-	if (walk->name->resolve & inside && same_place(walk->dir, walk->base)) {
-		if (walk->name->resolve & RESOLVE_BENEATH)
-			return walk_failed(walk, EXDEV, walk->rest);
+	if (stays) {
 		up = open_path(walk->dir, ".", O_DIRECTORY);
+		if (up >= 0 && walk->name->resolve & RESOLVE_BENEATH)
+			return walk_failed(walk, EXDEV, walk->rest);
 	} else if (walk->root != walk->resolver->root && same_place(walk->dir, walk->root)) {
 		up = open_path(walk->dir, ".", O_DIRECTORY);
 	} else {
@@ -309,7 +310,7 @@ static int walk_dotdot(struct walk *walk, const struct part *part, char *left)
 	if (part->last && walk->name->mode == NAME_ENTRY)
 		return walk_entry(walk, part->name, part->len, fd_take(&up));
 	walk_stand(walk, fd_take(&up), true);
-	walk->at_base = false;
+	walk->at_base = stays;
 	walk->rest = left;
 	return WALK_ON;
 }
@@ -395,6 +396,8 @@ static int walk_missing(struct walk *walk, const struct part *part, int err)
 		walk->slash = walk->slash || part->slash;
 		return walk_entry(walk, part->name, part->len, -1);
 	}
+	if (err == ENAMETOOLONG && part->last && walk->name->late)
+		return walk_entry(walk, part->name, part->len, -1);
 	return walk_failed(walk, err, walk->rest);
 }
 

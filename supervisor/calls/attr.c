@@ -35,10 +35,17 @@ int attr_judge(struct request *req)
 {
 	uint32_t ops = req->call->ops;
 
-	/* No path leads to it any more, so that no rule can be about it. */
+	/* No path leads to it any more, so that no rule can be about it; and who has it open may ask by its number. */
 	if (gone(&req->objects[0]))
-		ops &= OP_BIT(OP_READ);
+		ops &= req->objects[0].held ? 0 : OP_BIT(OP_READ);
 	req->ops[0] = ops;
+	return 0;
+}
+
+int truncate_judge(struct request *req)
+{
+	/* A directory is none to cut, whether it has a name or not. */
+	req->ops[0] = req->objects[0].nameless && S_ISDIR(req->objects[0].st.st_mode) ? 0 : req->call->ops;
 	return 0;
 }
 

@@ -14,6 +14,7 @@ int futimesat_fetch(struct request *req);
 #endif
 /* .ops of the row, or nothing when a descriptor of something without a name is meant. */
 int attr_judge(struct request *req);
+int truncate_judge(struct request *req);
 
 int fchmod_fetch(struct request *req);
 int fchmodat_fetch(struct request *req);

@@ -117,11 +117,7 @@ static int exec_interpreter(struct request *req, const struct image *image)
 	struct object *object = &req->objects[1];
 	int base = -1, err;
 
-	name->dirfd = AT_FDCWD;
-	name->mode = NAME_FOLLOW;
-	name->empty_ok = false;
-	name->directory = name->makes = false;
-	name->resolve = 0;
+	name_begin(name, AT_FDCWD, NAME_FOLLOW, false);
 	name->root = req->root;
 	name->len = strlen(image->interpreter);
 	memcpy(name->path, image->interpreter, name->len + 1);

@@ -145,12 +145,35 @@ int symlink_serve(struct request *req)
 
 /* ---- unlink, rmdir ---- */
 
+/* Here the kernel says other things before it looks for the last name and finds it too long. */
+static int fetch_late(struct request *req, int dirfd_arg, int path_arg)
+{
+	int err = fetch_name(req, dirfd_arg, path_arg, NAME_ENTRY, false);
+
+	if (!err)
+		req->names[req->n_names - 1].late = true;
+	return err;
+}
+
+/*
+ * What the kernel says of the two directories, before it looks for names: EXDEV, EROFS. Asked with names that are too long for
+ * any to be there; ENAMETOOLONG is what comes next.
+ */
+static int directories_differ(const struct object *from, const struct object *to)
+{
+	char none[NAME_MAX + 2];
+
+	memset(none, 'x', sizeof(none) - 1);
+	none[sizeof(none) - 1] = '\0';
+	return renameat(from->parent, none, to->parent, none) && (errno == EXDEV || errno == EROFS) ? -errno : 0;
+}
+
 static int unlink_fetch_at(struct request *req, int dirfd_arg, int path_arg, unsigned flags)
 {
 	if (flags & ~(unsigned)AT_REMOVEDIR)
 		return -EINVAL;
 	req->args.link.flags = flags;
-	return fetch_name(req, dirfd_arg, path_arg, NAME_ENTRY, false);
+	return fetch_late(req, dirfd_arg, path_arg);
 }
 
 int unlinkat_fetch(struct request *req)
@@ -165,6 +188,10 @@ int unlink_serve(struct request *req)
 	struct object *object = &req->objects[0];
 	int err = entry_hold(req, object, req->ops[0], false, &held);
 
+	if (!err && object->err == -ENAMETOOLONG) {
+		err = directories_differ(object, object);
+		return err ? err : object->err;
+	}
 	if (err)
 		return err;
 	/* Its pin would keep a mount busy and the blocks of the file. */
@@ -183,8 +210,8 @@ static int rename_fetch_at(struct request *req, int old_dir, int old, int new_di
 	    (flags & RENAME_EXCHANGE && flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)))
 		return -EINVAL;
 	req->args.link.flags = flags;
-	err = fetch_name(req, old_dir, old, NAME_ENTRY, false);
-	return err ? err : fetch_name(req, new_dir, new, NAME_ENTRY, false);
+	err = fetch_late(req, old_dir, old);
+	return err ? err : fetch_late(req, new_dir, new);
 }
 
 int renameat_fetch(struct request *req)
@@ -271,19 +298,6 @@ static bool last_special(const struct object *object)
 	return !strcmp(object->last, ".") || !strcmp(object->last, "..") || !strcmp(object->last, "/");
 }
 
-/*
- * What the kernel says of the two directories, before it looks for names: EXDEV, EROFS. Asked with names that are too long for
- * any to be there; ENAMETOOLONG is what comes next.
- */
-static int directories_differ(const struct object *from, const struct object *to)
-{
-	char none[NAME_MAX + 2];
-
-	memset(none, 'x', sizeof(none) - 1);
-	none[sizeof(none) - 1] = '\0';
-	return renameat(from->parent, none, to->parent, none) && (errno == EXDEV || errno == EROFS) ? -errno : 0;
-}
-
 static int rename_move(struct request *req, struct object *from, struct object *to)
 {
 	char old_name[NAME_MAX + 2], new_name[NAME_MAX + 2];
@@ -293,7 +307,8 @@ static int rename_move(struct request *req, struct object *from, struct object *
 
 	if (!err)
 		err = entry_look(req, to, req->ops[1]);
-	if (!err && (last_special(from) || last_special(to) || !from->exists))
+	if (!err && (last_special(from) || last_special(to) || !from->exists || to->err == -ENAMETOOLONG ||
+		     (flags & RENAME_EXCHANGE && !to->exists)))
 		err = directories_differ(from, to);
 	if (err == -EROFS && (last_special(from) || last_special(to)))
 		err = 0;
@@ -303,7 +318,9 @@ static int rename_move(struct request *req, struct object *from, struct object *
 		err = flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
 	/* Not for the kernel to find out: it might be there by then, unjudged. */
 	if (!err && !from->exists)
-		err = -ENOENT;
+		err = from->err == -ENAMETOOLONG ? from->err : -ENOENT;
+	if (!err && to->err == -ENAMETOOLONG)
+		err = to->err;
 	if (!err)
 		err = replaces(req, to);
 	if (!err)
@@ -360,7 +377,7 @@ int link_serve(struct request *req)
 		err = entry_hold(req, to, req->ops[1], false, &held);
 	/* An O_TMPFILE file gets its first name: only by whom may write it, for the name may allow that. What has a link left has
 	 * a name that is not known, and would gain by this one. */
-	if (!err && from->nameless && (!(from->held & 2) || from->st.st_nlink))
+	if (!err && from->nameless && !S_ISDIR(from->st.st_mode) && (!(from->held & 2) || from->st.st_nlink))
 		err = -EXDEV;
 	if (!err && !from->nameless)
 		err = gains(req, false, false, from, to);

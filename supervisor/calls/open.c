@@ -103,14 +103,13 @@ static int how_fetch(struct request *req, int dirfd_arg, int path_arg)
 	name->makes = how_has(how, O_CREAT);
 	name->resolve = how->resolve;
 	if (how->resolve & RESOLVE_IN_ROOT && name->path[0] == '/') {
-		/* Begins at dirfd: relative to it. */
+		/* Begins at dirfd: relative to it. Nothing but slashes is that directory, which need not be searched for it. */
 		size_t skip = strspn(name->path, "/");
-		name->len -= skip;
-		memmove(name->path, name->path + skip, name->len + 1);
-		if (!name->len) {
-			memcpy(name->path, ".", 2);
-			name->len = 1;
-		}
+		memmove(name->path, name->path + skip, name->len - skip + 1);
+		if (name->len > skip)
+			name->len -= skip;
+		else
+			name->directory = true;
 	}
 	return 0;
 }
@@ -209,7 +208,9 @@ int open_judge(struct request *req)
 	if (!req->n_names)
 		return 0;	/* O_PATH */
 	object = &req->objects[0];
-	if (how->flags & TMPFILE_BIT) {
+	if (object->nameless && object->err) {
+		req->ops[0] = 0;
+	} else if (how->flags & TMPFILE_BIT) {
 		/* A name in that directory, though it has none yet. */
 		if (object->exists && !object->nameless && object->len + 9 < PATH_MAX) {
 			memcpy(object->path + object->len, "/#tmpfile", 10);
@@ -263,8 +264,9 @@ static int open_park(struct request *req, const struct object *object)
 		.interrupted = -512,	/* -ERESTARTSYS */
 		.done = open_parked,
 	};
+	int err = serve_room(req);
 
-	return park(req, &wait);
+	return err ? err : park(req, &wait);
 }
 
 /* Devices whose open returns at once. */
@@ -472,4 +474,10 @@ int open_serve(struct request *req)
 	if (object->exists)
 		return open_existing(req, object);
 	return open_missing(req, object);
+}
+
+/* The kernel takes a number for the descriptor between reading the name and looking it up. */
+int open_failed(struct request *req, int err)
+{
+	return req->n_names && serve_room(req) ? -EMFILE : err;
 }

@@ -15,5 +15,6 @@ int openat_fetch(struct request *req);
 int openat2_fetch(struct request *req);
 int open_judge(struct request *req);
 int open_serve(struct request *req);
+int open_failed(struct request *req, int err);
 
 #endif

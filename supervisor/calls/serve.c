@@ -61,9 +61,13 @@ int serve_umask(struct request *req)
 static bool room_below(const struct request *req, uint64_t limit)
 {
 	uint64_t below = 0;
+	struct raised raised;
+	bool more = raise_caps(&raised, UINT64_C(1) << CAP_DAC_READ_SEARCH);
 	int fd = openat(req->target->proc, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
+	if (more)
+		raise_end(&raised);
 	if (!dir) {
 		fd_close(fd);
 		return false;
@@ -130,13 +134,7 @@ static struct name *name_next(struct request *req, int dirfd)
 	struct name *name = &req->names[req->n_names];
 
 	ASSERT(req->n_names < REQUEST_NAMES);
-	name->dirfd = dirfd;
-	name->mode = NAME_NOFOLLOW;
-	name->empty_ok = true;
-	name->directory = name->makes = false;
-	name->resolve = 0;
-	name->len = 0;
-	name->path[0] = '\0';
+	name_begin(name, dirfd, NAME_NOFOLLOW, true);
 	req->n_names++;
 	return name;
 }

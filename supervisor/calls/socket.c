@@ -83,15 +83,11 @@ int socket_name(struct request *req, struct address *address, enum name_mode mod
 		return -EINVAL;
 	if (address->len == before || !address->un.sun_path[0])
 		return 0;
+	name_begin(name, AT_FDCWD, mode, false);
 	/* All 108 bytes may be used: the kernel ends the name itself. */
 	name->len = strnlen(address->un.sun_path, address->len - before);
 	memcpy(name->path, address->un.sun_path, name->len);
 	name->path[name->len] = '\0';
-	name->dirfd = AT_FDCWD;
-	name->mode = mode;
-	name->empty_ok = false;
-	name->directory = false;
-	name->resolve = 0;
 	req->n_names = 1;
 	address->path = true;
 	return 0;

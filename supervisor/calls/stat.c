@@ -38,11 +38,30 @@ int stat_judge(struct request *req)
 
 /* ---- stat ---- */
 
+/* Of a descriptor and nothing else the kernel does not look at the flags (6.11). */
+static bool flags_ignored(struct request *req, int dirfd_arg, int path_arg, unsigned flags)
+{
+	struct statx stx;
+	char first;
+
+	if (!(flags & AT_EMPTY_PATH) || dirfd_arg < 0 || request_int(req, dirfd_arg) < 0)
+		return false;
+	if (req->notif.data.args[path_arg] && (fetch_bytes(req, req->notif.data.args[path_arg], &first, 1) || first))
+		return false;
+	return !statx(req->target->proc, "", (int)flags, 0, &stx);
+}
+
 static int stat_fetch_at(struct request *req, int dirfd_arg, int path_arg, unsigned flags, uint64_t addr)
 {
-	if (flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
-		return -EINVAL;
+	const unsigned known = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE;
+
 	req->args.stat.addr = addr;
+	if (flags & ~known) {
+		if (!flags_ignored(req, dirfd_arg, path_arg, flags))
+			return -EINVAL;
+		req->args.stat.flags = flags & known;
+		return fetch_descriptor(req, dirfd_arg);
+	}
 	req->args.stat.flags = flags;
 	return fetch_name_or_null(req, dirfd_arg, path_arg, mode_of(flags), flags & AT_EMPTY_PATH);
 }

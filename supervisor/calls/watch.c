@@ -27,17 +27,17 @@ int watch_judge(struct request *req)
 
 /* ---- inotify ---- */
 
-#define INOTIFY_BITS \
-	(IN_ALL_EVENTS | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED | IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_ADD | \
-	 IN_MASK_CREATE | IN_ISDIR | IN_ONESHOT)
-
 int inotify_add_watch_fetch(struct request *req)
 {
 	uint32_t mask = (uint32_t)request_int(req, 2);
+	AUTO_FD group = fetch_fd(req, request_int(req, 0));
 	int err;
 
-	if (!mask || mask & ~(uint32_t)INOTIFY_BITS || (mask & IN_MASK_ADD && mask & IN_MASK_CREATE))
-		return -EINVAL;
+	if (group < 0 && group != -EBADF)
+		return group;
+	/* What the kernel says of these two comes before it looks for the path; of none it says ENOENT. */
+	if (inotify_add_watch(group, "", mask) < 0 && errno != ENOENT)
+		return -errno;
 	err = fetch_name(req, -1, 1, mask & IN_DONT_FOLLOW ? NAME_NOFOLLOW : NAME_FOLLOW, false);
 	if (err)
 		return err;
@@ -72,6 +72,13 @@ int fanotify_mark_fetch(struct request *req)
 	if (flags & FAN_MARK_FLUSH) {
 		err = fetch_descriptor(req, 0);
 	} else {
+		AUTO_FD group = fetch_fd(req, request_int(req, 0));
+
+		if (group < 0 && group != -EBADF)
+			return group;
+		/* As of inotify. Rights are asked for when the target's credentials are worn. */
+		if (syscall(SYS_fanotify_mark, group, flags, req->notif.data.args[2], AT_FDCWD, "") && (errno == EINVAL || errno == EBADF))
+			return -errno;
 		err = fetch_name_or_null(req, 3, 4, flags & FAN_MARK_DONT_FOLLOW ? NAME_NOFOLLOW : NAME_FOLLOW,
 					 !req->notif.data.args[4]);
 		if (err)

@@ -95,7 +95,6 @@ void see_statx(struct actor *actor, const void *statx);
 void see_numberless(char *text, size_t len);
 void see_time(struct actor *actor, const char *what, int64_t sec, uint32_t nsec);
 bool descriptor_nameless(int fd, bool *other_names);
-bool descriptors_full(void);
 
 /* differ_state.c: everything else */
 void state_step(struct actor *actor);

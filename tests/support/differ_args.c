@@ -31,12 +31,6 @@ uint32_t args_bits(struct rng *rng, const uint32_t *bits, size_t n, unsigned cha
 			all |= bits[i];
 	return all;
 }
-static bool is_directory(int fd)
-{
-	struct stat st;
-	return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 static void make_dirfd(struct actor *actor, struct made *made, bool second)
 {
 	int slot, fd;
@@ -57,7 +51,6 @@ static void make_dirfd(struct actor *actor, struct made *made, bool second)
 		fd = AT_FDCWD;
 		break;
 	}
-	made->wrong_dirfd = second && fd != AT_FDCWD && !is_directory(fd);
 	fprintf(actor->out, "%d ", fd);
 	args_put(made, args_int(actor, fd));
 }
@@ -136,7 +129,6 @@ static void make_at_flags(struct actor *actor, struct made *made)
 	if (rng_one(rng, 60))
 		flags |= 1U << rng_below(rng, 32);
 	made->empty_path = flags & AT_EMPTY_PATH;
-	made->unknown_flags = flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH);
 	fprintf(actor->out, "at %x ", flags);
 	args_put(made, args_int(actor, (int)flags));
 }
@@ -222,8 +214,7 @@ static void make_statx_mask(struct actor *actor, struct made *made)
 static void make_inotify(struct actor *actor, struct made *made)
 {
 	int fd = actor->slot[10];
-	made->wrong_inotify = rng_one(&actor->rng, 10);
-	if (made->wrong_inotify)
+	if (rng_one(&actor->rng, 10))
 		fd = rng_one(&actor->rng, 2) ? actor->slot[slot_pick(actor)] : 999;
 	fprintf(actor->out, "%d ", fd);
 	args_put(made, args_int(actor, fd));

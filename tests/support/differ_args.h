@@ -9,10 +9,8 @@ struct made {
 	long arg[8];
 	unsigned n;
 	int slot;		/* whose descriptor is the dirfd; -1 */
-	bool empty_path, unknown_flags;	/* of AT_ */
+	bool empty_path;	/* AT_EMPTY_PATH */
 	int flags;		/* of open */
-	bool wrong_inotify;
-	bool wrong_dirfd;	/* of the second path */
 	void *buffer;		/* what is to be filled; NULL if that cannot be */
 	size_t size;
 };

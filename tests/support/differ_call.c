@@ -275,7 +275,7 @@ void call_step(struct actor *actor)
 	}
 	long result = do_call(actor, call, &made);
 	if (result < 0) {
-		fprintf(actor->out, "= %s", known_error(actor, call, &made, errno));
+		fprintf(actor->out, "= %s", known_error(actor, call, errno));
 		if (made.buffer && call->see != SEE_HANDLE)
 			see_rest(actor, &made, 0);
 		return;

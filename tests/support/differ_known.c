@@ -23,13 +23,11 @@ static int meant_slot(const struct actor *actor, const struct made *made)
 
 _Atomic unsigned events_unsure;
 
-static bool changes_names(const struct call *call)
+/* Where others look too: usher, and whoever else uses the machine. */
+static bool is_public(const struct actor *actor, const struct path *path)
 {
-	static const char *const beginnings[] = { "mk", "rm", "unlink", "rename", "link", "symlink" };
-	for (size_t i = 0; i < COUNT(beginnings); i++)
-		if (strncmp(call->name, beginnings[i], strlen(beginnings[i])) == 0)
-			return true;
-	return false;
+	bool below = strncmp(path->text, actor->root, strlen(actor->root)) == 0;
+	return (path->text[0] == '/' && !below) || strstr(path->text, "l.fd") || strstr(path->text, "l.root");
 }
 
 static bool in_procfs(const struct path *path)
@@ -37,30 +35,12 @@ static bool in_procfs(const struct path *path)
 	return !path->unusable && (strncmp(path->text, "/proc/", 6) == 0 || strncmp(path->text, "/dev/fd", 7) == 0);
 }
 
-static bool is_rename(const struct call *call)
+/* "In its own /proc/self/fd a process may do all that the modes deny": what of that is possible at all does not change anything. */
+static bool own_fd(const struct actor *actor, const struct path *path)
 {
-	return strncmp(call->name, "rename", 6) == 0;
-}
-
-static bool too_long(const struct path *path)
-{
-	for (const char *at = path->text; *at; at += strspn(at, "/")) {
-		size_t len = strcspn(at, "/");
-		if (len > NAME_MAX)
-			return true;
-		at += len;
-	}
-	return false;
-}
-
-static bool dot_last(const struct path *path)
-{
-	return path->len && path->text[path->len - 1] == '.';
-}
-
-static bool reads_through(const struct call *call)
-{
-	return call->see == SEE_VALUE || call->see == SEE_LIST || call->number == SYS_inotify_add_watch;
+	if (actor->root_user && !actor->other_ids)
+		return false;
+	return (in_procfs(path) && strstr(path->text, "/fd")) || strstr(path->text, "l.fd");
 }
 
 /* 1: to read, 2: to write. */
@@ -79,8 +59,11 @@ static bool known_nameless(const struct call *call, const struct made *made, int
 	held = held & O_PATH ? 0 : wanted(held);
 	if (call->number == SYS_truncate)
 		return !(held & 2);
-	if (reads_through(call))
+	if (call->number == SYS_inotify_add_watch)
 		return !(held & 1);
+	/* Through the number of an O_PATH one. */
+	if (call->see == SEE_VALUE || call->see == SEE_LIST)
+		return !held;
 	/* "A file that lost the name it was opened by and has others is reopened for reading at most, and gets no new name." */
 	if (other_names)
 		held &= 1;
@@ -94,15 +77,6 @@ static bool known_open(const struct actor *actor, const struct made *made)
 {
 	const struct path *path = &actor->path[0];
 	bool other_names;
-	/* Descriptors above a lowered limit are not counted for who has other ids: it is made, and then cannot be handed over. */
-	if (made->flags & (O_CREAT | O_TRUNC) && actor->other_ids && descriptors_full())
-		return true;
-	/* Usher refuses the slash before it knows whether there is a directory where that should be made. */
-	if ((made->flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) && path->len && path->text[path->len - 1] == '/')
-		return true;
-	/* IN_ROOT a slash is nothing, and for usher a dot, which asks for the right to search. */
-	if (path->len && strspn(path->text, "/") == path->len)
-		return true;
 	/* Of a directory that is gone usher looks no dot up. */
 	return made->slot >= 0 && strchr(path->text, '.') && descriptor_nameless(actor->slot[made->slot], &other_names);
 }
@@ -110,20 +84,12 @@ static bool known_open(const struct actor *actor, const struct made *made)
 bool known_step(const struct actor *actor, const struct call *call, const struct made *made)
 {
 	int slot = meant_slot(actor, made);
-	bool access = strstr(call->name, "access");
 	if (call_opens(call) && known_open(actor, made))
 		return true;
-	/* Of a descriptor newer kernels do not look at the flags. */
-	if (call->see == SEE_STAT || call->see == SEE_STATX)
-		return made->unknown_flags && made->empty_path;
-	/* As for names there, see known_error(). */
-	if ((access || (actor->other_ids && actor->path[0].slot < 0)) && in_procfs(&actor->path[0]))
-		return true;
-	/* The same, all that is done from there. */
-	if (call->number == SYS_chdir && ((in_procfs(&actor->path[0]) && actor->path[0].slot < 0) || strstr(actor->path[0].text, "l.fd")))
+	if (strstr(call->name, "access") && own_fd(actor, &actor->path[0]))
 		return true;
 	/* Usher looks there as well. */
-	if (call->number == SYS_inotify_add_watch && (in_procfs(&actor->path[0]) || strstr(actor->path[0].text, "l.fd")))
+	if (call->number == SYS_inotify_add_watch && is_public(actor, &actor->path[0]))
 		return true;
 	/* Since 6.10 a descriptor that was opened with other credentials may not be linked, which cannot be seen from outside. */
 	if (is_link(call) && actor->other_ids && made->empty_path)
@@ -131,36 +97,15 @@ bool known_step(const struct actor *actor, const struct call *call, const struct
 	return slot >= 0 && known_nameless(call, made, actor->slot[slot]);
 }
 
-const char *known_error(const struct actor *actor, const struct call *call, const struct made *made, int err)
+const char *known_error(const struct actor *actor, const struct call *call, int err)
 {
-	/* "At the limit of descriptors an open of a missing name, or below a wrong dirfd, answers ENOENT, EBADF or ENOTDIR." */
-	if (call_opens(call) && descriptors_full()) {
-		events_unsure++;	/* it may have been opened, which could not be said in the end */
-		return "an error where EMFILE comes first";
-	}
-	/* "Of two names both are read before either is looked up"; so is the descriptor of inotify_add_watch. */
-	if (strchr(call->args, 'q') && (actor->path[1].unusable || made->wrong_dirfd))
-		return "an error of what cannot be";
-	if (made->wrong_inotify)
-		return "an error of what cannot be";
-	/* Its own procfs is open to a process whatever the modes say; not to usher, which is another. */
-	if (changes_names(call) && (in_procfs(&actor->path[0]) || (strchr(call->args, 'q') && in_procfs(&actor->path[1]))))
+	if (own_fd(actor, &actor->path[0]) || own_fd(actor, &actor->path[1]))
 		return "an error of procfs";
-	if (actor->other_ids && in_procfs(&actor->path[0]))
-		return "an error of procfs";
-	if ((err == EACCES || err == EPERM || err == EOPNOTSUPP || (err == EISDIR && call->number == SYS_truncate)) && in_procfs(&actor->path[0]))
-		return "EACCES, EPERM or EOPNOTSUPP";
-	/* The kernel asks for the right to search the directory before it refuses to leave it by "..". */
-	if (call->number == SYS_openat2 && strstr(actor->path[0].text, "..") && (err == EACCES || err == EXDEV || err == ENOTDIR))
-		return "EACCES, EXDEV or ENOTDIR";
-	/* Of a last name that is too long the kernel says so when it has come to look for it. */
-	if ((is_rename(call) || call_opens(call) || strncmp(call->name, "unlink", 6) == 0) && (too_long(&actor->path[0]) || too_long(&actor->path[1])))
-		return "an error where a name is too long";
+	/* It was opened all the same, and closed when there was no number for it. */
+	if (call_opens(call) && err == EMFILE)
+		events_unsure++;
 	/* "... and gets no new name (EXDEV)"; where it could have none anyway, the kernel says that. */
 	if (is_link(call) && (err == EXDEV || err == ENOENT || err == EPERM))
 		return "EXDEV, ENOENT or EPERM";
-	/* A directory that is gone may not be cut; usher says that of all that has no name. */
-	if (call->number == SYS_truncate && dot_last(&actor->path[0]) && (err == EISDIR || err == EACCES))
-		return "EISDIR or EACCES";
 	return strerrorname_np(err) ? strerrorname_np(err) : "an unknown error";
 }

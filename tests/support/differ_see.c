@@ -48,8 +48,7 @@ void see_stat(struct actor *actor, const void *from)
 	fprintf(actor->out, " dev %lx block %ld", (unsigned long)st.st_dev, (long)st.st_blksize);
 	if (timeless(major(st.st_dev)))
 		return;
-	if (!S_ISLNK(st.st_mode))	/* see list_entry() */
-		see_time(actor, "atime", st.st_atim.tv_sec, (uint32_t)st.st_atim.tv_nsec);
+	see_time(actor, "atime", st.st_atim.tv_sec, (uint32_t)st.st_atim.tv_nsec);
 	see_time(actor, "mtime", st.st_mtim.tv_sec, (uint32_t)st.st_mtim.tv_nsec);
 }
 
@@ -63,8 +62,7 @@ void see_statx(struct actor *actor, const void *from)
 		(unsigned long long)sx.stx_mnt_id);
 	if (timeless(sx.stx_dev_major))
 		return;
-	if (!S_ISLNK(sx.stx_mode))
-		see_time(actor, "atime", sx.stx_atime.tv_sec, sx.stx_atime.tv_nsec);
+	see_time(actor, "atime", sx.stx_atime.tv_sec, sx.stx_atime.tv_nsec);
 	see_time(actor, "mtime", sx.stx_mtime.tv_sec, sx.stx_mtime.tv_nsec);
 	fprintf(actor->out, " born %d", sx.stx_btime.tv_sec != 0);
 }
@@ -118,13 +116,4 @@ bool descriptor_nameless(int fd, bool *other_names)
 	ssize_t len = readlink(path, text, sizeof(text));
 	*other_names = raw_fstat(fd, &st) == 0 && st.st_nlink && S_ISREG(st.st_mode);
 	return len > 0 && (text[0] != '/' || (len > 10 && memcmp(text + len - 10, " (deleted)", 10) == 0));
-}
-
-bool descriptors_full(void)
-{
-	int fd = fcntl(0, F_DUPFD_CLOEXEC, 0);
-	bool full = fd < 0 && (errno == EMFILE || errno == EINVAL);
-	if (fd >= 0)
-		close(fd);
-	return full;
 }

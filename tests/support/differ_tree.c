@@ -226,9 +226,7 @@ static void list_entry(int dir, const char *prefix, const char *name)
 	printf(" %o %u:%u links %lu", st.st_mode, st.st_uid, st.st_gid, (unsigned long)st.st_nlink);
 	if (!S_ISDIR(st.st_mode))
 		printf(" size %ld rdev %lx", (long)st.st_size, (unsigned long)st.st_rdev);
-	/* Usher looks both names of a rename or link up, and follows links of the second, also when the first has an error. */
-	if (!S_ISLNK(st.st_mode))
-		list_time("atime", &st.st_atim);
+	list_time("atime", &st.st_atim);
 	list_time("mtime", &st.st_mtim);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, name);
 	list_xattrs(path);
