@@ -30,6 +30,7 @@ struct agent_plan {
 	size_t n_groups;
 	bool privileged;		/* started as root: capabilities are limited to .capabilities (ruling 16) */
 	uint64_t capabilities;
+	bool new_privileges;		/* set-user-ID programs work: no_new_privs is left unset where the kernel does not need it */
 	const struct agent_limit *limits;
 	size_t n_limits;
 	int landlock;			/* ruleset descriptor, -1: none */

@@ -58,6 +58,14 @@ static int take_user(const struct agent_plan *plan)
 	return 0;
 }
 
+/* Filters and Landlock rules need the one or the other. */
+static bool held(int cap)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { { 0 }, { 0 } };
+	return syscall(SYS_capget, &header, data) == 0 && data[CAP_TO_INDEX(cap)].effective & CAP_TO_MASK(cap);
+}
+
 int privileges_drop(const struct agent_plan *plan)
 {
 	int result = plan->privileged ? limit_bounding(plan->capabilities) : 0;
@@ -65,7 +73,7 @@ int privileges_drop(const struct agent_plan *plan)
 		result = take_user(plan);
 	if (result == 0 && plan->privileged)
 		result = limit_sets(plan->capabilities);
-	if (result == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	if (result == 0 && !(plan->new_privileges && held(CAP_SYS_ADMIN)) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		result = -errno;
 	/* A binary of usher that may not be read would leave us undumpable, and our own supervisor could not reach the
 	 * listener. Never after a change of user: that one's other processes could reach it as well. */

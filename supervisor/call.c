@@ -39,7 +39,7 @@ bool call_wanted(const struct call *call, int nr, const struct plan *plan)
 	case CALL_REFUSED:
 		if (call->topology)
 			return plan->topology_fixed || (call->serve && plan->creds_vary);
-		return !(call->named_ok && harden_named(plan->policy, nr));
+		return !(call->free_ok && plan->free) && !(call->named_ok && harden_named(plan->policy, nr));
 	case CALL_NEVER:
 	default:
 		return false;

@@ -20,7 +20,7 @@ enum call_when {
 	CALL_CRED,	/* set*id, setgroups, capset: only to forget cached credentials; when they may differ */
 	CALL_PROCESS,	/* a process by its number, for what Landlock does not keep inside */
 	CALL_APPEND,	/* ftruncate, fallocate, F_SETFL: while something may be appended to but not written (ruling 5) */
-	CALL_REFUSED,	/* refused, with a record: see .topology and .named_ok */
+	CALL_REFUSED,	/* refused, with a record: see .topology, .free_ok and .named_ok */
 };
 
 struct call {
@@ -44,6 +44,7 @@ struct call {
 	size_t n_tests;
 	int refuse;		/* CALL_REFUSED: positive errno */
 	bool topology;		/* CALL_REFUSED: only while plan.topology_fixed (ruling 3); else as CALL_CRED if there is .serve */
+	bool free_ok;		/* CALL_REFUSED: not while plan.free, since it gets round nothing then */
 	bool named_ok;		/* CALL_REFUSED: not when a syscalls rule allows the call by its own name */
 };
 

@@ -24,6 +24,7 @@
 
 enum harden_when {
 	HARDEN_ALWAYS,
+	HARDEN_CONFINED,	/* but where nothing is denied (plan.free) */
 	HARDEN_FILES,	/* while the policy confines paths */
 	HARDEN_APPEND,	/* while something is append-only */
 	HARDEN_CLONE,	/* while somebody looks at the flags of clone: ruling 3, or a section on system calls */
@@ -108,8 +109,8 @@ static const struct harden harden_table[] = {
 	{ .nr = SYS_fspick, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
 	{ .nr = SYS_mount_setattr, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
 	/* Tell about mounts by number, whatever the paths. */
-	{ .nr = SYS_statmount, .err = ENOSYS, .named = HARDEN_NAMED },
-	{ .nr = SYS_listmount, .err = ENOSYS, .named = HARDEN_NAMED },
+	{ .nr = SYS_statmount, .err = ENOSYS, .when = HARDEN_CONFINED, .named = HARDEN_NAMED },
+	{ .nr = SYS_listmount, .err = ENOSYS, .when = HARDEN_CONFINED, .named = HARDEN_NAMED },
 	/* What a descriptor opened for appending must not do. */
 	{ .nr = SYS_pwritev2, .err = EOPNOTSUPP, .when = HARDEN_APPEND, FLAG(5, RWF_NOAPPEND) },
 	{ .nr = SYS_io_setup, .err = ENOSYS, .when = HARDEN_APPEND },	/* RWF_NOAPPEND in memory */
@@ -195,7 +196,7 @@ bool harden_append_only(const struct policy *policy)
 	return false;
 }
 
-static bool has_calls(const struct policy *policy)
+bool harden_has_calls(const struct policy *policy)
 {
 	bool has = policy->defaults[SECTION_SYSCALLS].present;
 
@@ -208,9 +209,11 @@ static bool harden_wanted(const struct harden *harden, const struct plan *plan)
 {
 	bool brokered = plan->files || plan->stat || plan->unix_paths || plan->exec || plan->topology_fixed;
 
+	if (harden->when == HARDEN_CONFINED && plan->free)
+		return false;
 	if (harden->when == HARDEN_FILES && !(plan->confined & OPS_FILES))
 		return false;
-	if (harden->when == HARDEN_CLONE && !plan->topology_fixed && !has_calls(plan->policy))
+	if (harden->when == HARDEN_CLONE && !plan->topology_fixed && !harden_has_calls(plan->policy))
 		return false;
 	if (harden->when == HARDEN_TOPOLOGY && !plan->topology_fixed)
 		return false;

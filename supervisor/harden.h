@@ -19,6 +19,8 @@ int harden_rows(const struct plan *plan, struct filter_rows *rows);
 bool harden_refuses(int nr);
 /* A syscalls rule of POLICY allows NR by its own name, not through a group. */
 bool harden_named(const struct policy *policy, int nr);
+/* POLICY speaks of system calls at all. */
+bool harden_has_calls(const struct policy *policy);
 /* Some path may be appended to but not written (ruling 5). */
 bool harden_append_only(const struct policy *policy);
 

@@ -15,6 +15,7 @@
 
 #include "cred.h"
 #include "err.h"
+#include "harden.h"
 #include "landlock.h"
 #include "child_limits.h"
 #include "substitute.h"
@@ -161,6 +162,7 @@ int plan_make(struct plan *plan, const struct policy *policy, const struct kerne
 		.landlock = !no_landlock,
 	};
 	plan->topology_fixed = (plan->confined & (OPS_FILES | OPS_NETWORK)) || (mounts->present && mounts->action == ACTION_DENY);
+	plan->free = !plan->confined && !plan->topology_fixed && !harden_has_calls(policy);
 
 	for (size_t i = 0; i < policy->n_rules; i++)
 		check_rule(policy, &policy->rules[i], diags);

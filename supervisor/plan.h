@@ -18,6 +18,7 @@ struct plan {
 	bool unix_paths;	/* connect, bind, sends */
 	bool exec;		/* execve is gated */
 	bool topology_fixed;	/* chroot, namespaces, setns, mounts refused (ruling 3); otherwise own files go by identity */
+	bool free;		/* nothing is denied, and no system call spoken of: what could only get round a denial is let be */
 	bool creds_vary;	/* set*id is trapped: the supervisor is privileged */
 	bool landlock;		/* false only with --no-landlock */
 	uint64_t landlock_fs;	/* handled access rights, 0: none */

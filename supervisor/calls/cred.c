@@ -72,6 +72,16 @@ int process_serve(struct request *req)
 	return process_judge(req, request_int(req, 0), request_int(req, 0));
 }
 
+int kcmp_serve(struct request *req)
+{
+	int err = 0;
+
+	/* 0 is nobody here, as the kernel will find. */
+	for (int i = 0; i < 2 && !err; i++)
+		err = request_int(req, i) ? process_judge(req, request_int(req, i), request_int(req, i)) : process_go_on(req);
+	return err;
+}
+
 int prlimit_serve(struct request *req)
 {
 	/* Without new limits it only asks. */

@@ -11,6 +11,8 @@ int cred_changed_serve(struct request *req);
  * time is a SIGKILL, one on descriptors would leave the guardian blind, and the lowest priority keeps both from running.
  */
 int prlimit_serve(struct request *req);
+/* Two processes are compared; the kernel asks as for ptrace. */
+int kcmp_serve(struct request *req);
 /* setpriority and ioprio_set. */
 int prio_serve(struct request *req);
 /* The number is the first argument. */

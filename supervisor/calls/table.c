@@ -193,6 +193,8 @@ const struct call call_table[] = {
 	[SYS_sched_setaffinity] = { .name = "sched_setaffinity", .when = CALL_PROCESS, .serve = process_serve,
 		.may_continue = process_reason, .tests = process_given, .n_tests = ARRAY_SIZE(process_given) },
 
+	[SYS_kcmp] = { .name = "kcmp", .when = CALL_PROCESS, .serve = kcmp_serve, .may_continue = process_reason },
+
 	/* What paths mean stays as it was at launch. */
 	[SYS_chroot] = { .name = "chroot", .when = CALL_REFUSED, .refuse = EPERM, .topology = true },
 	[SYS_pivot_root] = { .name = "pivot_root", .when = CALL_REFUSED, .refuse = EPERM, .topology = true },
@@ -207,11 +209,11 @@ const struct call call_table[] = {
 		.tests = new_topology, .n_tests = ARRAY_SIZE(new_topology) },
 
 	/* Names a file by a number that no path leads to. */
-	[SYS_open_by_handle_at] = { .name = "open_by_handle_at", .when = CALL_REFUSED, .refuse = EPERM },
+	[SYS_open_by_handle_at] = { .name = "open_by_handle_at", .when = CALL_REFUSED, .refuse = EPERM, .free_ok = true },
 
 	/* Queues have names that no rule speaks of, and any process of the user may have made them. */
-	[SYS_mq_open] = { .name = "mq_open", .when = CALL_REFUSED, .refuse = EACCES, .named_ok = true },
-	[SYS_mq_unlink] = { .name = "mq_unlink", .when = CALL_REFUSED, .refuse = EACCES, .named_ok = true },
+	[SYS_mq_open] = { .name = "mq_open", .when = CALL_REFUSED, .refuse = EACCES, .free_ok = true, .named_ok = true },
+	[SYS_mq_unlink] = { .name = "mq_unlink", .when = CALL_REFUSED, .refuse = EACCES, .free_ok = true, .named_ok = true },
 
 	/* Matters of the whole machine, or of other processes. */
 	[SYS_acct] = { .name = "acct", .when = CALL_REFUSED, .refuse = EPERM },
@@ -225,16 +227,15 @@ const struct call call_table[] = {
 	[SYS_init_module] = { .name = "init_module", .when = CALL_REFUSED, .refuse = EPERM, .named_ok = true },
 	[SYS_finit_module] = { .name = "finit_module", .when = CALL_REFUSED, .refuse = EPERM, .named_ok = true },
 	[SYS_delete_module] = { .name = "delete_module", .when = CALL_REFUSED, .refuse = EPERM, .named_ok = true },
-	[SYS_bpf] = { .name = "bpf", .when = CALL_REFUSED, .refuse = EPERM },
-	[SYS_perf_event_open] = { .name = "perf_event_open", .when = CALL_REFUSED, .refuse = EPERM, .named_ok = true },
-	[SYS_keyctl] = { .name = "keyctl", .when = CALL_REFUSED, .refuse = EPERM, .named_ok = true },
-	[SYS_add_key] = { .name = "add_key", .when = CALL_REFUSED, .refuse = EPERM, .named_ok = true },
-	[SYS_request_key] = { .name = "request_key", .when = CALL_REFUSED, .refuse = EPERM, .named_ok = true },
-	[SYS_kcmp] = { .name = "kcmp", .when = CALL_REFUSED, .refuse = EPERM, .named_ok = true },
-	[SYS_process_madvise] = { .name = "process_madvise", .when = CALL_REFUSED, .refuse = EPERM, .named_ok = true },
-	[SYS_process_mrelease] = { .name = "process_mrelease", .when = CALL_REFUSED, .refuse = EPERM, .named_ok = true },
-	[SYS_move_pages] = { .name = "move_pages", .when = CALL_REFUSED, .refuse = EPERM, .named_ok = true },
-	[SYS_lookup_dcookie] = { .name = "lookup_dcookie", .when = CALL_REFUSED, .refuse = EPERM, .named_ok = true },
+	[SYS_bpf] = { .name = "bpf", .when = CALL_REFUSED, .refuse = EPERM, .free_ok = true },
+	[SYS_perf_event_open] = { .name = "perf_event_open", .when = CALL_REFUSED, .refuse = EPERM, .free_ok = true, .named_ok = true },
+	[SYS_keyctl] = { .name = "keyctl", .when = CALL_REFUSED, .refuse = EPERM, .free_ok = true, .named_ok = true },
+	[SYS_add_key] = { .name = "add_key", .when = CALL_REFUSED, .refuse = EPERM, .free_ok = true, .named_ok = true },
+	[SYS_request_key] = { .name = "request_key", .when = CALL_REFUSED, .refuse = EPERM, .free_ok = true, .named_ok = true },
+	[SYS_process_madvise] = { .name = "process_madvise", .when = CALL_REFUSED, .refuse = EPERM, .free_ok = true, .named_ok = true },
+	[SYS_process_mrelease] = { .name = "process_mrelease", .when = CALL_REFUSED, .refuse = EPERM, .free_ok = true, .named_ok = true },
+	[SYS_move_pages] = { .name = "move_pages", .when = CALL_REFUSED, .refuse = EPERM, .free_ok = true, .named_ok = true },
+	[SYS_lookup_dcookie] = { .name = "lookup_dcookie", .when = CALL_REFUSED, .refuse = EPERM, .free_ok = true, .named_ok = true },
 
 #ifdef __x86_64__
 	[SYS_getdents] = { .name = "getdents", .when = CALL_HIDE, .ops = OP_BIT(OP_STAT), .fetch = list_fetch,

@@ -70,6 +70,7 @@ static const char *when_text(const struct call *call)
 		return "refused on what may only be appended to";
 	case CALL_REFUSED:
 		return call->topology ? "refused while path rules deny: it changes what paths mean"
+		     : call->free_ok ? "refused but where nothing is denied"
 				      : "refused";
 	case CALL_NEVER:
 	default:

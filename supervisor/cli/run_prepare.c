@@ -152,6 +152,7 @@ int run_prepare(struct run *run)
 	agent->n_groups = run->user.n_groups;
 	agent->privileged = privileged();
 	agent->capabilities = run->limits.capabilities;
+	agent->new_privileges = run->plan.free && run->limits.capabilities == LIMITS_CAPABILITIES_ALL && !run->user.set;
 	agent->landlock = run->landlock;
 	agent->filter = (struct sock_fprog){ .len = run->filter.len, .filter = run->filter.insns };
 	agent->filter_flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;

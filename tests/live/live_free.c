@@ -7,13 +7,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define ALL "files { default allow; cover all; } limits { capabilities all; }"
@@ -99,8 +102,47 @@ static int handle(const char *dir)
 	return 0;
 }
 
+/* Refused where something could be got round by it. */
+static int refused(const char *dir)
+{
+	struct { struct file_handle head; char bytes[128]; } handle = { .head.handle_bytes = 128 };
+	uint32_t clock[32] = { 1, sizeof(clock) };
+	int mount, group, fd = open(dir, O_RDONLY | O_DIRECTORY);
+	pid_t child = fork();
+	if (child == 0)
+		for (;;)
+			pause();
+	say("handle", name_to_handle_at(AT_FDCWD, dir, &handle.head, &mount, 0));
+	say("open", open_by_handle_at(fd, &handle.head, O_RDONLY | O_DIRECTORY));
+	say("kcmp", syscall(SYS_kcmp, getpid(), child, 0 /* KCMP_FILE */, fd, fd));
+	say("kcmp nobody", syscall(SYS_kcmp, 0, child, 0, fd, fd));
+	say("perf", syscall(SYS_perf_event_open, clock, 0, -1, -1, 0));
+	say("keyctl", syscall(SYS_keyctl, -1));
+	say("add_key", syscall(SYS_add_key, NULL, NULL, NULL, 0, 0));
+	say("bpf", syscall(SYS_bpf, -1, clock, sizeof(clock)));
+	say("mq_open", syscall(SYS_mq_open, "free", O_RDWR, 0, NULL));
+	say("listmount", syscall(458, NULL, NULL, 0, 0));
+	say("fanotify_init", group = fanotify_init(0, O_RDONLY));
+	say("fanotify_mark", group < 0 ? -1 : fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_MOUNT, FAN_OPEN, AT_FDCWD, dir));
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	return 0;
+}
+
+/* And these always. */
+static int refused_always(const char *dir)
+{
+	say("kcmp", syscall(SYS_kcmp, getpid(), getppid(), 0, 0, 0));
+	say("acct", syscall(SYS_acct, dir));
+	say("quotactl", syscall(SYS_quotactl, -1, dir, 0, NULL));
+	say("io_uring", syscall(425, 4, NULL));
+	say("userfaultfd", syscall(SYS_userfaultfd, -1));
+	return 0;
+}
+
 static const struct { const char *name; int (*run)(const char *dir); } programs[] = {
 	{ "capabilities", capabilities }, { "deep", deep }, { "deleted", deleted }, { "handle", handle },
+	{ "refused", refused }, { "refused_always", refused_always },
 };
 
 /* ---- the cases ------------------------------------------------------------------------------ */
@@ -170,6 +212,53 @@ static void errors_that_write(void **state)
 	runs(live, "handle", "handle: EOVERFLOW\n1 1\n");
 }
 
+/* The answers are the kernel's. */
+static void what_gets_round_nothing_is_let_be(void **state)
+{
+	struct live *live = *state;
+	char command[200], natively[1000];
+	prepare(live, ALL);
+	snprintf(command, sizeof(command), "/proc/self/fd/9 refused '%s'", live_path(live, "work"));
+	FILE *from = popen(command, "r");
+	assert_non_null(from);
+	natively[fread(natively, 1, sizeof(natively) - 1, from)] = '\0';
+	assert_int_equal(pclose(from), 0);
+	runs(live, "refused", natively);
+	runs(live, "refused_always", "kcmp: EPERM\nacct: EPERM\nquotactl: EPERM\nio_uring: ENOSYS\nuserfaultfd: EPERM\n");
+}
+
+/* One denial, and they are refused again. */
+static void what_gets_round_is_refused(void **state)
+{
+	struct live *live = *state;
+	prepare(live, "files { default allow; deny read /nowhere; } limits { capabilities all; }");
+	char expected[300];
+	snprintf(expected, sizeof(expected), "%sfanotify_init: %s\nfanotify_mark: EPERM\n",
+		 "handle: ok\nopen: EPERM\nkcmp: ok\nkcmp nobody: ESRCH\nperf: EPERM\nkeyctl: EPERM\nadd_key: EPERM\n"
+			      "bpf: EPERM\nmq_open: EACCES\nlistmount: ENOSYS\n", live_root() ? "ok" : "EPERM");
+	runs(live, "refused", expected);
+}
+
+/* Left unset only where the kernel does not need it, and nothing is given up. */
+static void new_privileges(void **state)
+{
+	static const struct { const char *text, *root; } cases[] = {
+		{ ALL, "ok\t0" },
+		{ "files { default allow; cover all; }", "ok\t1" },
+		{ "files { default allow; deny read /nowhere; } limits { capabilities all; }", "ok\t1" },
+	};
+	struct live *live = *state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		live_policy(live, cases[i].text);
+		live_expect(live, live_root() ? cases[i].root : "ok\t1", "status", "NoNewPrivs", NULL);
+	}
+	if (!live_root())
+		return;
+	live_policy(live, ALL);
+	live_sh(live, "cp /usr/bin/id id && chown 1000 id && chmod 4755 id && setpriv --reuid 2000 --clear-groups ./id -u");
+	assert_string_equal(live->out, "1000\n");
+}
+
 static void namespaces_are_free(void **state)
 {
 	struct live *live = *state;
@@ -207,6 +296,7 @@ static void own_files_by_another_name(void **state)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, live_setup, live_teardown)
 static const struct CMUnitTest tests[] = {
 	CASE(capabilities_of_a_new_namespace), CASE(deeper_than_a_path), CASE(deeper_where_something_is_denied),
+	CASE(what_gets_round_nothing_is_let_be), CASE(what_gets_round_is_refused), CASE(new_privileges),
 	CASE(nothing_is_held_after_the_answer), CASE(errors_that_write), CASE(namespaces_are_free), CASE(own_files_by_another_name),
 };
 

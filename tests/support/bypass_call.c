@@ -42,7 +42,7 @@ const struct bypass_call bypass_calls[] = {
 	CALL(kexec_file_load, EPERM, N(-1), N(-1), N(0), N(0), N(-1)), CALL(init_module, EPERM, zero, N(0), zero),
 	CALL(finit_module, EPERM, N(-1), zero), CALL(delete_module, EPERM, zero), CALL(bpf, EPERM, N(-1), zero, N(128)),
 	CALL(perf_event_open, EPERM, N(0)), CALL(lookup_dcookie, EPERM, N(0), N(0), N(0)), CALL(keyctl, EPERM, N(-1)), CALL(add_key, EPERM, N(0)),
-	CALL(request_key, EPERM, N(0)), CALL(kcmp, EPERM, N(0), N(0)), NEWER(process_madvise, 440, EPERM, N(-1), zero, N(1)),
+	CALL(request_key, EPERM, N(0)), NEWER(process_madvise, 440, EPERM, N(-1), zero, N(1)),
 	NEWER(process_mrelease, 448, EPERM, N(-1)), CALL(move_pages, EPERM, N(0)), CALL(open_by_handle_at, EPERM, N(AT_FDCWD), zero),
 	CALL(mq_open, EACCES, N(0), N(O_RDWR | O_CREAT)), CALL(mq_unlink, EACCES, N(0)), CALL(userfaultfd, EPERM, N(O_CLOEXEC | 1)),
 #ifdef __x86_64__

@@ -243,7 +243,7 @@ static void *names_itself(void *bad)
 int own_processes(void)
 {
 	static int (*const ways[])(pid_t pid) = { c_limit, c_priority, c_priority_group, c_affinity, c_scheduler, c_parameters, c_attributes, c_io_priority,
-						  c_io_priority_group };
+						  c_io_priority_group, c_kcmp };
 	struct sched_param p = { 0 };
 	pid_t child = pid_of(leads_a_group), other = pid_of(renices_its_group);
 	pthread_t thread;

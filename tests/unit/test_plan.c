@@ -151,6 +151,29 @@ static void layers_follow_the_rules(void **state)
 	drop(&made);
 }
 
+static void free_is_where_nothing_is_denied(void **state)
+{
+	static const struct { const char *text; bool free; } cases[] = {
+		{ "files { default allow; cover all; } limits { capabilities all; }", true },
+		{ "files { default allow; } network { default allow; }", true },
+		{ "files { default allow; deny read /secret; }", false },
+		{ "files { default allow; deny read /secret stage log; }", false },
+		{ "files { default deny; allow all /; }", false },
+		{ "files { default allow; } network { default allow; deny connect unix /run/docker.sock; }", false },
+		{ "files { default allow; allow read /etc/shadow audit all; }", false },
+		{ "mounts { default deny; }", false },
+		{ "syscalls { default allow; }", false },
+		{ "files { default allow; } syscalls { default allow; deny EPERM ptrace; }", false },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct made made = make(cases[i].text, &modern, false);
+		if (made.result || made.plan.free != cases[i].free)
+			fail_msg("%s: %d, %d\n%s", cases[i].text, made.result, made.plan.free, made.messages);
+		drop(&made);
+	}
+}
+
 static const struct landlock_tree *tree(const struct landlock_trees *trees, const char *path)
 {
 	for (size_t i = 0; i < trees->n; i++)
@@ -325,6 +348,7 @@ int main(void)
 		cmocka_unit_test(all_of_it_is_named_at_once),
 		cmocka_unit_test(what_concerns_other_verbs_is_noted),
 		cmocka_unit_test(layers_follow_the_rules),
+		cmocka_unit_test(free_is_where_nothing_is_denied),
 		cmocka_unit_test(landlock_is_never_narrower_than_exec_rules),
 		cmocka_unit_test(exec_everywhere_handles_neither),
 		cmocka_unit_test(kernels_without_landlock),

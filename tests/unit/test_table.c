@@ -177,7 +177,7 @@ struct made {
 	struct filter filter;
 };
 
-enum { PLAN_FILES = 1, PLAN_STAT = 2, PLAN_UNIX = 4, PLAN_EXEC = 8, PLAN_TOPOLOGY = 16, PLAN_CREDS = 32, PLAN_ALL = 63 };
+enum { PLAN_FREE = 64, PLAN_FILES = 1, PLAN_STAT = 2, PLAN_UNIX = 4, PLAN_EXEC = 8, PLAN_TOPOLOGY = 16, PLAN_CREDS = 32, PLAN_ALL = 63 };
 
 static struct made make(const char *text, unsigned what)
 {
@@ -187,7 +187,8 @@ static struct made make(const char *text, unsigned what)
 	made.plan = (struct plan){
 		.policy = made.policy, .kernel = &kernel, .restricted = what & PLAN_FILES ? UINT32_MAX : 0,
 		.files = what & PLAN_FILES, .stat = what & PLAN_STAT, .unix_paths = what & PLAN_UNIX, .exec = what & PLAN_EXEC,
-		.topology_fixed = what & PLAN_TOPOLOGY, .creds_vary = what & PLAN_CREDS, .landlock = true,
+		.topology_fixed = what & PLAN_TOPOLOGY, .creds_vary = what & PLAN_CREDS, .free = what & PLAN_FREE,
+		.landlock = true,
 	};
 	assert_int_equal(call_filter_rows(&made.plan, &made.rows, &made.n_rows), 0);
 	assert_int_equal(filter_compile(made.policy, made.rows, made.n_rows, &made.filter, &diags), 0);
@@ -308,6 +309,30 @@ static void test_filter_nothing(void **state)
 	unmake(&made);
 }
 
+/* Where nothing is denied only that stays refused which would take calls away from us, or is the machine's. */
+static void test_filter_free(void **state)
+{
+	static const int let_be[] = {
+		SYS_open_by_handle_at, SYS_bpf, SYS_mq_open, SYS_mq_unlink, SYS_perf_event_open, SYS_keyctl, SYS_add_key, SYS_request_key,
+		SYS_process_madvise, SYS_process_mrelease, SYS_move_pages, SYS_statmount, SYS_listmount, SYS_mount, SYS_fsopen, SYS_clone3,
+	};
+	static const int refused[] = {
+		SYS_acct, SYS_swapon, SYS_swapoff, SYS_quotactl, SYS_quotactl_fd, SYS_reboot, SYS_kexec_load, SYS_init_module, SYS_finit_module,
+	};
+	struct made made = make("files { default allow; cover all; }", PLAN_FILES | PLAN_STAT | PLAN_UNIX | PLAN_FREE);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(let_be); i++)
+		assert_int_equal(answer(&made, let_be[i], 0, 0, 0, 0, 0), SECCOMP_RET_ALLOW);
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+		assert_int_equal(answer(&made, refused[i], 0, 0, 0, 0, 0), SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(answer(&made, SYS_seccomp, 1, 8, 0, 0, 0), ERR(EBUSY));
+	assert_int_equal(answer(&made, SYS_userfaultfd, 0, 0, 0, 0, 0), ERR(EPERM));
+	assert_int_equal(answer(&made, SYS_io_uring_setup, 0, 0, 0, 0, 0), ERR(ENOSYS));
+	assert_int_equal(answer(&made, SYS_openat, 0, 0, 0, 0, 0), SECCOMP_RET_USER_NOTIF);
+	unmake(&made);
+}
+
 /* Naming a call opens it where nothing is gone round by that; a group does not. */
 static void test_filter_named(void **state)
 {
@@ -405,6 +430,7 @@ int main(void)
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_filter_all),
 		cmocka_unit_test(test_filter_hides), cmocka_unit_test(test_filter_nothing),
+		cmocka_unit_test(test_filter_free),
 		cmocka_unit_test(test_filter_named),
 		cmocka_unit_test(test_filter_append),
 		cmocka_unit_test(test_append_only),
