@@ -114,7 +114,7 @@ static void kill_tree(struct guardian *guardian)
 	if (!guardian->killing && sched_setscheduler(0, SCHED_FIFO, &first) < 0)
 		(void)setpriority(PRIO_PROCESS, 0, -20);
 	guardian->killing = true;
-	kin_kill(getpid());
+	kin_kill(getpid(), NULL);
 }
 
 static void forget_all_but(int keep)

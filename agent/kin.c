@@ -140,7 +140,7 @@ static bool send(const struct kin *kin, pid_t root, int signal)
  * Who forks faster than we kill must be stopped first: what is stopped does not fork, and still counts against limits.
  * When a look finds nobody new, all are stopped, or stuck where they cannot fork either.
  */
-void kin_kill(pid_t root)
+void kin_kill(pid_t root, bool (*spared)(pid_t))
 {
 	static struct kin lists[2][KIN_MAX];
 	struct kin_table now = { .list = lists[0] }, before = { .list = lists[1] };
@@ -151,7 +151,7 @@ void kin_kill(pid_t root)
 		look(&now, root);
 		for (size_t i = 0; i < now.n; i++) {
 			const struct kin *kin = &now.list[i], *known = find(&before, kin->pid);
-			if (!kin->ours || (known && known->ours))
+			if (!kin->ours || (known && known->ours) || (spared && spared(kin->pid)))
 				continue;
 			fresh = true;
 			if (send(kin, root, SIGSTOP))	/* root's processes are exempt from this limit */
@@ -162,6 +162,6 @@ void kin_kill(pid_t root)
 		before = swap;
 	}
 	for (size_t i = 0; i < before.n; i++)
-		if (before.list[i].ours)
+		if (before.list[i].ours && !(spared && spared(before.list[i].pid)))
 			(void)send(&before.list[i], root, SIGKILL);
 }

@@ -16,12 +16,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "audit.h"
+#include "body.h"
 #include "call.h"
 #include "decide.h"
 #include "err.h"
@@ -274,14 +276,12 @@ static int broker_act(struct request *req, enum resolve_level level, bool again,
 	return err == -EAGAIN && has_lexical(req) ? BROKER_EXACT : err;
 }
 
-/* With the target's credentials: resolve, decide, serve. */
-static int broker_serve(struct request *req)
+/* With the target's credentials worn: resolve, decide, serve. */
+static int broker_worn(struct request *req)
 {
 	const struct policy_decision call = req->decision;
-	int err = cred_wear(req->worker, &req->target->cred, req->real_ids);
+	int err;
 
-	if (err)
-		return err;
 	req->moves = entry_moved(req->sandbox);
 	err = broker_act(req, req->call->lexical_ok ? RESOLVE_LEXICAL : RESOLVE_EXACT, false, &call);
 	if (err == BROKER_EXACT)
@@ -289,6 +289,16 @@ static int broker_serve(struct request *req)
 	cred_own(req->worker);
 	ASSERT(err != BROKER_EXACT);
 	return err;
+}
+
+static int broker_serve(struct request *req)
+{
+	int err;
+
+	if (body_wanted(req))
+		return body_serve(req, broker_worn);
+	err = cred_wear(req->worker, &req->target->cred, req->real_ids);
+	return err ? err : broker_worn(req);
 }
 
 /* ---- answering ------------------------------------------------------------------------------ */
@@ -433,6 +443,13 @@ static int broker_refuse(struct request *req)
 	return BROKER_DENIED;
 }
 
+/* What paths mean would change, while rules speak of them. */
+static bool broker_topology(const struct request *req)
+{
+	return req->sandbox->plan->topology_fixed &&
+	       (req->notif.data.nr != SYS_unshare || req->notif.data.args[0] & (CLONE_NEWUSER | CLONE_NEWNS));
+}
+
 static int broker_decide_call(struct request *req)
 {
 	uint64_t args[6];
@@ -462,7 +479,7 @@ static int broker_steps(struct request *req)
 		req->reply.kind = REPLY_CONTINUE;
 		return 0;
 	}
-	if (req->call->when == CALL_REFUSED && (!req->call->serve || req->sandbox->plan->topology_fixed)) {
+	if (req->call->when == CALL_REFUSED && (!req->call->serve || broker_topology(req))) {
 		err = broker_refuse(req);
 		return broker_denied(req);
 	}

@@ -38,7 +38,7 @@ bool call_wanted(const struct call *call, int nr, const struct plan *plan)
 		return plan->landlock;
 	case CALL_REFUSED:
 		if (call->topology)
-			return plan->topology_fixed || (call->serve && plan->creds_vary);
+			return plan->topology_fixed || call->serve;
 		return !(call->free_ok && plan->free) && !(call->named_ok && harden_named(plan->policy, nr));
 	case CALL_NEVER:
 	default:

@@ -43,7 +43,7 @@ struct call {
 	const struct filter_test *tests;	/* trap only if these hold (a union: one filter row each) */
 	size_t n_tests;
 	int refuse;		/* CALL_REFUSED: positive errno */
-	bool topology;		/* CALL_REFUSED: only while plan.topology_fixed (ruling 3); else as CALL_CRED if there is .serve */
+	bool topology;		/* CALL_REFUSED: only while plan.topology_fixed (ruling 3); else served if there is .serve */
 	bool free_ok;		/* CALL_REFUSED: not while plan.free, since it gets round nothing then */
 	bool named_ok;		/* CALL_REFUSED: not when a syscalls rule allows the call by its own name */
 };

@@ -25,23 +25,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cred_worker.h"
 #include "err.h"
 
-struct cred_worker {
-	struct cred own;
-	struct cred worn;	/* as the kernel has it now; its permitted is unused */
-	bool known;		/* worn is right; false after a failure midway */
-	bool acting;		/* for a target */
-};
-
-static _Thread_local struct cred_worker *cred_thread;
+_Thread_local struct cred_worker *cred_thread;
 
 static const gid_t *cred_groups(const struct cred *cred)
 {
 	return cred->more_groups ? cred->more_groups : cred->groups;
 }
 
-static int cap_get(uint64_t *effective, uint64_t *permitted)
+int cap_get(uint64_t *effective, uint64_t *permitted)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2];
@@ -53,7 +47,7 @@ static int cap_get(uint64_t *effective, uint64_t *permitted)
 	return 0;
 }
 
-static int cap_set(uint64_t effective, uint64_t permitted)
+int cap_set(uint64_t effective, uint64_t permitted)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2] = {
@@ -64,8 +58,8 @@ static int cap_set(uint64_t effective, uint64_t permitted)
 	return syscall(SYS_capset, &header, data) ? -errno : 0;
 }
 
-/* Without permitted capabilities and with equal ids no thread of the tree can ever have others
- * than we: no_new_privs, no user namespaces. */
+/* Without permitted capabilities and with equal ids no thread of the tree can ever have others than we: no_new_privs. One in
+ * a user namespace of its own is served in there (body.c). */
 bool cred_constant(void)
 {
 	static _Atomic int constant;	/* 0: not yet known, 1: no, 2: yes */
@@ -138,12 +132,13 @@ void cred_worker_stop(struct cred_worker *worker)
 		return;
 	if (cred_thread == worker)
 		cred_thread = NULL;
+	body_free(worker);
 	cred_free(&worker->own);
 	cred_free(&worker->worn);
 	free(worker);
 }
 
-static int cred_raise(struct cred_worker *worker)
+int cred_raise(struct cred_worker *worker)
 {
 	int err;
 
@@ -249,6 +244,12 @@ int cred_wear(struct cred_worker *worker, const struct cred *cred, bool real)
 	struct cred want;
 	int err;
 
+	if (worker->elsewhere) {
+		worker->acting = true;
+		err = worker->worn.effective == worker->effective ? 0 : cap_set(worker->effective, worker->own.permitted);
+		worker->worn.effective = worker->effective;
+		return err;
+	}
 	if (cred_constant())
 		return 0;
 	worker->acting = true;
@@ -275,7 +276,7 @@ bool cred_power(void)
 {
 	struct cred_worker *worker = cred_thread;
 
-	if (!worker || worker->acting || cred_constant())
+	if (!worker || worker->acting || (cred_constant() && !worker->elsewhere))
 		return false;
 	if (worker->known && worker->worn.effective == worker->own.permitted)
 		return false;

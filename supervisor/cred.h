@@ -3,7 +3,7 @@
  *
  * Raw system calls only: the C library's wrappers would change every thread. A serving thread has
  * unshare(CLONE_FS)d, so umask is its own too. Under an ordinary user the target's credentials cannot
- * differ from ours (no_new_privs, no user namespaces), wearing is then free.
+ * differ from ours (no_new_privs), wearing is then free. What is served in other namespaces is in body.h.
  */
 #ifndef USHER_CRED_H
 #define USHER_CRED_H
@@ -18,14 +18,14 @@ struct cred {
 	uid_t ruid, euid, suid, fsuid;
 	gid_t rgid, egid, sgid, fsgid;
 	uint64_t effective, permitted;
+	uint64_t there_effective, there_permitted;	/* in a user namespace of its own: then it has none of ours */
 	size_t n_groups;
 	gid_t groups[CRED_GROUPS_MAX];
 	gid_t *more_groups;	/* all of them if n_groups > CRED_GROUPS_MAX; owned */
 };
 
 void cred_free(struct cred *cred);
-/* Reads /proc/TID/status through PROC, an O_PATH descriptor of /proc/TID. Also *UMASK and *TGID, if not NULL. The capabilities
- * of a thread in another user namespace are nothing here: 0. 0 or -errno. */
+/* Reads /proc/TID/status through PROC, an O_PATH descriptor of /proc/TID. Also *UMASK and *TGID, if not NULL. 0 or -errno. */
 int cred_read(int proc, struct cred *cred, mode_t *umask, pid_t *tgid);
 
 struct cred_worker;	/* what one serving thread wears now */

@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "err.h"
+#include "body.h"
 #include "fd.h"
 
 void cred_free(struct cred *cred)
@@ -142,14 +142,7 @@ static int status_parse(const char *status, struct cred *cred, mode_t *mask, pid
 
 static bool cred_same_namespace(int proc)
 {
-	struct stat own, its;
-
-	if (stat("/proc/self/ns/user", &own))
-		return false;
-	/* What a worn identity may not see the supervisor may. */
-	if (fstatat(proc, "ns/user", &its, 0) && !(cred_power() && !fstatat(proc, "ns/user", &its, 0)))
-		return false;
-	return own.st_ino == its.st_ino && own.st_dev == its.st_dev;
+	return !(body_namespaces(proc) & CLONE_NEWUSER);
 }
 
 int cred_read(int proc, struct cred *cred, mode_t *mask, pid_t *tgid)
@@ -164,7 +157,10 @@ int cred_read(int proc, struct cred *cred, mode_t *mask, pid_t *tgid)
 		cred_free(cred);
 		return err;
 	}
-	if (cred->permitted && !cred_constant() && !cred_same_namespace(proc))
+	if (cred->permitted && !cred_same_namespace(proc)) {
+		cred->there_effective = cred->effective;
+		cred->there_permitted = cred->permitted;
 		cred->effective = cred->permitted = 0;
+	}
 	return 0;
 }

@@ -10,9 +10,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "body.h"
 #include "err.h"
 #include "fd.h"
-
 
 #define LOOK_AGAIN_NS 50000000	/* in case somebody died without a word */
 #define FILTER_NS     20000	/* the child makes no call that could wake us once it has the filter */
@@ -123,7 +123,7 @@ static void kill_orphans(void)
 			;
 		if (pid < 0 && errno == ECHILD)
 			return;
-		kin_kill(getpid());
+		kin_kill(getpid(), body_is);
 		nap();
 	}
 }
@@ -142,7 +142,7 @@ void launch_end(struct launch *launch)
 	launch->alive = fd_close(launch->alive);
 	while (!guardian_ended(launch)) {
 		if (atomic_load(&launch->page->go) == 1)
-			kin_kill(launch->guardian);
+			kin_kill(launch->guardian, NULL);
 		nap();
 	}
 	if (launch->page)

@@ -116,13 +116,25 @@ int resolver_root(const struct resolver *resolver)
 	return resolver->root;
 }
 
+static _Thread_local int own_fds = -1;
+
+void resolver_own_fds(int fd)
+{
+	own_fds = fd;
+}
+
+static int self_fd(const struct resolver *resolver)
+{
+	return own_fds >= 0 ? own_fds : resolver->self_fd;
+}
+
 ssize_t resolve_path_of(const struct resolver *resolver, int fd, char *path, size_t size)
 {
 	char number[16];
 	ssize_t len;
 
 	(void)snprintf(number, sizeof(number), "%d", fd);
-	len = readlinkat(resolver->self_fd, number, path, size - 1);
+	len = readlinkat(self_fd(resolver), number, path, size - 1);
 	if (len < 0)
 		return -errno;
 	path[len] = '\0';
@@ -388,7 +400,7 @@ int walk_found(struct walk *walk, int pin)
 	ssize_t len;
 
 	object->pin = pin;
-	object->self_fd = walk->resolver->self_fd;
+	object->self_fd = self_fd(walk->resolver);
 	if (walk->known != pin && fstat(pin, &object->st))
 		return -errno;
 	len = resolve_path_of(walk->resolver, pin, object->path, PATH_MAX);
@@ -440,7 +452,7 @@ int walk_entry(struct walk *walk, const char *name, size_t len, int pin)
 	if (too_long && !walk->name->late)
 		return walk_failed(walk, ENAMETOOLONG, name);
 	object->pin = pin;
-	object->self_fd = walk->resolver->self_fd;
+	object->self_fd = self_fd(walk->resolver);
 	object->parent = walk->dir_owned ? walk->dir : fcntl(walk->dir, F_DUPFD_CLOEXEC, 3);
 	walk->dir_owned = false;
 	walk->dir = object->parent;

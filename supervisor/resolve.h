@@ -91,6 +91,8 @@ void resolver_forget(struct resolver *resolver);
 bool resolver_other_roots(const struct resolver *resolver);
 /* The O_PATH descriptor of the launch root. Borrowed. */
 int resolver_root(const struct resolver *resolver);
+/* From now on this thread's /proc/self/fd is FD, that of another process with the same descriptors. -1: ours again. Borrowed. */
+void resolver_own_fds(int fd);
 /* d_path of FD into PATH: its length or -errno. */
 ssize_t resolve_path_of(const struct resolver *resolver, int fd, char *path, size_t size);
 /* The path of the deepest directory above DIR that has one. */

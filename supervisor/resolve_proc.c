@@ -25,6 +25,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "body.h"
 #include "fd.h"
 #include "raise.h"
 
@@ -100,7 +101,7 @@ static bool number_ours(const struct resolver *resolver, pid_t number)
 	char name[16];
 	struct stat st;
 
-	if (number == resolver->pid || number == resolver->guardian)
+	if (number == resolver->pid || number == resolver->guardian || body_is(number))
 		return true;
 	(void)snprintf(name, sizeof(name), "%d", number);
 	return !fstatat(resolver->self_task, name, &st, AT_SYMLINK_NOFOLLOW);

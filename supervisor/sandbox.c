@@ -78,6 +78,9 @@ static int sandbox_make(struct sandbox *sandbox)
 	const struct plan *plan = sandbox->plan;
 	int err = targets_new(&sandbox->targets, plan->kernel, plan->exec || plan->creds_vary);
 
+	/* In a network or IPC namespace only root can be without a user namespace of its own. */
+	if (!err && (plan->creds_vary || !plan->topology_fixed))
+		targets_look_elsewhere(sandbox->targets);
 	if (!err)
 		err = resolver_new(&sandbox->resolver, !plan->topology_fixed, sandbox->guardian);
 	if (!err && !plan->topology_fixed)

@@ -20,6 +20,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "body.h"
 #include "err.h"
 #include "fd.h"
 #include "kernel.h"
@@ -31,7 +32,7 @@
 struct targets {
 	pthread_mutex_t lock;
 	const struct kernel *kernel;
-	bool exec_seen;
+	bool exec_seen, elsewhere;
 	struct target *buckets[BUCKETS];
 	struct target *oldest, *newest;
 	unsigned n, max;
@@ -54,6 +55,11 @@ int targets_new(struct targets **targets, const struct kernel *kernel, bool exec
 		new->max = (unsigned)(limit.rlim_cur / 8);
 	*targets = new;
 	return 0;
+}
+
+void targets_look_elsewhere(struct targets *targets)
+{
+	targets->elsewhere = true;
 }
 
 static void target_free(struct target *target)
@@ -161,8 +167,9 @@ static int pidfd_of(const struct kernel *kernel, pid_t tid)
 	return fd;
 }
 
-static int target_open(const struct kernel *kernel, pid_t tid, struct target *target)
+static int target_open(const struct targets *targets, pid_t tid, struct target *target)
 {
+	const struct kernel *kernel = targets->kernel;
 	struct pidfd_facts facts;
 	char path[32];
 	int err = -ENOTTY;
@@ -174,7 +181,9 @@ static int target_open(const struct kernel *kernel, pid_t tid, struct target *ta
 	target->pidfd = pidfd_of(kernel, tid);
 	if (target->pidfd < 0 && kernel->pidfd_thread)
 		return -errno;
-	if (cred_constant() && kernel->pidfd_info && target->pidfd >= 0) {
+	if (targets->elsewhere)
+		target->elsewhere = body_namespaces(target->proc);
+	if (cred_constant() && kernel->pidfd_info && target->pidfd >= 0 && !target->elsewhere) {
 		err = pidfd_facts(target->pidfd, &facts);
 		target->tgid = (pid_t)facts.tgid;
 		/* Never worn, but recorded. */
@@ -188,7 +197,7 @@ static int target_open(const struct kernel *kernel, pid_t tid, struct target *ta
 	return err;
 }
 
-static int target_new(const struct kernel *kernel, pid_t tid, struct target **target)
+static int target_new(const struct targets *targets, pid_t tid, struct target **target)
 {
 	struct target *new = calloc(1, sizeof(*new));
 	int err;
@@ -198,12 +207,12 @@ static int target_new(const struct kernel *kernel, pid_t tid, struct target **ta
 	new->tid = tid;
 	new->proc = new->pidfd = -1;
 	new->refs = 1;
-	err = target_open(kernel, tid, new);
+	err = target_open(targets, tid, new);
 	/* What a worn identity may not see the supervisor may. */
 	if ((err == -EPERM || err == -EACCES || err == -ESRCH) && cred_power()) {
 		new->proc = fd_close(new->proc);
 		new->pidfd = fd_close(new->pidfd);
-		err = target_open(kernel, tid, new);
+		err = target_open(targets, tid, new);
 	}
 	if (err) {
 		target_free(new);
@@ -223,7 +232,7 @@ int target_get(struct targets *targets, pid_t tid, struct target **target)
 	forgotten = targets->forgotten;
 	found = table_find(targets, tid);
 	/* Someone else's pin: a call that is stuck, of a thread whose number was given away since. */
-	if (found && (found->refs || found->cred_stale ||
+	if (found && (found->refs || found->cred_stale || found->elsewhere ||
 		      (found->tgid == tid && targets->distrusted[(unsigned)tid % BUCKETS]))) {
 		if (table_remove(targets, found))
 			old = found;
@@ -248,7 +257,7 @@ int target_get(struct targets *targets, pid_t tid, struct target **target)
 		target_put(targets, found);
 	}
 
-	err = target_new(targets->kernel, tid, &found);
+	err = target_new(targets, tid, &found);
 	if (err)
 		return err;
 	old = NULL;

@@ -21,6 +21,7 @@ struct target {
 	int pidfd;		/* PIDFD_THREAD; before 6.9 the leader's, -1 if the thread is not the leader */
 	struct cred cred;
 	bool cred_stale;	/* a set*id call was let go on: read again */
+	int elsewhere;		/* CLONE_NEW* of the namespaces where it is not with us (body.h); then it is read again for each call */
 	char exe[256];		/* for records: /proc/TID/exe, "" until asked */
 	unsigned refs;
 	bool exe_kept;		/* .exe holds as long as the thread lives */
@@ -33,6 +34,8 @@ struct kernel;
 struct targets;
 /* KERNEL is borrowed: what it lacks is not used. EXEC_SEEN: target_forget() is called at every execve. */
 int targets_new(struct targets **targets, const struct kernel *kernel, bool exec_seen);
+/* They may be in other namespaces than we: unshare(2) and setns(2) make them stale. Before the first target_get(). */
+void targets_look_elsewhere(struct targets *targets);
 void targets_free(struct targets *targets);
 
 /* The live thread TID, with current credentials. 0, -ESRCH (gone), -EACCES (may not be read), -ENOMEM. */

@@ -269,13 +269,13 @@ static int open_park(struct request *req, const struct object *object)
 	return err ? err : park(req, &wait);
 }
 
-/* Devices whose open returns at once. */
+/* Devices whose open returns at once. That of tun must not be left to the ring, for it takes the opener's network namespace. */
 static bool device_prompt(dev_t dev)
 {
 	unsigned maj = major(dev), min = minor(dev);
 
 	return (maj == 1 && (min == 3 || min == 5 || (min >= 7 && min <= 9))) || (maj >= 136 && maj <= 143) ||
-	       (maj == 5 && min == 2);
+	       (maj == 5 && min == 2) || (maj == 10 && min == 200);
 }
 
 static int open_device(struct request *req, const struct object *object)

@@ -23,10 +23,10 @@
 #include "err.h"
 
 /* Flags that change what paths mean (ruling 3). */
-static const struct filter_test new_topology[] = {
-	{ .arg = 0, .mask = CLONE_NEWUSER, .value = CLONE_NEWUSER },
-	{ .arg = 0, .mask = CLONE_NEWNS, .value = CLONE_NEWNS },
-};
+#define NEW(kind) { .arg = 0, .mask = CLONE_NEW##kind, .value = CLONE_NEW##kind }
+static const struct filter_test new_topology[] = { NEW(USER), NEW(NS) };
+/* And those in which targets are served (body.h). */
+static const struct filter_test new_namespaces[] = { NEW(USER), NEW(NS), NEW(NET), NEW(IPC), NEW(CGROUP) };
 
 /* An argument is not 0: each bit by itself, since a row can only say what a field equals. */
 #define BIT_SET(arg_, n) { .arg = (arg_), .mask = UINT64_C(1) << (n), .value = UINT64_C(1) << (n) }
@@ -49,7 +49,7 @@ static const struct filter_test prio_given[] = { BIT_SET(0, 0), BIT_SET(0, 1), I
 static const struct filter_test ioprio_given[] = { BIT_SET(0, 1), INT_SET(1) };
 
 /* Reasons to let the kernel go on. */
-static const char cred_reason[] = "nothing of it was judged: it is trapped only so that cached credentials are read again";
+static const char cred_reason[] = "nothing of it was judged: it is trapped only so that cached credentials and namespaces are read again";
 static const char process_reason[] = "the number is in a register, and of a process, a group or a session of the sandbox";
 static const char exec_reason[] = "the gate compares the image that starts with the one that was judged";
 
@@ -204,7 +204,7 @@ const struct call call_table[] = {
 		.may_continue = cred_reason },
 	[SYS_unshare] = { .name = "unshare", .when = CALL_REFUSED, .refuse = EPERM, .topology = true, .serve = cred_changed_serve,
 		.may_continue = cred_reason,
-		.tests = new_topology, .n_tests = ARRAY_SIZE(new_topology) },
+		.tests = new_namespaces, .n_tests = ARRAY_SIZE(new_namespaces) },
 	[SYS_clone] = { .name = "clone", .when = CALL_REFUSED, .refuse = EPERM, .topology = true,
 		.tests = new_topology, .n_tests = ARRAY_SIZE(new_topology) },
 

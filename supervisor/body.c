@@ -1,0 +1,230 @@
+/*
+ * A body has the target's ids, which its thread had put on before, and the target's capabilities in the target's user
+ * namespace: at most what the target can do itself. The memory it shares is the supervisor's, so nobody in there may get at it:
+ *
+ * - It is not dumpable, and belongs to the supervisor's user namespace: ptrace, /proc/PID/mem and their kin want CAP_SYS_PTRACE
+ *   there, not in the namespace that was joined. The kernel may make it dumpable when credentials change (fs.suid_dumpable is
+ *   1), so that is said again.
+ * - A signal could end it between any two instructions, with locks held. Landlock keeps those of the sandbox away (Linux 6.12). If it
+ *   happens nevertheless the supervisor ends as well: everything is refused then, and the tree is killed.
+ *
+ * The waiting thread lends its thread-local memory: errno, the heap's caches, cred_thread. Locks know it by that too.
+ */
+#include "body.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "call.h"
+#include "cred_worker.h"
+#include "decide.h"
+#include "err.h"
+#include "fd.h"
+#include "sandbox.h"
+
+#define STACK_SIZE (1024 * 1024)
+#define GUARD_SIZE (64 * 1024)
+#define BODIES_MAX 256
+
+static const struct { const char *name; int flag; } kinds[] = {
+	{ "ns/user", CLONE_NEWUSER }, { "ns/net", CLONE_NEWNET }, { "ns/ipc", CLONE_NEWIPC }, { "ns/cgroup", CLONE_NEWCGROUP },
+};
+
+static const struct policy_rule elsewhere_rule =
+	BUILTIN_RULE(SECTION_FILES, EACCES, "the caller's user, network or IPC namespace cannot be joined to serve it there");
+
+struct body {
+	struct request *req;
+	int (*serve)(struct request *req);
+	struct cred_worker worker;
+	int result;
+	bool done;
+};
+
+/* ---- which ---------------------------------------------------------------------------------- */
+
+int body_namespaces(int proc)
+{
+	int differ = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct stat own, its;
+		char path[32];
+
+		(void)snprintf(path, sizeof(path), "/proc/self/%s", kinds[i].name);
+		/* A kernel without that kind. */
+		if (stat(path, &own) && errno == ENOENT)
+			continue;
+		/* What a worn identity may not see the supervisor may. */
+		if ((fstatat(proc, kinds[i].name, &its, 0) && !(cred_power() && !fstatat(proc, kinds[i].name, &its, 0))) ||
+		    own.st_ino != its.st_ino || own.st_dev != its.st_dev)
+			differ |= kinds[i].flag;
+	}
+	return differ;
+}
+
+bool body_wanted(const struct request *req)
+{
+	switch (req->call->when) {
+	case CALL_FILES:
+	case CALL_STAT:
+	case CALL_HIDE:
+	case CALL_MODIFY_FD:
+	case CALL_APPEND:
+		return req->target->elsewhere;
+	case CALL_EXEC:
+		return req->target->elsewhere & CLONE_NEWUSER;
+	default:
+		/* Sockets carry our number and ids, and the network namespace of who made them. */
+		return false;
+	}
+}
+
+/* ---- numbers -------------------------------------------------------------------------------- */
+
+static _Atomic int bodies[BODIES_MAX];
+
+static void body_announce(int from, int to)
+{
+	for (size_t i = 0; i < BODIES_MAX; i++) {
+		int expected = from;
+
+		if (atomic_compare_exchange_strong(&bodies[i], &expected, to))
+			return;
+	}
+}
+
+bool body_is(pid_t number)
+{
+	for (size_t i = 0; i < BODIES_MAX; i++)
+		if (atomic_load_explicit(&bodies[i], memory_order_relaxed) == number)
+			return true;
+	return false;
+}
+
+/* ---- in the body ---------------------------------------------------------------------------- */
+
+static int body_dress(struct body *body)
+{
+	const struct request *req = body->req;
+	const struct cred *cred = &req->target->cred;
+	struct cred_worker *worker = &body->worker;
+	int namespaces = req->target->elsewhere;
+	int err;
+
+	if (setns(req->target->pidfd, namespaces))
+		return -errno;
+	err = cap_get(&worker->worn.effective, &worker->own.permitted);
+	if (err)
+		return err;
+	/* As access(2) itself: without the capabilities, unless the real id is root's there. */
+	if (namespaces & CLONE_NEWUSER)
+		worker->effective = !req->real_ids ? cred->there_effective : geteuid() == 0 ? cred->there_permitted : 0;
+	if (worker->effective & ~worker->own.permitted)
+		return -EPERM;
+	if (prctl(PR_SET_DUMPABLE, 0) || prctl(PR_SET_PDEATHSIG, SIGKILL))
+		return -errno;
+	return cred_wear(worker, cred, req->real_ids);
+}
+
+static int body_main(void *arg)
+{
+	struct body *body = arg;
+	struct request *req = body->req;
+	struct cred_worker *worker = req->worker;
+	int self, err;
+
+	body_announce(0, getpid());
+	cred_thread = req->worker = &body->worker;
+	err = body_dress(body);
+	self = err ? -1 : open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (!err && self < 0)
+		err = -errno;
+	if (err) {
+		req->refused_by = &elsewhere_rule;
+	} else {
+		resolver_own_fds(self);
+		err = body->serve(req);
+		resolver_own_fds(-1);
+		for (unsigned i = 0; i < req->n_names; i++)
+			req->objects[i].self_fd = -1;
+	}
+	fd_close(self);
+	cred_thread = req->worker = worker;
+	body_announce(getpid(), 0);
+	body->result = err;
+	body->done = true;
+	return 0;
+}
+
+/* ---- on the thread -------------------------------------------------------------------------- */
+
+static int body_stack(struct cred_worker *worker)
+{
+	char *memory;
+
+	if (worker->stack)
+		return 0;
+	memory = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+	if (memory == MAP_FAILED)
+		return -ENOMEM;
+	if (mprotect(memory, GUARD_SIZE, PROT_NONE)) {
+		(void)munmap(memory, STACK_SIZE);
+		return -ENOMEM;
+	}
+	worker->stack = memory;
+	return 0;
+}
+
+void body_free(struct cred_worker *worker)
+{
+	if (worker->stack)
+		(void)munmap(worker->stack, STACK_SIZE);
+	worker->stack = NULL;
+}
+
+static int body_run(struct body *body, struct cred_worker *worker)
+{
+	int pid = clone(body_main, (char *)worker->stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | CLONE_FILES, body);
+	int err = errno;
+
+	if (pid < 0)
+		return -err;
+	/* Whoever waits for all children may have had it first. */
+	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+		;
+	ASSERT(body->done);
+	return body->result;
+}
+
+int body_serve(struct request *req, int (*serve)(struct request *req))
+{
+	struct cred_worker *worker = req->worker;
+	struct body body = { .req = req, .serve = serve };
+	int err = req->target->pidfd < 0 ? -EACCES : cred_wear(worker, &req->target->cred, req->real_ids);
+
+	if (!err)
+		err = body_stack(worker);
+	if (!err && !cred_constant()) {
+		body.worker.effective = worker->worn.effective;
+		err = cred_raise(worker);
+	}
+	if (err) {
+		req->refused_by = &elsewhere_rule;
+		return err;
+	}
+	body.worker.elsewhere = true;
+	body.worker.known = true;
+	err = body_run(&body, worker);
+	cred_own(worker);
+	return err;
+}

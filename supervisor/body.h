@@ -1,0 +1,28 @@
+/*
+ * Serving a target that lives in other namespaces, in there.
+ *
+ * What the kernel says of ids and capabilities depends on the user namespace of who asks, and what lies below /proc/sys and
+ * /proc/sysvipc on that and on the network and IPC namespaces. A thread cannot join a user namespace while others share its
+ * process. So such a request is served in a body: a process that shares memory and descriptors with the serving thread, runs
+ * in its place while it waits, as after vfork(2), and joins the target's namespaces first. Nothing has to be passed on, and
+ * nothing is left of it afterwards: it keeps no namespace alive.
+ */
+#ifndef USHER_BODY_H
+#define USHER_BODY_H
+
+#include "cred.h"
+
+struct request;
+
+/* The CLONE_NEW* of those namespaces that matter here and in which PROC, an O_PATH descriptor of /proc/TID, is not with us. What
+ * cannot be told is another. */
+int body_namespaces(int proc);
+/* True where SERVE for REQ must run in a body. */
+bool body_wanted(const struct request *req);
+/* Calls SERVE in one, with the target's credentials worn there. Its result, or -errno with req->refused_by set if the target's
+ * namespaces cannot be joined. */
+int body_serve(struct request *req, int (*serve)(struct request *req));
+/* Is NUMBER a body of this process? Any thread. */
+bool body_is(pid_t number);
+
+#endif
