@@ -14,9 +14,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -33,7 +33,6 @@
 
 #define STACK_SIZE (1024 * 1024)
 #define GUARD_SIZE (64 * 1024)
-#define BODIES_MAX 256
 
 static const struct { const char *name; int flag; } kinds[] = {
 	{ "ns/user", CLONE_NEWUSER }, { "ns/net", CLONE_NEWNET }, { "ns/ipc", CLONE_NEWIPC }, { "ns/cgroup", CLONE_NEWCGROUP },
@@ -48,6 +47,10 @@ struct body {
 	struct cred_worker worker;
 	int result;
 	bool done;
+	/* for others, under bodies_lock */
+	pthread_t thread;	/* that waits for it */
+	pid_t pid;		/* a zombie's once it has ended */
+	struct body *next, **at;
 };
 
 /* ---- which ---------------------------------------------------------------------------------- */
@@ -89,26 +92,50 @@ bool body_wanted(const struct request *req)
 	}
 }
 
-/* ---- numbers -------------------------------------------------------------------------------- */
+/* ---- the list of them ----------------------------------------------------------------------- */
 
-static _Atomic int bodies[BODIES_MAX];
+static pthread_mutex_t bodies_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct body *bodies;
 
-static void body_announce(int from, int to)
+static void body_enlist(struct body *body)
 {
-	for (size_t i = 0; i < BODIES_MAX; i++) {
-		int expected = from;
+	pthread_mutex_lock(&bodies_lock);
+	body->pid = getpid();
+	body->next = bodies;
+	body->at = &bodies;
+	if (body->next)
+		body->next->at = &body->next;
+	bodies = body;
+	pthread_mutex_unlock(&bodies_lock);
+}
 
-		if (atomic_compare_exchange_strong(&bodies[i], &expected, to))
-			return;
-	}
+static void body_delist(const struct body *body)
+{
+	pthread_mutex_lock(&bodies_lock);
+	*body->at = body->next;
+	if (body->next)
+		body->next->at = body->at;
+	pthread_mutex_unlock(&bodies_lock);
 }
 
 bool body_is(pid_t number)
 {
-	for (size_t i = 0; i < BODIES_MAX; i++)
-		if (atomic_load_explicit(&bodies[i], memory_order_relaxed) == number)
-			return true;
-	return false;
+	const struct body *body;
+
+	pthread_mutex_lock(&bodies_lock);
+	for (body = bodies; body && body->pid != number; body = body->next)
+		;
+	pthread_mutex_unlock(&bodies_lock);
+	return body;
+}
+
+void body_interrupt(pthread_t thread, int signal)
+{
+	pthread_mutex_lock(&bodies_lock);
+	for (const struct body *body = bodies; body; body = body->next)
+		if (pthread_equal(body->thread, thread))
+			(void)kill(body->pid, signal);
+	pthread_mutex_unlock(&bodies_lock);
 }
 
 /* ---- in the body ---------------------------------------------------------------------------- */
@@ -143,7 +170,7 @@ static int body_main(void *arg)
 	struct cred_worker *worker = req->worker;
 	int self, err;
 
-	body_announce(0, getpid());
+	body_enlist(body);
 	cred_thread = req->worker = &body->worker;
 	err = body_dress(body);
 	self = err ? -1 : open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -160,7 +187,6 @@ static int body_main(void *arg)
 	}
 	fd_close(self);
 	cred_thread = req->worker = worker;
-	body_announce(getpid(), 0);
 	body->result = err;
 	body->done = true;
 	return 0;
@@ -199,17 +225,18 @@ static int body_run(struct body *body, struct cred_worker *worker)
 
 	if (pid < 0)
 		return -err;
+	ASSERT(body->done);
+	body_delist(body);
 	/* Whoever waits for all children may have had it first. */
 	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
 		;
-	ASSERT(body->done);
 	return body->result;
 }
 
 int body_serve(struct request *req, int (*serve)(struct request *req))
 {
 	struct cred_worker *worker = req->worker;
-	struct body body = { .req = req, .serve = serve };
+	struct body body = { .req = req, .serve = serve, .thread = pthread_self() };
 	int err = req->target->pidfd < 0 ? -EACCES : cred_wear(worker, &req->target->cred, req->real_ids);
 
 	if (!err)

@@ -10,6 +10,8 @@
 #ifndef USHER_BODY_H
 #define USHER_BODY_H
 
+#include <pthread.h>
+
 #include "cred.h"
 
 struct request;
@@ -22,7 +24,9 @@ bool body_wanted(const struct request *req);
 /* Calls SERVE in one, with the target's credentials worn there. Its result, or -errno with req->refused_by set if the target's
  * namespaces cannot be joined. */
 int body_serve(struct request *req, int (*serve)(struct request *req));
-/* Is NUMBER a body of this process? Any thread. */
+/* Any thread. Is NUMBER a body of this process? */
 bool body_is(pid_t number);
+/* SIGNAL for the body of THREAD, if it has one now: a thread that waits for its body has no ear for signals. */
+void body_interrupt(pthread_t thread, int signal);
 
 #endif

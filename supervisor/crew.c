@@ -399,7 +399,7 @@ static bool member_join(struct member *member, int *ms)
 		if (*ms <= 0)
 			return false;
 		*ms -= 10;
-		(void)pthread_kill(member->thread, SIGNAL_INTERRUPT);
+		stuck_interrupt(member->thread);
 	}
 }
 
@@ -415,7 +415,7 @@ void crew_stop(struct crew *crew)
 	pthread_mutex_unlock(&crew->lock);
 	finished_wake(&crew->finished);
 	for (unsigned i = 0; i < n; i++)
-		(void)pthread_kill(crew->members[i].thread, SIGNAL_INTERRUPT);
+		stuck_interrupt(crew->members[i].thread);
 	for (unsigned i = 0; i < n; i++)
 		if (!member_join(&crew->members[i], &ms))
 			crew->n_abandoned++;

@@ -3,8 +3,15 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "body.h"
 #include "fd.h"
 #include "target.h"
+
+void stuck_interrupt(pthread_t thread)
+{
+	(void)pthread_kill(thread, SIGNAL_INTERRUPT);
+	body_interrupt(thread, SIGNAL_INTERRUPT);
+}
 
 void stuck_add(struct stuck_list *list, struct stuck *stuck)
 {
@@ -53,7 +60,7 @@ void stuck_look(struct stuck_list *list)
 		case '\0':
 		case 'Z':
 		case 'X':
-			(void)pthread_kill(stuck->thread, SIGNAL_INTERRUPT);
+			stuck_interrupt(stuck->thread);
 			break;
 		}
 	}

@@ -26,6 +26,8 @@ struct stuck_list {
 	_Atomic unsigned n;
 };
 
+/* Gets THREAD, and the body that it waits for, out of an interruptible wait. */
+void stuck_interrupt(pthread_t thread);
 void stuck_add(struct stuck_list *list, struct stuck *stuck);
 void stuck_remove(struct stuck_list *list, struct stuck *stuck);
 /* Interrupts those whose target has got a signal. To be called again and again: a signal may come just before the call it is for. */

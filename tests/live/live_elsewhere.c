@@ -8,12 +8,14 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/msg.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <dirent.h>
@@ -271,6 +273,35 @@ static void fifo(void)
 	printf("%d\n", status);
 }
 
+static void alarmed(int signal)
+{
+	(void)signal;
+}
+
+/* Stuck in the kernel, until a signal comes. */
+static void lease(void)
+{
+	struct sigaction action = { .sa_handler = alarmed };
+	struct itimerval soon = { .it_value.tv_usec = 50000 };
+	sigset_t set;
+	int status;
+	enter(CLONE_NEWUSER);
+	sigemptyset(&set);
+	sigaddset(&set, SIGIO);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	int fd = open("f", O_RDWR);
+	say("lease", fcntl(fd, F_SETLEASE, F_WRLCK));
+	fflush(stdout);
+	if (fork() == 0) {
+		sigaction(SIGALRM, &action, NULL);
+		setitimer(ITIMER_REAL, &soon, NULL);
+		say("open", open("f", O_RDWR));
+		_exit(fflush(stdout));
+	}
+	wait(&status);
+	say("unlock", fcntl(fd, F_SETLEASE, F_UNLCK));
+}
+
 /* Deeper and deeper, each by a program of its own. */
 static void nested(void)
 {
@@ -286,7 +317,7 @@ static void nested(void)
 
 static const struct { const char *name; void (*run)(void); } programs[] = {
 	{ "network", network }, { "queues", queues }, { "ids", ids }, { "not_mapped", not_mapped }, { "several", several },
-	{ "fifo", fifo }, { "nested", nested },
+	{ "fifo", fifo }, { "lease", lease }, { "nested", nested },
 };
 
 static int program(const char *name, const char *dir)
@@ -418,6 +449,11 @@ static void calls_that_wait(void **state)
 	compare(*state, ALL, "fifo", "open: ok\n1\n0\n");
 }
 
+static void calls_that_are_stuck(void **state)
+{
+	compare(*state, ALL, "lease", "open: EINTR\n");
+}
+
 static void deeper(void **state)
 {
 	compare(*state, ALL, "nested", "0 0 3\n0\n");
@@ -427,7 +463,7 @@ static void deeper(void **state)
 static const struct CMUnitTest tests[] = {
 	CASE(network_of_its_own), CASE(queues_of_its_own), CASE(network_where_paths_are_denied),
 	CASE(queues_where_paths_are_denied), CASE(ids_of_its_own), CASE(ids_without_a_map),
-	CASE(several_ids), CASE(calls_that_wait), CASE(deeper),
+	CASE(several_ids), CASE(calls_that_wait), CASE(calls_that_are_stuck), CASE(deeper),
 };
 
 int main(int argc, char **argv)
