@@ -109,6 +109,8 @@ static void network(void)
 	DIR *dir = opendir("/proc/sys/net/ipv4/conf");
 	for (const struct dirent *entry; dir && (entry = readdir(dir));)
 		printf("%s\n", entry->d_name);
+	if (dir)
+		closedir(dir);
 	say("none", open("/proc/sys/net/ipv4/conf/none", O_RDONLY));
 }
 
