@@ -71,24 +71,18 @@ static struct compare_side rule_codes(const struct policy_engine *engine, uint32
 }
 
 /* Abstract sockets are targets of a unix rule as well, though no path leads to them. */
-static bool addresses_included(const struct policy_rule *a, const struct policy_rule *b)
-{
-	for (size_t i = 0; i < a->n_addrs; i++) {
-		bool found = false;
-		for (size_t k = 0; k < b->n_addrs && !found; k++)
-			found = b->addrs[k].kind == ADDR_ANY ||
-				(a->addrs[i].kind == b->addrs[k].kind && text_order(a->addrs[i].text, b->addrs[k].text) == 0);
-		if (!found)
-			return false;
-	}
-	return true;
-}
-
 static enum compare_answer rule_included(const struct policy_engine *engine, uint32_t a, uint32_t b)
 {
-	if (!addresses_included(engine->rules[a], engine->rules[b]))
-		return COMPARE_NO;
-	return compare_included(rule_codes(engine, a), rule_codes(engine, b), engine->codes.sets);
+	const struct policy_rule *rule_a = engine->rules[a], *rule_b = engine->rules[b];
+	enum compare_answer names, paths;
+
+	if (net_rule(rule_a) || net_rule(rule_b))
+		return net_rule(rule_a) && net_rule(rule_b) && rule_a->proto == rule_b->proto ? net_rules_included(&engine->net, a, b) : COMPARE_NO;
+	names = net_names_included(rule_a, rule_b);
+	if (names == COMPARE_NO)
+		return names;
+	paths = compare_included(rule_codes(engine, a), rule_codes(engine, b), engine->codes.sets);
+	return paths == COMPARE_YES ? names : paths;
 }
 
 static struct relation *relation_slot(struct relation *list, uint32_t size, uint32_t a, uint32_t b)
@@ -203,15 +197,22 @@ static bool same_contest(const struct policy_engine *engine, const uint32_t *rul
 	return true;
 }
 
+int contest_room(struct policy_engine *engine, size_t n)
+{
+	if (n <= engine->contest_size)
+		return 0;
+	uint32_t *contest = realloc(engine->contest, 2 * n * sizeof(*contest));
+	if (!contest)
+		return -ENOMEM;
+	engine->contest = contest;
+	engine->contest_size = 2 * n;
+	return 0;
+}
+
 int contest_settle(struct policy_engine *engine, const uint32_t *rules, size_t n, struct settled *settled)
 {
-	if (n > engine->contest_size) {
-		uint32_t *contest = realloc(engine->contest, 2 * n * sizeof(*contest));
-		if (!contest)
-			return -ENOMEM;
-		engine->contest = contest;
-		engine->contest_size = 2 * n;
-	}
+	if (contest_room(engine, n) < 0)
+		return -ENOMEM;
 	bool staged = false;
 	for (size_t i = 0; i < n; i++)
 		staged |= engine->rules[rules[i]]->stage == STAGE_LOG;

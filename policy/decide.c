@@ -6,14 +6,20 @@
 
 #include "err.h"
 
+const struct policy_default *default_of_peers(const struct policy *policy)
+{
+	const struct policy_default *network = &policy->defaults[SECTION_NETWORK];
+
+	return network->present ? network : NULL;
+}
+
 /* The default that an operation on a path falls to, or NULL: allow. Ruling 9 for sockets. */
 static const struct policy_default *default_of(const struct policy *policy, enum policy_op op)
 {
 	const struct policy_default *files = &policy->defaults[SECTION_FILES];
-	const struct policy_default *network = &policy->defaults[SECTION_NETWORK];
 
-	if (OP_BIT(op) & OPS_NETWORK && network->present)
-		return network;
+	if (OP_BIT(op) & OPS_NETWORK && default_of_peers(policy))
+		return default_of_peers(policy);
 	return files->present ? files : NULL;
 }
 
@@ -36,7 +42,7 @@ struct policy_verdict verdict_of(const struct policy *policy, const struct settl
 	return verdict;
 }
 
-static int verdict_strictness(const struct policy_verdict *a)
+int verdict_strictness(const struct policy_verdict *a)
 {
 	/* Two refusals: the first operation tells. Two permissions: the one that asks for more records. */
 	return (int)a->action * 64 + (stage_rank(a->stage) + 1) * 8 + (policy_denies(a) ? 0 : audit_rank(a->audit));
@@ -117,13 +123,12 @@ bool policy_leads_out(const struct policy *policy, uint32_t ops, const char *lin
 	return failed || found;
 }
 
-/* Does this level have what is allowed counted or recorded? */
-static bool audits_allowed(enum policy_audit audit)
+bool audits_allowed(enum policy_audit audit)
 {
 	return audit == AUDIT_COUNT || audit == AUDIT_ALL || audit == AUDIT_ALERT;
 }
 
-static bool default_restricts(const struct policy_default *def, bool would)
+bool default_restricts(const struct policy_default *def, bool would)
 {
 	return def->present && (would || def->stage != STAGE_LOG) &&
 	       (def->action != ACTION_ALLOW || audits_allowed(def->audit));

@@ -128,12 +128,16 @@ int engine_compile(struct policy *policy, struct policy_diags *diags)
 		if (rule->beneath)
 			engine->beneath |= rule->ops;
 	}
-	int err = engine_start(engine);
+	int err = net_rules_compile(&engine->net, policy);
+	if (err == 0)
+		err = engine_start(engine);
 	if (err < 0)
 		return err;
 	size_t errors = diags ? diags->errors : 0;
 	if (result == 0 && diags) {
 		err = ties_check(policy, diags);
+		if (err == 0)
+			err = ties_check_peers(policy, diags);
 		if (err < 0)
 			return err;
 	}
@@ -171,6 +175,7 @@ void engine_free(struct policy_engine *engine)
 	free(engine->relations);
 	free(engine->matching.list);
 	free(engine->contest);
+	net_rules_free(&engine->net);
 	pthread_rwlock_destroy(&engine->lock);
 	free(engine);
 }

@@ -8,6 +8,7 @@
 #include "compare.h"
 #include "engine.h"
 #include "memo.h"
+#include "net_rules.h"
 #include "verdict.h"
 
 #define PATH_OPS OP_MOUNT		/* operations on paths are 0 .. PATH_OPS - 1 */
@@ -55,6 +56,7 @@ struct policy_engine {
 	struct automaton_rules matching;	/* scratch */
 	uint32_t *contest;			/* scratch of contest.c */
 	size_t contest_size;
+	struct net_rules net;		/* addresses; under the lock for writing */
 	size_t limit;
 };
 
@@ -94,8 +96,10 @@ bool rule_narrower(struct policy_engine *engine, uint32_t a, uint32_t b);
 int rule_strictness(const struct policy_rule *a, const struct policy_rule *b);
 int rule_order(const struct policy_rule *a, const struct policy_rule *b);
 /* Fills .winner of a set of RULES. 0 or -ENOMEM. */
+/* Room for contest_winner() of N rules. 0 or -ENOMEM. */
+int contest_room(struct policy_engine *engine, size_t n);
 int contest_settle(struct policy_engine *engine, const uint32_t *rules, size_t n, struct settled *settled);
-/* The winner for one operation, or NO_RULE. RULES is no longer than in contest_settle(). */
+/* The winner for one operation, or NO_RULE. There must be room for them. */
 uint32_t contest_winner(struct policy_engine *engine, const uint32_t *rules, size_t n, enum policy_op op, bool would);
 
 /* ---- decide.c ------------------------------------------------------------------------------- */
@@ -103,9 +107,31 @@ uint32_t contest_winner(struct policy_engine *engine, const uint32_t *rules, siz
 /* The verdict of SETTLED (NULL: memory ran out, deny) on one operation. */
 struct policy_verdict verdict_of(const struct policy *policy, const struct settled *settled, enum policy_op op, bool would);
 
+/* The default about sockets without a path; NULL: allow. */
+const struct policy_default *default_of_peers(const struct policy *policy);
+/* Of the verdicts on several operations the greatest counts. */
+int verdict_strictness(const struct policy_verdict *a);
+/* Does this level have what is allowed counted or recorded? */
+bool audits_allowed(enum policy_audit audit);
+bool default_restricts(const struct policy_default *def, bool would);
+
+/* ---- explain.c ------------------------------------------------------------------------------ */
+
+/* Tells why of RULES, which match, WINNERS (enforced, would) won for OP, to FN. With the lock held for writing, which is given back
+ * before FN is called. */
+void explain_rules(const struct policy *policy, enum policy_op op, const uint32_t *rules, size_t n, const uint32_t winners[2],
+		   policy_explain_fn *fn, void *ctx);
+
 /* ---- ties.c --------------------------------------------------------------------------------- */
 
 /* Adds an error for each two redirects or answers that tie with different targets. 0 or -ENOMEM. */
 int ties_check(struct policy *policy, struct policy_diags *diags);
+/* The same of rules about addresses (peer_search.c). */
+int ties_check_peers(struct policy *policy, struct policy_diags *diags);
+bool ties_has_target(const struct policy_rule *rule);
+bool ties_same_target(const struct policy_rule *a, const struct policy_rule *b);
+/* Among RULES, which match one object: do A and B tie for first place? */
+bool ties_do(struct policy_engine *engine, const uint32_t *rules, size_t n, uint32_t a, uint32_t b);
+void ties_error(const struct policy *policy, struct policy_diags *diags, uint32_t a, uint32_t b, bool certain, const char *where);
 
 #endif

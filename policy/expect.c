@@ -93,6 +93,40 @@ static void judge_never(const struct policy *policy, const struct policy_expect 
 	result->verdict = policy_decide_path(policy, OP_BIT(expect->op), result->witness, strlen(result->witness)).would;
 }
 
+static void judge_peer(const struct policy *policy, const struct policy_expect *expect, struct expect_result *result)
+{
+	struct policy_peer peer;
+	char name[POLICY_NAME_MAX + 1];
+	if (policy_peer_parse(expect->target, (enum policy_proto)expect->proto, &peer, name)) {
+		result->outcome = EXPECT_FAIL;
+		result->reason = "one address and one port can be judged";
+		return;
+	}
+	struct policy_decision decision = policy_decide_peer(policy, OP_BIT(expect->op), &peer);
+	result->verdict = decision.would;
+	bool pass = fulfils(expect, &result->verdict);
+	result->outcome = pass ? EXPECT_PASS : EXPECT_FAIL;
+	result->at_log = result->verdict.stage == STAGE_LOG || pass != fulfils(expect, &decision.enforced);
+}
+
+static void judge_never_peer(const struct policy *policy, const struct policy_expect *expect, struct expect_result *result)
+{
+	int found = policy_some_peer_allowed(policy, (enum policy_op)expect->op, (enum policy_proto)expect->proto, expect->target,
+					     result->witness);
+	result->outcome = found == 0 ? EXPECT_PASS : EXPECT_FAIL;
+	result->verdict = (struct policy_verdict){.action = found > 0 ? ACTION_ALLOW : ACTION_DENY, .op = (enum policy_op)expect->op};
+	if (found <= 0)
+		result->witness[0] = '\0';
+	if (found)
+		result->reason = found > 0 ? "there is an address that is allowed" : found == -EINVAL ? "that is no address"
+				 : "the proof is too long, so it does not count as given";
+}
+
+static bool about_peer(const struct policy_expect *expect)
+{
+	return expect->proto >= 0 && (expect->proto != PROTO_UNIX || *expect->target == '@');
+}
+
 static const char *not_judged(const struct policy_expect *expect)
 {
 	if (expect->in && strcmp(expect->in, "main") != 0)
@@ -101,8 +135,6 @@ static const char *not_judged(const struct policy_expect *expect)
 		return "users are not judged by this version";
 	if (OP_BIT(expect->op) & OPS_MOUNTS)
 		return "mounts are not judged by this version";
-	if (expect->proto >= 0 && (expect->proto != PROTO_UNIX || *expect->target == '@'))
-		return "network addresses are not judged by this version";
 	return NULL;
 }
 
@@ -119,6 +151,10 @@ int policy_test_run(const struct policy *policy, const struct policy_env *env, e
 		result->reason = not_judged(expect);
 		if (result->reason)
 			result->outcome = EXPECT_NOT_JUDGED;
+		else if (about_peer(expect) && expect->never)
+			judge_never_peer(policy, expect, result);
+		else if (about_peer(expect))
+			judge_peer(policy, expect, result);
 		else if (expect->never)
 			judge_never(policy, expect, result);
 		else

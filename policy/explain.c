@@ -1,4 +1,4 @@
-/* Why a path is decided as it is: the rules that match and what became of each in the contest. */
+/* Why a path or a peer is decided as it is: the rules that match and what became of each in the contest. */
 #include "engine_state.h"
 
 #include <stdarg.h>
@@ -50,7 +50,7 @@ static size_t beaten_by(const struct story *story, size_t i)
 	return story->n;
 }
 
-static bool same_paths(const struct story *story, size_t i, size_t k)
+static bool same_objects(const struct story *story, size_t i, size_t k)
 {
 	struct relation relation = engine_relation(story->engine, story->lines[i].rule, story->lines[k].rule);
 	return relation.ab == COMPARE_YES && relation.ba == COMPARE_YES;
@@ -90,7 +90,7 @@ static void explain_winner(struct story *story)
 	else if (!rival)
 		line_say(line, "the only one that no narrower rule beats");
 	else
-		line_say(line, "%s %s, neither is narrower, %s", same_paths(story, 0, rival) ? "same paths as" : "overlaps",
+		line_say(line, "%s %s, neither is narrower, %s", same_objects(story, 0, rival) ? story_rule(story, 0)->n_patterns ? "same paths as" : "same addresses as" : "overlaps",
 			 where(story, rival, buf, sizeof(buf)),
 			 rule_strictness(story_rule(story, 0), story_rule(story, rival)) ? "the stricter wins"
 											  : "both say the same");
@@ -113,8 +113,9 @@ static void explain_other(struct story *story, size_t i)
 	if (by == story->n)
 		line_say(line, "%s is %s", where(story, 0, buf, sizeof(buf)),
 			 rule_strictness(story_rule(story, 0), story_rule(story, i)) ? "stricter" : "as strict");
-	else if (same_paths(story, i, by))
-		line_say(line, "%s matches the same paths and names fewer operations", where(story, by, buf, sizeof(buf)));
+	else if (same_objects(story, i, by))
+		line_say(line, "%s matches the same %s and names fewer operations", where(story, by, buf, sizeof(buf)),
+			 story_rule(story, i)->n_patterns ? "paths" : "addresses");
 	else
 		line_say(line, "%s is narrower", where(story, by, buf, sizeof(buf)));
 }
@@ -136,17 +137,15 @@ static void story_sort(struct story *story)
 	}
 }
 
-static void story_tell(struct story *story, const struct settled *settled)
+static void story_tell(struct story *story, const uint32_t *rules, size_t n, const uint32_t winners[2])
 {
 	bool covered = OP_BIT(story->op) & (OPS_NETWORK | story->policy->cover);
 
-	for (size_t i = 0; i < settled->n; i++) {
-		uint32_t rule = settled_rules(story->engine, settled)[i];
-		if (story->engine->rules[rule]->ops & OP_BIT(story->op))
-			story->lines[story->n++].rule = rule;
-	}
-	story->enforced = settled->winner[story->op][0];
-	story->would = settled->winner[story->op][1];
+	for (size_t i = 0; i < n; i++)
+		if (story->engine->rules[rules[i]]->ops & OP_BIT(story->op))
+			story->lines[story->n++].rule = rules[i];
+	story->enforced = winners[0];
+	story->would = winners[1];
 	story_sort(story);
 	for (size_t i = 0; i < story->n; i++) {
 		if (!covered && story_rule(story, i)->pos.file != POLICY_BUILTIN)
@@ -158,29 +157,42 @@ static void story_tell(struct story *story, const struct settled *settled)
 	}
 }
 
+void explain_rules(const struct policy *policy, enum policy_op op, const uint32_t *rules, size_t n, const uint32_t winners[2],
+		   policy_explain_fn *fn, void *ctx)
+{
+	struct policy_engine *engine = policy->engine;
+	struct story story = { .policy = policy, .engine = engine, .op = op, .lines = calloc(n + 1, sizeof(*story.lines)) };
+	const struct policy_rule *winner = winners[0] == NO_RULE ? NULL : engine->rules[winners[0]];
+
+	if (winner && !(OP_BIT(op) & (OPS_NETWORK | policy->cover)) && winner->pos.file != POLICY_BUILTIN)
+		winner = NULL;
+	if (story.lines)
+		story_tell(&story, rules, n, winners);
+	engine_release(engine);
+	/* Not under the lock: FN may ask for more. */
+	for (size_t i = 0; i < story.n; i++) {
+		const struct policy_rule *rule = story_rule(&story, i);
+		fn(ctx, rule, winner == rule, story.lines[i].reason);
+	}
+	free(story.lines);
+}
+
 struct policy_decision policy_explain(const struct policy *policy, uint32_t op_bit, const char *path, size_t len,
 				      policy_explain_fn *fn, void *ctx)
 {
 	struct policy_engine *engine = policy->engine;
 	ASSERT(op_bit & OPS_PATH);
-	struct story story = { .policy = policy, .engine = engine, .op = (enum policy_op)__builtin_ctz(op_bit) };
+	enum policy_op op = (enum policy_op)__builtin_ctz(op_bit);
 
 	engine_lock(engine);
 	const struct settled *settled = engine_find_more(engine, path, len);
 	struct policy_decision decision = {
-		.enforced = verdict_of(policy, settled, story.op, false),
-		.would = verdict_of(policy, settled, story.op, true),
+		.enforced = verdict_of(policy, settled, op, false),
+		.would = verdict_of(policy, settled, op, true),
 	};
 	if (settled)
-		story.lines = calloc(settled->n + 1, sizeof(*story.lines));
-	if (story.lines)
-		story_tell(&story, settled);
-	engine_release(engine);
-	/* Not under the lock: FN may ask for more. */
-	for (size_t i = 0; i < story.n; i++) {
-		const struct policy_rule *rule = story_rule(&story, i);
-		fn(ctx, rule, decision.enforced.rule == rule, story.lines[i].reason);
-	}
-	free(story.lines);
+		explain_rules(policy, op, settled_rules(engine, settled), settled->n, settled->winner[op], fn, ctx);
+	else
+		engine_release(engine);
 	return decision;
 }

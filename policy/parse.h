@@ -212,6 +212,10 @@ bool parse_addresses(struct parser *parser, struct policy_rule *rule);
 /* A target of redirect. */
 bool parse_address_target(struct parser *parser, enum policy_proto proto, char **target);
 bool address_check(const char *text, enum policy_proto proto);
+/* TEXT as one, whose .text is malloc'ed, also after a mistake (false). Not for unix, nor for groups. */
+bool address_of(const char *text, enum policy_proto proto, struct policy_addr *addr);
+/* The operations that RULE, about PROTO, speaks of. */
+uint32_t network_ops(const struct policy_rule *rule);
 
 /* parse_call.c */
 struct call_list {

@@ -6,7 +6,10 @@
 
 #include "err.h"
 #include "fd.h"
+#include "net_rules.h"
+#include "net_words.h"
 #include "parse.h"
+#include "pattern.h"
 
 struct problem {
 	char message[200], help[200];
@@ -158,22 +161,32 @@ static bool parse_host(const char *text, struct policy_addr *addr, struct proble
 static bool address_parse(const char *text, enum policy_proto proto, struct policy_addr *addr, struct problem *problem)
 {
 	addr->port_hi = UINT16_MAX;
+	bool nameless = proto == PROTO_ICMP || proto == PROTO_NETLINK || proto == PROTO_PACKET || proto == PROTO_RAW;
+	if (strcmp(text, "*") == 0 && nameless) {
+		addr->kind = ADDR_ANY;
+		return true;
+	}
+	if (proto == PROTO_PACKET || proto == PROTO_RAW) {
+		wrong(problem, "%s sockets reach every address", policy_proto_name(proto));
+		return help(problem, "write 'connect %s *'", policy_proto_name(proto));
+	}
 	if (proto == PROTO_NETLINK) {
 		addr->kind = ADDR_HOST;
 		addr->text = text_copy(text);
-		bool good = *text && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") == strlen(text);
-		return good || help(problem, "write NETLINK_ROUTE, for example") ||
+		bool good = netlink_named(text, &addr->port_lo);
+		addr->port_hi = addr->port_lo;
+		return good || help(problem, "write NETLINK_ROUTE, for example, or '*'") ||
 		       wrong(problem, "'%.60s' is no netlink family", text);
 	}
 	if (*text == '[')
 		return parse_six(text, addr, problem);
-	if (strcmp(text, "*") == 0 && proto != PROTO_ICMP) {
+	if (strcmp(text, "*") == 0) {
 		wrong(problem, "'*' names no port");
 		return help(problem, "'*:443' is one port everywhere, '*:*' is every port");
 	}
-	if (strcmp(text, "*") == 0 || strncmp(text, "*:", 2) == 0) {
+	if (strncmp(text, "*:", 2) == 0) {
 		addr->kind = ADDR_ANY;
-		return !text[1] || parse_ports(text + 2, addr, problem);
+		return parse_ports(text + 2, addr, problem);
 	}
 	const char *star = strpbrk(text, "*?{[");
 	const char *colon = strchr(text, ':');
@@ -214,6 +227,17 @@ static void address_group(struct parser *parser, const struct token *token, cons
 	group_members(parser, token, group, address_add, rule, depth);
 }
 
+static void abstract_add(struct parser *parser, const struct token *token, const char *pattern, struct policy_rule *rule)
+{
+	AUTO_FREE char *glob = net_name_glob(pattern);
+	const char *why = "it holds the bytes 1 or 2";
+	if (strpbrk(pattern, "\1\2") || strlen(pattern) > POLICY_NAME_MAX || pattern_check(glob, &why))
+		parse_error(parser, token, "bad pattern of an abstract name: %s", why);
+	else
+		*mem_push(&rule->addrs, &rule->n_addrs) = (struct policy_addr){
+			.kind = ADDR_ABSTRACT, .text = text_copy(pattern), .port_hi = UINT16_MAX, .pos = token->pos};
+}
+
 static void address_add(struct parser *parser, const struct token *token, const struct value *value, void *ctx,
 			unsigned depth)
 {
@@ -222,9 +246,7 @@ static void address_add(struct parser *parser, const struct token *token, const 
 		return;	/* the next word complains */
 	if (rule->proto == PROTO_UNIX) {
 		if (value->glob[0] == '@' && value->glob[1])
-			*mem_push(&rule->addrs, &rule->n_addrs) = (struct policy_addr){
-				.kind = ADDR_ABSTRACT, .text = text_copy(value->glob + 1),
-				.port_hi = UINT16_MAX, .pos = token->pos};
+			abstract_add(parser, token, value->glob + 1, rule);
 		else
 			path_add(parser, token, value, &rule->patterns, &rule->n_patterns);
 		return;
@@ -283,11 +305,34 @@ bool parse_address_target(struct parser *parser, enum policy_proto proto, char *
 	return true;
 }
 
-bool address_check(const char *text, enum policy_proto proto)
+bool address_of(const char *text, enum policy_proto proto, struct policy_addr *addr)
 {
 	struct problem problem = {0};
+	return address_parse(text, proto, addr, &problem);
+}
+
+bool address_check(const char *text, enum policy_proto proto)
+{
 	struct policy_addr addr = {0};
-	bool good = address_parse(text, proto, &addr, &problem);
+	bool good = address_of(text, proto, &addr);
 	free(addr.text);
 	return good;
+}
+
+/* Operations that cannot be told apart are one: to connect a datagram socket and then to send is to send somewhere; and whoever has a
+ * netlink, packet or raw socket has all of it. */
+uint32_t network_ops(const struct policy_rule *rule)
+{
+	static const uint32_t reach = OP_BIT(OP_CONNECT) | OP_BIT(OP_SENDTO);
+	switch (rule->proto) {
+	case PROTO_UDP:
+	case PROTO_ICMP:
+		return rule->ops & reach ? rule->ops | reach : rule->ops;
+	case PROTO_NETLINK:
+	case PROTO_PACKET:
+	case PROTO_RAW:
+		return OPS_NETWORK;
+	default:
+		return rule->ops;
+	}
 }

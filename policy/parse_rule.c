@@ -138,12 +138,17 @@ static bool read_network(struct reading *reading)
 {
 	struct parser *parser = reading->parser;
 	const struct token token = parser->lex.token;
-	const struct word *proto = read_word(reading, WORD_PROTO, "protocol", "tcp, udp, unix, icmp or netlink");
+	const struct word *proto = read_word(reading, WORD_PROTO, "protocol", "tcp, udp, unix, icmp, netlink, packet or raw");
 	if (!proto)
 		return false;
 	if (proto->later)
 		return parse_later(parser, &token);
 	reading->rule.proto = (enum policy_proto)proto->value;
+	if (reading->rule.proto == PROTO_TCP && reading->rule.ops == OP_BIT(OP_SENDTO)) {
+		struct policy_diag *diag = parse_error(parser, &token, "a TCP socket is connected before it sends");
+		policy_diag_help(diag, "write 'connect tcp'");
+		mistake(reading, diag);
+	}
 	const struct token first = parser->lex.token;
 	if (!parse_addresses(parser, &reading->rule))
 		return false;
@@ -343,6 +348,8 @@ void parse_rule(struct parser *parser, int section)
 	AUTO_FREE char *objects = text_take(&reading.objects);
 	if (whole && reading.good) {
 		rule_write(&reading, objects);
+		if (reading.rule.section == SECTION_NETWORK)
+			reading.rule.ops = network_ops(&reading.rule);
 		AUTO_FREE char *extra = text_take(&reading.extra);
 		reading.note.extra = extra;
 		if (section == SECTION_SYSCALLS) {

@@ -88,7 +88,8 @@ static bool read_target(struct parser *parser, struct policy_expect *expect)
 	if (!parse_word_text(parser, "an address", &expect->target))
 		return false;
 	char buf[64];
-	if (expect->proto != PROTO_UNIX && !address_check(expect->target, (enum policy_proto)expect->proto)) {
+	bool group = expect->never && word_find(WORD_BIT(WORD_NETWORKS), expect->target, strlen(expect->target));
+	if (expect->proto != PROTO_UNIX && !group && !address_check(expect->target, (enum policy_proto)expect->proto)) {
 		parse_error(parser, &token, "%s is no address", token_quote(&token, buf));
 		free(expect->target);
 		expect->target = NULL;

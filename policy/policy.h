@@ -86,13 +86,15 @@ struct policy_cond {
 };
 
 /* An address of a network rule. Unix pathnames are in rule.patterns instead. */
-enum policy_proto { PROTO_TCP, PROTO_UDP, PROTO_UNIX, PROTO_ICMP, PROTO_VSOCK, PROTO_NETLINK };
+enum policy_proto { PROTO_TCP, PROTO_UDP, PROTO_UNIX, PROTO_ICMP, PROTO_VSOCK, PROTO_NETLINK, PROTO_PACKET, PROTO_RAW, PROTO_COUNT };
+const char *policy_proto_name(enum policy_proto proto);
+
 struct policy_addr {
 	enum { ADDR_CIDR, ADDR_HOST, ADDR_GROUP, ADDR_ANY, ADDR_ABSTRACT } kind;
-	char *text;		/* the host name, group or abstract name */
+	char *text;		/* the host name, group, pattern of abstract names, or netlink family */
 	uint8_t ip[16];		/* IPv4 is mapped into ::ffff:0:0/96 */
 	uint8_t prefix;		/* bits of the 128 */
-	uint16_t port_lo, port_hi;
+	uint16_t port_lo, port_hi;	/* netlink: the number of the family */
 	struct policy_pos pos;
 };
 
@@ -284,12 +286,42 @@ static inline bool policy_denies(const struct policy_verdict *v)
 	return v->action >= ACTION_DENY;
 }
 
+/* The other end, or one's own. Unix pathnames are paths and none of these. */
+#define POLICY_NAME_MAX 255
+struct policy_peer {
+	enum policy_proto proto;
+	uint8_t ip[16];		/* IPv4 is mapped into ::ffff:0:0/96 */
+	uint16_t port;		/* 0 where the protocol has none; netlink: the family */
+	const char *name;	/* unix: the abstract name, without the NUL in front. Others: NULL, or a host name whose
+				 * address is not known, which only rules about that name or about every address match */
+	size_t len;
+};
+
 /*
  * The decision on all of OPS for the resolved PATH (LEN bytes, absolute, without . .. // or a slash
  * at the end unless it is "/"): the strictest over the operations. Operations that are not covered
  * are allowed. Network operations here mean unix pathnames (ruling 9). The cost is that of LEN.
  */
 struct policy_decision policy_decide_path(const struct policy *policy, uint32_t ops, const char *path, size_t len);
+
+/* The same for PEER. Without a network section an address is allowed. */
+struct policy_decision policy_decide_peer(const struct policy *policy, uint32_t ops, const struct policy_peer *peer);
+/* The operations about PROTO (unix: abstract names) that are not simply allowed, for every peer and every record. */
+uint32_t policy_restricted_peers(const struct policy *policy, enum policy_proto proto, bool would);
+
+/* The host names of rules, and what the I-th of them stands for now: nothing until it is said. 0 or -ENOMEM. Any thread, at any time. */
+size_t policy_hosts(const struct policy *policy);
+const char *policy_host(const struct policy *policy, size_t i);
+int policy_host_is(const struct policy *policy, size_t i, const uint8_t (*ips)[16], size_t n);
+/* A name that stands for IP, or NULL. */
+const char *policy_host_of(const struct policy *policy, const uint8_t ip[16]);
+
+/* "10.0.0.1:80", "[::1]:80", "name:80", "@name", "NETLINK_ROUTE" of a peer of PROTO. The name is borrowed from TEXT, or in NAME
+ * (POLICY_NAME_MAX + 1 bytes). 0, or -EINVAL: no single peer. */
+int policy_peer_parse(const char *text, enum policy_proto proto, struct policy_peer *peer, char *name);
+/* And back; escaped. TEXT has room for POLICY_PEER_TEXT bytes. */
+#define POLICY_PEER_TEXT (4 * POLICY_NAME_MAX + 16)
+const char *policy_peer_text(const struct policy_peer *peer, char *text);
 
 /* Ruling 6: some rule with beneath and one of OPS matches LINK, a symlink met on the way, but not
  * PATH, what was reached. *RULE is that rule. */
@@ -318,6 +350,13 @@ const char *policy_forbidden(const struct policy *policy, size_t i);
 typedef void policy_explain_fn(void *ctx, const struct policy_rule *rule, bool wins, const char *reason);
 struct policy_decision policy_explain(const struct policy *policy, uint32_t op_bit, const char *path, size_t len,
 				      policy_explain_fn *fn, void *ctx);
+
+struct policy_decision policy_explain_peer(const struct policy *policy, uint32_t op_bit, const struct policy_peer *peer,
+					   policy_explain_fn *fn, void *ctx);
+
+/* Is there any peer in TEXT, an address of a rule, that the rules (stages aside) allow for OP? 1 with the peer as text in WITNESS
+ * (POLICY_PEER_TEXT bytes), 0, -EINVAL: TEXT is none, or -E2BIG. For never. */
+int policy_some_peer_allowed(const struct policy *policy, enum policy_op op, enum policy_proto proto, const char *text, char *witness);
 
 /* Is there any path that the rules (stages aside) allow for OP and that GLOB matches? 1, 0, or -E2BIG
  * when the budget ended the search. WITNESS (PATH_MAX bytes) gets one such path. For never. */

@@ -107,7 +107,6 @@ static char *cond_canonical(const struct policy_cond *cond)
  * a machine happens to have does not change what was reviewed. */
 char *rule_canonical(const struct policy_rule *rule, const struct note *note)
 {
-	static const char *const protos[] = {"tcp", "udp", "unix", "icmp", "vsock", "netlink"};
 	struct text text = {0};
 	struct strings list = {0};
 	text_addf(&text, "%s %s", policy_section_name(rule->section), policy_action_name(rule->action));
@@ -117,7 +116,7 @@ char *rule_canonical(const struct policy_rule *rule, const struct note *note)
 	if (rule->section != SECTION_SYSCALLS)
 		ops_print(&text, rule->ops);
 	if (rule->section == SECTION_NETWORK)
-		text_addf(&text, " %s", protos[rule->proto]);
+		text_addf(&text, " %s", policy_proto_name(rule->proto));
 	if (rule->mount_fstype)
 		text_addf(&text, " %s from %s on", rule->mount_fstype, rule->mount_from ? rule->mount_from : "any");
 	for (size_t i = 0; i < rule->n_patterns; i++)

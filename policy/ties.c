@@ -15,12 +15,12 @@
 #define TIES_NODES 4096
 #define TIES_PAIRS_MAX 20000
 
-static bool has_target(const struct policy_rule *rule)
+bool ties_has_target(const struct policy_rule *rule)
 {
 	return rule->action == ACTION_REDIRECT || rule->action == ACTION_ANSWER;
 }
 
-static bool same_target(const struct policy_rule *a, const struct policy_rule *b)
+bool ties_same_target(const struct policy_rule *a, const struct policy_rule *b)
 {
 	return a->action == b->action && a->answer == b->answer && a->answer_value == b->answer_value &&
 	       a->target_len == b->target_len && !a->target == !b->target &&
@@ -38,8 +38,7 @@ static bool is_beaten(struct policy_engine *engine, const uint32_t *rules, size_
 	return false;
 }
 
-/* Among RULES, which match one path: do A and B tie for first place? */
-static bool do_tie(struct policy_engine *engine, const uint32_t *rules, size_t n, uint32_t a, uint32_t b)
+bool ties_do(struct policy_engine *engine, const uint32_t *rules, size_t n, uint32_t a, uint32_t b)
 {
 	for (uint32_t left = engine->rules[a]->ops & engine->rules[b]->ops & OPS_PATH; left; left &= left - 1) {
 		enum policy_op op = (enum policy_op)__builtin_ctz(left);
@@ -74,7 +73,7 @@ static int search_tie(struct policy_engine *engine, uint32_t a, uint32_t b, stru
 		if (result == 0 && search_is_path(node.place) && rules.n == 2) {
 			/* Settling makes room for the contest. */
 			const struct settled *settled = engine_settle(engine, node.s);
-			result = settled ? do_tie(engine, settled_rules(engine, settled), settled->n, a, b) : -ENOMEM;
+			result = settled ? ties_do(engine, settled_rules(engine, settled), settled->n, a, b) : -ENOMEM;
 		}
 		if (result == 0)
 			result = search_expand(&search, i);
@@ -111,12 +110,12 @@ static int pair_ties(struct policy_engine *engine, uint32_t a, uint32_t b)
 	return result;
 }
 
-static void add_error(const struct policy *policy, struct policy_diags *diags, uint32_t a, uint32_t b, bool certain)
+void ties_error(const struct policy *policy, struct policy_diags *diags, uint32_t a, uint32_t b, bool certain, const char *where)
 {
 	const struct policy_rule *first = &policy->rules[a], *second = &policy->rules[b];
 	struct policy_diag *diag = policy_diag_add(diags, DIAG_ERROR, second->pos, 0,
-						   "this %s and another rule %s on the same path with different targets",
-						   policy_action_name(second->action), certain ? "tie" : "may tie");
+						   "this %s and another rule %s on %s with different targets",
+						   policy_action_name(second->action), certain ? "tie" : "may tie", where);
 	if (!diag)
 		return;
 	diag->other = first->pos;
@@ -158,7 +157,7 @@ static int codes_check(struct policy *policy, struct policy_diags *diags, const 
 		for (size_t k = 0; k < depth; k++) {
 			uint32_t a = around[k]->rule, b = codes[i]->rule;
 			const struct policy_rule *rule_a = &policy->rules[a], *rule_b = &policy->rules[b];
-			if (a == b || !(rule_a->ops & rule_b->ops) || same_target(rule_a, rule_b) ||
+			if (a == b || !(rule_a->ops & rule_b->ops) || ties_same_target(rule_a, rule_b) ||
 			    !pairs_add(pairs, pairs_size, a, b))
 				continue;
 			if (tried++ == TIES_PAIRS_MAX) {
@@ -170,7 +169,7 @@ static int codes_check(struct policy *policy, struct policy_diags *diags, const 
 			if (ties == -ENOMEM)
 				return ties;
 			if (ties)
-				add_error(policy, diags, a < b ? a : b, a < b ? b : a, ties > 0);
+				ties_error(policy, diags, a < b ? a : b, a < b ? b : a, ties > 0, "the same path");
 		}
 		around[depth++] = codes[i];
 	}
@@ -183,7 +182,7 @@ int ties_check(struct policy *policy, struct policy_diags *diags)
 	size_t n = 0, pairs_size = 2 * 32768;
 
 	for (size_t i = 0; i < engine->codes.n; i++)
-		n += has_target(engine->rules[engine->codes.list[i].rule]);
+		n += ties_has_target(engine->rules[engine->codes.list[i].rule]);
 	if (n < 2)
 		return 0;
 	const struct code **codes = malloc(2 * n * sizeof(*codes));
@@ -192,7 +191,7 @@ int ties_check(struct policy *policy, struct policy_diags *diags)
 	if (codes && pairs) {
 		n = 0;
 		for (size_t i = 0; i < engine->codes.n; i++)
-			if (has_target(engine->rules[engine->codes.list[i].rule]))
+			if (ties_has_target(engine->rules[engine->codes.list[i].rule]))
 				codes[n++] = &engine->codes.list[i];
 		engine_lock(engine);
 		result = codes_check(policy, diags, codes, n, codes + n, pairs, pairs_size);

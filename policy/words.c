@@ -122,7 +122,9 @@ static const struct word words[] = {
 	PROTO("unix", UNIX, "unix sockets, by path or abstract name"),
 	PROTO("icmp", ICMP, "ping sockets"),
 	{.name = "vsock", .kind = WORD_PROTO, .value = PROTO_VSOCK, LATER, .about = "sockets between virtual machines"},
-	PROTO("netlink", NETLINK, "netlink"),
+	PROTO("netlink", NETLINK, "netlink sockets, by family"),
+	PROTO("packet", PACKET, "packet sockets: everything on the wire"),
+	PROTO("raw", RAW, "raw IP sockets"),
 
 	PREDICATE("cap", CAP, "cap CAP_NAME", "the program has a capability"),
 	PREDICATE("arch", ARCH, "arch NAME, ...", "the machine is one of these"),
@@ -219,6 +221,11 @@ uint32_t policy_ops_named(const char *name, size_t len)
 {
 	const struct word *word = word_find(WORD_BIT(WORD_OP) | WORD_BIT(WORD_OPS), name, len);
 	return word ? word->value : 0;
+}
+
+const char *policy_proto_name(enum policy_proto proto)
+{
+	return word_name(WORD_PROTO, proto);
 }
 
 const char *policy_action_name(enum policy_action action)

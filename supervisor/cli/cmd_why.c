@@ -35,7 +35,8 @@ static int run(int argc, char **argv, struct cli *cli);
 const struct cli_verb cli_verb_why = {
 	.name = "why",
 	.usage =
-		"-p POLICY OPERATION [unix] PATH [resolving PATH] | -p POLICY [syscall] CALL [ARG]... | ID | --last",
+		"-p POLICY OPERATION [unix] PATH [resolving PATH] | -p POLICY OPERATION PROTOCOL ADDRESS | "
+		"-p POLICY [syscall] CALL [ARG]... | ID | --last",
 	.summary = "explain a decision",
 	.details =
 		"Prints ALLOW or DENY, every rule that matches with the one that wins first, and for a denial the rules\n"
@@ -44,6 +45,7 @@ const struct cli_verb cli_verb_why = {
 		"\n"
 		"PATH is resolved as the program's calls would be: patterns match what is reached, not what is spelled.\n"
 		"`resolving PATH` says what it leads to where that is not the case on this machine.\n"
+		"ADDRESS is one address with one port, a host name with a port, or an abstract socket name (unix @NAME).\n"
 		"A system call is asked about by its name, with `syscall` before it where that is an operation as well.\n"
 		"ID is an event of the audit log, as shown beside a denial; a unique beginning is enough.\n"
 		"\n"
@@ -51,7 +53,7 @@ const struct cli_verb cli_verb_why = {
 		"no such event.",
 	.examples = { "usher why -p web read /srv/www/.git/config",
 		      "usher why d3f9 --audit /var/log/usher/web.jsonl",
-		      "usher why -p web connect unix /run/docker.sock" },
+		      "usher why -p web connect tcp 169.254.169.254:80" },
 	.options = options,
 	.run = run,
 };
@@ -110,6 +112,11 @@ static void note_match(void *ctx, const struct policy_rule *rule, bool wins, con
 			(struct match){ .rule = rule, .wins = wins, .reason = strdup(reason ? reason : "") };
 }
 
+static void decide_peer(struct why *why)
+{
+	why->decision = policy_explain_peer(why->policy, OP_BIT(why->asked.op), why->asked.peer, note_match, why);
+}
+
 static void decide_path(struct why *why)
 {
 	const char *path = why->asked.path;
@@ -129,6 +136,8 @@ static int explain(struct why *why)
 	if (why->asked.call) {
 		why->decision = policy_decide_call(why->policy, why->asked.nr, why->asked.args);
 		why->builtin = compiled_refusal(why->policy, why->asked.nr, why->asked.args);
+	} else if (why->asked.peer) {
+		decide_peer(why);
 	} else {
 		decide_path(why);
 	}
@@ -170,6 +179,26 @@ static int operation_unknown(const struct cli *cli, const char *word)
 	return cli_usage(cli, &cli_verb_why, "'%s' is no operation, no system call and no event", word);
 }
 
+/* OPERATION PROTOCOL ADDRESS */
+static int parse_peer(struct why *why, const char *proto, const char *address)
+{
+	const char *names[PROTO_COUNT + 1] = { NULL };
+	int number = 0;
+	for (int i = 0; i < PROTO_COUNT; i++)
+		names[i] = policy_proto_name((enum policy_proto)i);
+	while (number < PROTO_COUNT && strcmp(names[number], proto) != 0)
+		number++;
+	const char *nearest = cli_nearest(proto, names);
+	if (number == PROTO_COUNT)
+		return cli_usage(why->cli, &cli_verb_why, "there is no protocol '%s'%s%s%s", proto, nearest ? "; did you mean '" : "",
+				 nearest ? nearest : "", nearest ? "'?" : "");
+	if (policy_peer_parse(address, (enum policy_proto)number, &why->peer, why->name))
+		return cli_usage(why->cli, &cli_verb_why, "'%s' is no single address of %s", address, proto);
+	why->asked.peer = &why->peer;
+	why->asked.path = address;
+	return 0;
+}
+
 /* OPERATION [unix] PATH [resolving PATH] */
 static int parse_access(struct why *why, int n, char **words)
 {
@@ -179,11 +208,10 @@ static int parse_access(struct why *why, int n, char **words)
 		return cli_usage(why->cli, &cli_verb_why,
 				 "mounts are not decided by this version; ask about `syscall mount`");
 	if (OP_BIT(op) & OPS_NETWORK) {
-		if (at >= n || strcmp(words[at], "unix") != 0)
-			return cli_usage(
-				why->cli, &cli_verb_why,
-				"%s needs `unix PATH`: other addresses are not decided by this version",
-				words[0]);
+		bool unix_path = n > 2 && strcmp(words[at], "unix") == 0 && words[at + 1][0] != '@';
+		if (!unix_path)
+			return n == 3 ? parse_peer(why, words[1], words[2])
+				      : cli_usage(why->cli, &cli_verb_why, "%s needs a protocol and an address", words[0]);
 		at++;
 	}
 	if (at >= n || !*words[at] || (at + 1 != n && (at + 3 != n || strcmp(words[at + 1], "resolving") != 0)))
@@ -223,6 +251,10 @@ static int ask_event(struct why *why, const struct why_event *event)
 {
 	int op = event->op ? policy_op_named(event->op, strlen(event->op)) : -1;
 	why->event = event;
+	if (op >= 0 && event->path && event->proto) {
+		why->asked.op = (enum policy_op)op;
+		return parse_peer(why, event->proto, event->path);
+	}
 	if (op >= 0 && event->path && event->path[0] == '/' && strlen(event->path) < PATH_MAX) {
 		why->asked = (struct asked){ .op = (enum policy_op)op, .path = event->path };
 		return 0;

@@ -155,7 +155,8 @@ static void add_word(struct text *text, const char *path)
 {
 	size_t plain =
 		strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+:@%=~-");
-	if (!path[plain]) {
+	/* An IPv6 address has brackets of its own; raw sockets have a star. */
+	if (!path[plain] || *path == '[' || strcmp(path, "*") == 0) {
 		text_puts(text, path);
 		return;
 	}
@@ -184,8 +185,9 @@ static const char *group_of(enum policy_op op, uint32_t *ops)
 static bool allows(const struct policy *policy, const struct asked *asked)
 {
 	struct policy_decision decision =
-		asked->call ? policy_decide_call(policy, asked->nr, asked->args)
-			    : policy_decide_path(policy, OP_BIT(asked->op), asked->path, strlen(asked->path));
+		asked->call   ? policy_decide_call(policy, asked->nr, asked->args)
+		: asked->peer ? policy_decide_peer(policy, OP_BIT(asked->op), asked->peer)
+			      : policy_decide_path(policy, OP_BIT(asked->op), asked->path, strlen(asked->path));
 	return !policy_denies(&decision.enforced) &&
 	       !(asked->call && compiled_refusal(policy, asked->nr, asked->args));
 }
@@ -245,7 +247,7 @@ size_t suggest(const struct policy *policy, const struct policy_env *env, const 
 	if (verdict->rule &&
 	    (verdict->rule->action == ACTION_FORBID || verdict->rule->pos.file == POLICY_BUILTIN))
 		*why = "it is forbidden, and no rule can allow it";
-	else if (!asked->call && path_is_credential(asked->path))
+	else if (!asked->call && !asked->peer && path_is_credential(asked->path))
 		*why = "no rule is suggested for what gives away credentials or the machine";
 	if (*why)
 		return 0;
@@ -259,7 +261,8 @@ size_t suggest(const struct policy *policy, const struct policy_env *env, const 
 		return n;
 	}
 	bool network = (OP_BIT(asked->op) & OPS_NETWORK) != 0;
-	text_addf(&rule, "allow %s %s", policy_op_name(asked->op), network ? "unix " : "");
+	text_addf(&rule, "allow %s %s%s", policy_op_name(asked->op),
+		  asked->peer ? policy_proto_name(asked->peer->proto) : network ? "unix" : "", network ? " " : "");
 	add_word(&rule, asked->path);
 	text_puts(&rule, ";");
 	try_one(policy, env, asked, text_take(&rule), list, &n);

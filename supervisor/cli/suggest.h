@@ -17,7 +17,8 @@ struct asked {
 	bool call; /* a system call instead */
 	int nr;
 	uint64_t args[6];
-	const char *path;
+	const char *path;	/* of a peer: its address, as text of the language */
+	const struct policy_peer *peer;	/* NULL: a path */
 };
 
 /* Each suggestion was tried: POLICY's file, with that one rule more, allows what was ASKED. None is made

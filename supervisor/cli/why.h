@@ -16,7 +16,7 @@ struct why_event {
 	char *policy_file;	      /* absolute, from the record of the start; NULL if unknown */
 	json_t *set;		      /* --set of that start: an object of strings, or NULL */
 	char *action, *rule, *kind;   /* of the record: "deny", "web.policy:22", "openat" */
-	char *op, *path;
+	char *op, *path, *proto;
 	uint64_t args[6];
 	unsigned long times;
 };
@@ -36,6 +36,8 @@ struct why {
 	const struct policy_env *env;
 	const struct why_event *event; /* NULL: no recorded one */
 	struct asked asked;
+	struct policy_peer peer;
+	char name[POLICY_NAME_MAX + 1];	/* of .peer */
 	char *path;    /* resolved */
 	char *spelled; /* if that was something else */
 	char *links[LINKS_MAX];

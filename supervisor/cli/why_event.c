@@ -61,7 +61,8 @@ static bool same_event(const json_t *a, const json_t *b)
 	       strcmp(text_of(a, "action"), text_of(b, "action")) == 0 &&
 	       strcmp(text_of(da, "op"), text_of(db, "op")) == 0 &&
 	       strcmp(text_of(da, "path"), text_of(db, "path")) == 0 &&
-	       (*text_of(da, "path") || strcmp(text_of(a, "syscall"), text_of(b, "syscall")) == 0);
+	       strcmp(text_of(da, "peer"), text_of(db, "peer")) == 0 && strcmp(text_of(da, "proto"), text_of(db, "proto")) == 0 &&
+	       (*text_of(da, "path") || *text_of(da, "peer") || strcmp(text_of(a, "syscall"), text_of(b, "syscall")) == 0);
 }
 
 struct look {
@@ -103,6 +104,9 @@ static void event_fill(struct why_event *event, const json_t *record)
 	event->error = copy_of(details, "errno");
 	event->op = copy_of(details, "op");
 	event->path = path_of(details, "path");
+	event->proto = copy_of(details, "proto");
+	if (!event->path && event->proto)
+		event->path = copy_of(details, "peer");
 	event->policy = copy_of(record, "policy");
 	event->action = escape_dup(text_of(record, "action"), strlen(text_of(record, "action")));
 	event->rule = escape_dup(text_of(record, "rule"), strlen(text_of(record, "rule")));
@@ -142,7 +146,7 @@ void why_event_free(struct why_event *event)
 {
 	char *all[] = { event->program, event->time,   event->since,	   event->spelled, event->base,
 			event->error,	event->policy, event->policy_file, event->action,  event->rule,
-			event->kind,	event->op,     event->path };
+			event->kind,	event->op,     event->path,	   event->proto };
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		free(all[i]);
 	json_decref(event->set);

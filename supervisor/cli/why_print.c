@@ -48,7 +48,8 @@ static void print_head(const struct why *why)
 	const struct cli *cli = why->cli;
 	bool denied = why_denied(why), network = !why->asked.call && (OP_BIT(why->asked.op) & OPS_NETWORK);
 	AUTO_FREE char *target = shown(why->asked.call ? "(...)" : why->asked.path), *what = name_of(why);
-	AUTO_FREE char *head = text_printf("%s %s%s", what, network ? "unix " : "", target);
+	const char *proto = why->asked.peer ? policy_proto_name(why->asked.peer->proto) : "unix";
+	AUTO_FREE char *head = text_printf("%s %s%s%s", what, network ? proto : "", network ? " " : "", target);
 	printf("%s%-6s%s %-50s", cli->color_out ? denied ? COLOR_RED : COLOR_GREEN : "",
 	       denied ? "DENY" : "ALLOW", cli->color_out ? COLOR_OFF : "", head);
 	const char *error = error_of(why);
@@ -103,6 +104,8 @@ static enum policy_section section_of(const struct why *why)
 {
 	if (why->asked.call)
 		return SECTION_SYSCALLS;
+	if (why->asked.peer)
+		return SECTION_NETWORK;
 	if ((OP_BIT(why->asked.op) & OPS_NETWORK) && why->policy->defaults[SECTION_NETWORK].present)
 		return SECTION_NETWORK;
 	return SECTION_FILES;
@@ -227,8 +230,10 @@ void why_print_json(const struct why *why, int status)
 						 : "default"),
 			  "stage", policy_stage_name(verdict->stage), "rules", rules, "suggestions", suggestions,
 			  why->asked.call ? "syscall" : "op", what);
+	if (why->asked.peer)
+		json_object_set_new(answer, "proto", json_string(policy_proto_name(why->asked.peer->proto)));
 	if (why->asked.path)
-		json_object_set_new(answer, "path", json_text(why->asked.path));
+		json_object_set_new(answer, why->asked.peer ? "peer" : "path", json_text(why->asked.path));
 	if (why->spelled)
 		json_object_set_new(answer, "spelled", json_text(why->spelled));
 	if (why->out_of)
