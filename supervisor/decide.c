@@ -101,7 +101,9 @@ struct policy_decision decide_object(const struct request *req, const struct obj
 	if (!ops)
 		return decision;
 	if (object->nameless) {
-		if (!nameless_allows(object, restricted))
+		/* Where the policy confines nothing of that, it does not matter which names it had. */
+		if (!nameless_allows(object, restricted) &&
+		    (policy_confines(sandbox->policy, true) & restricted || own_file(sandbox, object, ops)))
 			decision.enforced = decision.would = decide_verdict(&nameless_rule, EACCES, decide_first_op(restricted));
 		return decision;
 	}

@@ -130,14 +130,15 @@ static int walk_shortcut(struct walk *walk, int link, const char *rest, const ch
 	if (walk->resolver->nosymfollow || resolve_on_proc(walk->resolver, link, st) ||
 	    (walk->resolver->protected_symlinks && (uid_t)syscall(SYS_setfsuid, -1) != st->st_uid))
 		return 0;
+	if (walk->n_links >= RESOLVE_LINKS_MAX)
+		return walk_failed(walk, ELOOP, rest);
 	len = readlinkat(link, "", text, sizeof(text) - 1);
 	if (len <= 0)
 		return 0;
 	text[len] = '\0';
 	if (has_dotdot(text))
 		return 0;
-	if (walk->n_links++ >= RESOLVE_LINKS_MAX)
-		return walk_failed(walk, ELOOP, rest);
+	walk->n_links++;
 	err = remember_link(walk, link);
 	if (err)
 		return err;
@@ -396,8 +397,12 @@ static int walk_missing(struct walk *walk, const struct part *part, int err)
 		walk->slash = walk->slash || part->slash;
 		return walk_entry(walk, part->name, part->len, -1);
 	}
-	if (err == ENAMETOOLONG && part->last && walk->name->late)
-		return walk_entry(walk, part->name, part->len, -1);
+	if ((err == ENAMETOOLONG || err == ENOENT) && part->last && walk->name->late) {
+		int end = walk_entry(walk, part->name, part->len, -1);
+		/* In a directory that is gone there is nothing, however long its name. */
+		walk->object->err = -err;
+		return end;
+	}
 	return walk_failed(walk, err, walk->rest);
 }
 

@@ -16,6 +16,7 @@
 
 int append_fetch(struct request *req)
 {
+	req->args.sock.fd = -1;
 	if (req->notif.data.nr == SYS_ftruncate && (int64_t)req->notif.data.args[1] < 0)
 		return -EINVAL;
 	req->args.sock.fd = fetch_fd(req, request_int(req, 0));

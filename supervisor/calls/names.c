@@ -19,6 +19,7 @@
 #include "calls/entry.h"
 #include "calls/serve.h"
 #include "decide.h"
+#include "fd.h"
 #include "sandbox.h"
 
 /* ---- mkdir, mknod, symlink ---- */
@@ -194,7 +195,8 @@ int unlink_serve(struct request *req)
 	}
 	if (err)
 		return err;
-	/* Its pin would keep a mount busy and the blocks of the file. */
+	/* Its pin would keep a mount busy and the file: watches are told of its end before they are told of the name's. */
+	object->pin = fd_close(object->pin);
 	if (unlinkat(object->parent, serve_last(object, name), (int)req->args.link.flags))
 		return -errno;
 	return reply_value(req, 0);
@@ -327,6 +329,8 @@ static int rename_move(struct request *req, struct object *from, struct object *
 		err = move_gains(req, from, to);
 	if (!err && flags & RENAME_EXCHANGE)
 		err = move_gains(req, to, from);
+	/* As for unlink: what is replaced goes at once. */
+	to->pin = fd_close(to->pin);
 	if (!err && syscall(SYS_renameat2, from->parent, serve_last(from, old_name), to->parent, serve_last(to, new_name), flags))
 		err = -errno;
 	return err;
@@ -376,8 +380,9 @@ int link_serve(struct request *req)
 	if (!err)
 		err = entry_hold(req, to, req->ops[1], false, &held);
 	/* An O_TMPFILE file gets its first name: only by whom may write it, for the name may allow that. What has a link left has
-	 * a name that is not known, and would gain by this one. */
-	if (!err && from->nameless && !S_ISDIR(from->st.st_mode) && (!(from->held & 2) || from->st.st_nlink))
+	 * a name that is not known, and would gain by this one, where anything is denied at all. */
+	if (!err && from->nameless && !S_ISDIR(from->st.st_mode) && (!(from->held & 2) || from->st.st_nlink) &&
+	    policy_confines(req->sandbox->policy, true) & OPS_FILES)
 		err = -EXDEV;
 	if (!err && !from->nameless)
 		err = gains(req, false, false, from, to);

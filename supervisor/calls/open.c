@@ -398,6 +398,7 @@ static int open_make(struct request *req, struct object *object)
 		.flags = (uint64_t)(unsigned)open_flags(how) | O_CREAT | O_EXCL,	/* follows no link: EEXIST */
 		.mode = how->mode,
 	};
+	struct stat st;
 	int fd, err = serve_room(req);
 
 	if (!err)
@@ -405,7 +406,7 @@ static int open_make(struct request *req, struct object *object)
 	if (!err)
 		err = entry_hold(req, object, req->ops[0], false, &held);
 	if (!err && object->slash)
-		err = -EISDIR;
+		err = fstatat(object->parent, ".", &st, 0) ? -errno : -EISDIR;	/* which asks for the right to search */
 	if (err)
 		return err;
 	fd = (int)syscall(SYS_openat2, object->parent, object->last, &make, sizeof(make));

@@ -80,8 +80,8 @@ int fanotify_mark_fetch(struct request *req)
 		/* As of inotify. Rights are asked for when the target's credentials are worn. */
 		if (syscall(SYS_fanotify_mark, group, flags, req->notif.data.args[2], AT_FDCWD, "") && (errno == EINVAL || errno == EBADF))
 			return -errno;
-		err = fetch_name_or_null(req, 3, 4, flags & FAN_MARK_DONT_FOLLOW ? NAME_NOFOLLOW : NAME_FOLLOW,
-					 !req->notif.data.args[4]);
+		err = req->notif.data.args[4] ? fetch_name(req, 3, 4, flags & FAN_MARK_DONT_FOLLOW ? NAME_NOFOLLOW : NAME_FOLLOW, false)
+					      : fetch_descriptor(req, 3);
 		if (err)
 			return err;
 		req->names[0].directory = flags & FAN_MARK_ONLYDIR;
@@ -114,7 +114,7 @@ int fanotify_mark_serve(struct request *req)
 	int fd = req->objects[group].pin;
 	char path[32];
 
-	if (serve_path_only(req, group))
+	if (serve_path_only(req, group) || (group && serve_path_only(req, 0)))
 		return -EBADF;
 	if (!req->sandbox->plan->free && group_opens(fd))
 		return -EPERM;

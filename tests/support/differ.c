@@ -4,7 +4,7 @@
  * who else uses the machine. So that two runs, one of them under usher, must print the same.
  *
  * Each step draws its numbers from SEED and its own number, and names descriptors by slots: steps can be left out, by the list
- * ONLY ("3,7-9"; "all"), and the others stay what they are. OPTIONS: "c", chroot may be called.
+ * ONLY ("3,7-9"; "all"), and the others stay what they are. OPTIONS: "c", nothing is denied, so that chroot may be called.
  *
  * Every fourth seed has several threads at once, each in a tree of its own; in the others they take turns: one shares all with the
  * main thread, one has its own cwd and umask, one its own descriptors and credentials too.
@@ -293,7 +293,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	options = (struct options){ .seed = strtoull(argv[1], NULL, 0), .steps = (unsigned)atoi(argv[2]), .dir = argv[3],
-				    .only = argc > 4 ? argv[4] : NULL, .topology = argc > 5 && strchr(argv[5], 'c') };
+				    .only = argc > 4 ? argv[4] : NULL, .all_allowed = argc > 5 && strchr(argv[5], 'c') };
 	setvbuf(stdout, said, _IOFBF, sizeof(said));
 	watch();
 	umask(022);
@@ -312,6 +312,8 @@ int main(int argc, char **argv)
 		tree_build(root, false);
 		run_turns(root);
 	}
+	if (!events_unsure && options.seed % 4 != 3)
+		tree_links(root);
 	printf("end\n");
 	getrlimit(RLIMIT_FSIZE, &limit);
 	limit.rlim_cur = limit.rlim_max;

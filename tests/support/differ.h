@@ -52,7 +52,7 @@ struct options {
 	unsigned steps;
 	const char *dir;
 	const char *only;	/* "3,7-9": nothing but these; NULL */
-	bool topology;		/* chroot is let be */
+	bool all_allowed;	/* nothing is denied, not even chroot */
 };
 
 extern struct options options;
@@ -69,6 +69,7 @@ _Noreturn void die(const char *what);
 /* differ_tree.c */
 void tree_build(const char *root, bool alone);
 void tree_list(const char *root);
+void tree_links(const char *root);
 void tree_clear(int dir);
 uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t len);
 
@@ -93,7 +94,7 @@ void see_stat(struct actor *actor, const void *stat);
 void see_statx(struct actor *actor, const void *statx);
 /* Makes the number of a file without a name, as procfs shows it, the same for all. */
 void see_numberless(char *text, size_t len);
-void see_time(struct actor *actor, const char *what, int64_t sec, uint32_t nsec);
+void see_time(FILE *out, const char *what, int64_t sec, uint32_t nsec);
 bool descriptor_nameless(int fd, bool *other_names);
 
 /* differ_state.c: everything else */

@@ -29,7 +29,7 @@ static void change_root(struct actor *actor)
 {
 	static const char *const roots[] = { ".", "d", "l.self", "setgid", "sticky/..", "f", "missing" };
 	const char *root = roots[rng_below(&actor->rng, COUNT(roots))];
-	if (!options.topology || !rng_one(&actor->rng, 3))
+	if (!options.all_allowed || !rng_one(&actor->rng, 3))
 		return;
 	/* There is no procfs in it to see descriptors by. */
 	fprintf(actor->out, " chroot %s: %s", root, chroot(root) < 0 ? strerrorname_np(errno) : "done");

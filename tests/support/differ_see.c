@@ -26,12 +26,12 @@ static void see_facts(struct actor *actor, mode_t mode, uid_t uid, gid_t gid, un
 }
 
 /* Times that were set are long past or far ahead. */
-void see_time(struct actor *actor, const char *what, int64_t sec, uint32_t nsec)
+void see_time(FILE *out, const char *what, int64_t sec, uint32_t nsec)
 {
 	if (sec > 1000000000 && sec < 4000000000)
-		fprintf(actor->out, " %s now", what);
+		fprintf(out, " %s now", what);
 	else
-		fprintf(actor->out, " %s %lld.%u", what, (long long)sec, nsec);
+		fprintf(out, " %s %lld.%u", what, (long long)sec, nsec);
 }
 
 /* procfs makes its times when it is looked at first. */
@@ -48,8 +48,8 @@ void see_stat(struct actor *actor, const void *from)
 	fprintf(actor->out, " dev %lx block %ld", (unsigned long)st.st_dev, (long)st.st_blksize);
 	if (timeless(major(st.st_dev)))
 		return;
-	see_time(actor, "atime", st.st_atim.tv_sec, (uint32_t)st.st_atim.tv_nsec);
-	see_time(actor, "mtime", st.st_mtim.tv_sec, (uint32_t)st.st_mtim.tv_nsec);
+	see_time(actor->out, "atime", st.st_atim.tv_sec, (uint32_t)st.st_atim.tv_nsec);
+	see_time(actor->out, "mtime", st.st_mtim.tv_sec, (uint32_t)st.st_mtim.tv_nsec);
 }
 
 void see_statx(struct actor *actor, const void *from)
@@ -62,8 +62,8 @@ void see_statx(struct actor *actor, const void *from)
 		(unsigned long long)sx.stx_mnt_id);
 	if (timeless(sx.stx_dev_major))
 		return;
-	see_time(actor, "atime", sx.stx_atime.tv_sec, sx.stx_atime.tv_nsec);
-	see_time(actor, "mtime", sx.stx_mtime.tv_sec, sx.stx_mtime.tv_nsec);
+	see_time(actor->out, "atime", sx.stx_atime.tv_sec, sx.stx_atime.tv_nsec);
+	see_time(actor->out, "mtime", sx.stx_mtime.tv_sec, sx.stx_mtime.tv_nsec);
 	fprintf(actor->out, " born %d", sx.stx_btime.tv_sec != 0);
 }
 

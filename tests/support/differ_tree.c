@@ -161,6 +161,26 @@ void tree_build(const char *path, bool alone)
 
 /* ---- in the end ---- */
 
+/* Which links were followed. Not where an open came to EMFILE: usher had looked its name up. */
+void tree_links(const char *path)
+{
+	struct dirent **entries;
+	struct stat st;
+	int n = scandir(path, &entries, NULL, alphasort);
+	for (int i = 0; i < n; i++) {
+		char name[PATH_MAX + 300];
+		snprintf(name, sizeof(name), "%s/%s", path, entries[i]->d_name);
+		free(entries[i]);
+		if (lstat(name, &st) < 0 || !S_ISLNK(st.st_mode))
+			continue;
+		put_text(stdout, name + strlen(path), strlen(name + strlen(path)));
+		see_time(stdout, "atime", st.st_atim.tv_sec, (uint32_t)st.st_atim.tv_nsec);
+		printf("\n");
+	}
+	if (n >= 0)
+		free(entries);
+}
+
 uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
@@ -204,15 +224,6 @@ static void list_content(const char *path, const struct stat *st)
 	}
 }
 
-/* Times that were set are long past or far ahead. */
-static void list_time(const char *what, const struct timespec *time)
-{
-	if (time->tv_sec > 1000000000 && time->tv_sec < 4000000000)
-		printf(" %s now", what);
-	else
-		printf(" %s %lld.%ld", what, (long long)time->tv_sec, time->tv_nsec);
-}
-
 static void list_dir(int dir, const char *prefix);
 
 static void list_entry(int dir, const char *prefix, const char *name)
@@ -226,8 +237,9 @@ static void list_entry(int dir, const char *prefix, const char *name)
 	printf(" %o %u:%u links %lu", st.st_mode, st.st_uid, st.st_gid, (unsigned long)st.st_nlink);
 	if (!S_ISDIR(st.st_mode))
 		printf(" size %ld rdev %lx", (long)st.st_size, (unsigned long)st.st_rdev);
-	list_time("atime", &st.st_atim);
-	list_time("mtime", &st.st_mtim);
+	if (!S_ISLNK(st.st_mode))	/* see tree_links() */
+		see_time(stdout, "atime", st.st_atim.tv_sec, (uint32_t)st.st_atim.tv_nsec);
+	see_time(stdout, "mtime", st.st_mtim.tv_sec, (uint32_t)st.st_mtim.tv_nsec);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, name);
 	list_xattrs(path);
 	list_content(path, &st);
