@@ -303,22 +303,23 @@ static bool sysctl_above(const char *path, char least)
 /* fs.protected_fifos and protected_regular, as the kernel's may_create_in_sticky(), which a reopened pin goes round. */
 static int sticky_check(const struct object *object)
 {
-	bool fifo = S_ISFIFO(object->st.st_mode);
+	bool fifo = S_ISFIFO(object->st.st_mode), governed = fifo || S_ISREG(object->st.st_mode);
 	const char *sysctl = fifo ? "/proc/sys/fs/protected_fifos" : "/proc/sys/fs/protected_regular";
 	const char *slash = strrchr(object->path, '/');
 	char path[PATH_MAX];
 	struct stat dir;
 
-	if (object->nameless || !(fifo || S_ISREG(object->st.st_mode)) || !slash || slash - object->path >= PATH_MAX)
+	if (object->nameless || !slash || slash - object->path >= PATH_MAX)
 		return 0;
 	memcpy(path, object->path, (size_t)(slash - object->path));
 	path[slash - object->path] = '\0';
 	if (stat(path[0] ? path : "/", &dir) || !(dir.st_mode & S_ISVTX) || object->st.st_uid == dir.st_uid ||
 	    object->st.st_uid == (uid_t)syscall(SYS_setfsuid, -1))
 		return 0;
-	if ((dir.st_mode & S_IWOTH && sysctl_above(sysctl, '1')) || (dir.st_mode & S_IWGRP && sysctl_above(sysctl, '2')))
+	/* Of other types no sysctl is asked. */
+	if (dir.st_mode & S_IWOTH && (!governed || sysctl_above(sysctl, '1')))
 		return -EACCES;
-	return 0;
+	return dir.st_mode & S_IWGRP && governed && sysctl_above(sysctl, '2') ? -EACCES : 0;
 }
 
 static int open_existing(struct request *req, const struct object *object)

@@ -86,8 +86,8 @@ bool known_step(const struct actor *actor, const struct call *call, const struct
 	int slot = meant_slot(actor, made);
 	if (call_opens(call) && known_open(actor, made))
 		return true;
-	/* access(W_OK), and all that is done from there. */
-	if ((strstr(call->name, "access") || call->number == SYS_chdir) && own_fd(actor, &actor->path[0]))
+	/* access(W_OK), utimensat(NULL), and all that is done from there. */
+	if ((strstr(call->name, "access") || strstr(call->name, "utim") || call->number == SYS_chdir) && own_fd(actor, &actor->path[0]))
 		return true;
 	/* Usher looks there as well. */
 	if (call->number == SYS_inotify_add_watch && is_public(actor, &actor->path[0]))

@@ -1,0 +1,70 @@
+/* What tests/support/alike.c does, natively and under usher. */
+#include "compare.h"
+
+#define FREE "files { default allow; cover all; }\nlimits { capabilities all; }\n"
+#define APPEND "files { default allow; cover all; deny write,truncate $dir/nothing; }\nlimits { capabilities all; }\n"
+
+/* But that the tree is made anew. */
+static void nothing(struct live *live)
+{
+	(void)live;
+}
+
+static void all_of(struct live *live, const char *policy, const char *const *names, size_t n)
+{
+	live_policy(live, policy);
+	for (size_t i = 0; i < n; i++)
+		compare_run(live, nothing, (const char *const[]){ live_tool("alike"), names[i], NULL });
+}
+#define ALL_OF(live, policy, ...) \
+	all_of(live, policy, (const char *const[]){ __VA_ARGS__ }, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
+
+static void errors_in_the_kernels_order(void **state)
+{
+	ALL_OF(*state, COMPARE_ALL, "limit", "second");
+}
+
+static void watches(void **state)
+{
+	ALL_OF(*state, COMPARE_ALL, "watch", "mark");
+}
+
+static void without_a_name_where_nothing_is_denied(void **state)
+{
+	ALL_OF(*state, FREE, "nameless");
+}
+
+static void threads(void **state)
+{
+	ALL_OF(*state, COMPARE_ALL, "become", "leaderless", "apart");
+}
+
+static void starting_programs_from_threads(void **state)
+{
+	ALL_OF(*state, COMPARE_ALL, "storm");
+}
+
+static void job_control_while_a_fifo_is_waited_for(void **state)
+{
+	ALL_OF(*state, COMPARE_ALL, "terminal");
+}
+
+static void a_refused_length_closes_nothing(void **state)
+{
+	ALL_OF(*state, APPEND, "refused");
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test_setup_teardown(errors_in_the_kernels_order, live_setup, compare_teardown),
+	cmocka_unit_test_setup_teardown(watches, live_setup, compare_teardown),
+	cmocka_unit_test_setup_teardown(without_a_name_where_nothing_is_denied, live_setup, compare_teardown),
+	cmocka_unit_test_setup_teardown(threads, live_setup, compare_teardown),
+	cmocka_unit_test_setup_teardown(starting_programs_from_threads, live_setup, compare_teardown),
+	cmocka_unit_test_setup_teardown(job_control_while_a_fifo_is_waited_for, live_setup, compare_teardown),
+	cmocka_unit_test_setup_teardown(a_refused_length_closes_nothing, live_setup, compare_teardown),
+};
+
+int main(void)
+{
+	return cmocka_run_group_tests_name("live_alike", tests, NULL, NULL);
+}
