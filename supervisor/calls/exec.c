@@ -172,10 +172,10 @@ int exec_judge(struct request *req)
 	struct image image;
 
 	req->ops[0] = OP_BIT(OP_EXEC);
-	if (!gate_wanted(req->sandbox->gate) || object->pin < 0)
-		return 0;
 	if (object->nameless && !gate_strict(req->sandbox->gate))
 		req->ops[0] = 0;
+	if (!gate_wanted(req->sandbox->gate) || object->pin < 0)
+		return 0;
 	if (S_ISLNK(object->st.st_mode))
 		return -ELOOP;
 	for (unsigned i = 0; i <= SCRIPTS_MAX; i++) {

@@ -129,6 +129,22 @@ static int refused(const char *dir)
 	return 0;
 }
 
+static int deleted_image(const char *dir)
+{
+	static char *const argv[] = { "true", NULL }, *const none[] = { NULL };
+	char path[200], command[300];
+	snprintf(path, sizeof(path), "%s/image", dir);
+	snprintf(command, sizeof(command), "cp /bin/true '%s'", path);
+	if (system(command))
+		return 2;
+	int fd = open(path, O_PATH);
+	say("unlink", unlink(path));
+	fflush(stdout);
+	execveat(fd, "", argv, none, AT_EMPTY_PATH);
+	say("exec", -1);
+	return 0;
+}
+
 /* And these always. */
 static int refused_always(const char *dir)
 {
@@ -142,7 +158,7 @@ static int refused_always(const char *dir)
 
 static const struct { const char *name; int (*run)(const char *dir); } programs[] = {
 	{ "capabilities", capabilities }, { "deep", deep }, { "deleted", deleted }, { "handle", handle },
-	{ "refused", refused }, { "refused_always", refused_always },
+	{ "refused", refused }, { "refused_always", refused_always }, { "deleted_image", deleted_image },
 };
 
 /* ---- the cases ------------------------------------------------------------------------------ */
@@ -227,6 +243,13 @@ static void what_gets_round_nothing_is_let_be(void **state)
 	runs(live, "refused_always", "kcmp: EPERM\nacct: EPERM\nquotactl: EPERM\nio_uring: ENOSYS\nuserfaultfd: EPERM\n");
 }
 
+static void what_has_no_name_is_executed(void **state)
+{
+	struct live *live = *state;
+	prepare(live, ALL);
+	runs(live, "deleted_image", "unlink: ok\n");
+}
+
 /* One denial, and they are refused again. */
 static void what_gets_round_is_refused(void **state)
 {
@@ -296,7 +319,7 @@ static void own_files_by_another_name(void **state)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, live_setup, live_teardown)
 static const struct CMUnitTest tests[] = {
 	CASE(capabilities_of_a_new_namespace), CASE(deeper_than_a_path), CASE(deeper_where_something_is_denied),
-	CASE(what_gets_round_nothing_is_let_be), CASE(what_gets_round_is_refused), CASE(new_privileges),
+	CASE(what_gets_round_nothing_is_let_be), CASE(what_gets_round_is_refused), CASE(what_has_no_name_is_executed), CASE(new_privileges),
 	CASE(nothing_is_held_after_the_answer), CASE(errors_that_write), CASE(namespaces_are_free), CASE(own_files_by_another_name),
 };
 
