@@ -231,6 +231,16 @@ static void each_refused_call_is_tried(void **state)
 	free(audit);
 }
 
+/* Landlock would say no as well; usher does. */
+static void comparing_with_others_is_refused(void **state)
+{
+	struct live *live = *state;
+	run_bypass(live, "", "kcmp");
+	char *audit = live_audit(live);
+	assert_true(recorded(audit, "kcmp"));
+	free(audit);
+}
+
 static void its_own_processes_may_be_changed(void **state)
 {
 	struct live *live = *state;
@@ -294,6 +304,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(nothing_gets_round, live_setup, live_teardown),
 	cmocka_unit_test_setup_teardown(no_capability_helps, live_setup, live_teardown),
 	cmocka_unit_test_setup_teardown(each_refused_call_is_tried, live_setup, live_teardown),
+	cmocka_unit_test_setup_teardown(comparing_with_others_is_refused, live_setup, live_teardown),
 	cmocka_unit_test_setup_teardown(its_own_processes_may_be_changed, live_setup, live_teardown),
 	cmocka_unit_test_setup_teardown(natively_they_get_round, live_setup, live_teardown),
 };
