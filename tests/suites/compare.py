@@ -9,26 +9,26 @@ Each part of a suite runs in both ways at once. What differs is run again, and c
 cases vary by themselves. What is KNOWN to differ is named with its reason, and docs/fidelity.md tells it. With DIFFERS=1 it is an
 error if nothing differs: the test of this test. Exit status 77: the suite is not installed (scripts/packages test).
 """
-import os, shutil, signal, subprocess, sys, tempfile, threading, time
+import concurrent.futures, os, shutil, signal, subprocess, sys, tempfile, threading, time
 import xml.etree.ElementTree as tree
 
 AGAIN = 3
 TIMEOUT = 300
 POLICY = "files { default allow; cover all; } limits { capabilities all; }"
 PYTHON = "/usr/bin/python3"
-root = os.geteuid() == 0
 
 
 class Cpython:
     """CPython's own tests: a part is a module, a case is a method."""
     needs = [PYTHON]
+    at_once = 2		# much of it is waiting
     quick = "test_os test_posix test_posixpath test_pathlib test_shutil test_tempfile test_glob test_fileio test_mmap test_fcntl test_stat"
     # Half a minute each: once, as whoever runs the tests.
     slow = "test_io test_subprocess test_zipfile test_tarfile"
     known = {}
 
     def present(self):
-        return subprocess.run([PYTHON, "-c", "import test.test_os"], stderr=subprocess.DEVNULL).returncode == 0
+        return subprocess.run([PYTHON, "-c", "import test.test_os"], cwd="/", stderr=subprocess.DEVNULL).returncode == 0
 
     def parts(self):
         slow = "" if os.environ.get("USHER_TEST_USHER") or os.environ.get("DIFFERS") else self.slow
@@ -56,6 +56,7 @@ class Cpython:
 class Stressng:
     """stress-ng's file stressors with --verify: a part and a case is a stressor, with so many operations."""
     needs = ["stress-ng"]
+    at_once = 1
     ops = {
         "access": 100, "chattr": 5, "chdir": 1, "chmod": 50, "chown": 600, "chroot": 100, "copy-file": 100, "dentry": 256, "dir": 512,
         "dirdeep": 600, "dirmany": 500, "dup": 30, "exec": 20, "fallocate": 4, "fanotify": 200, "fault": 100, "fcntl": 2000, "fiemap": 2000,
@@ -115,6 +116,18 @@ def both(suite, part, wrapper, keep):
     return differ, len(one)
 
 
+def settle(suite, part, wrapper):
+    """The same, of what differs each time."""
+    differ, n = both(suite, part, wrapper, False)
+    for again in range(1, 1 if os.environ.get("DIFFERS") else AGAIN):
+        if not set(differ) - set(suite.known):
+            break
+        print("%s: again, for %s" % (part, ", ".join(sorted(differ)[:5])))
+        now, n = both(suite, part, wrapper, again == AGAIN - 1)
+        differ = {case: now[case] for case in differ if case in now}
+    return differ, n
+
+
 def main():
     suite = {"cpython": Cpython, "stressng": Stressng}[os.environ["SUITE"]]()
     usher = os.environ.get("USHER_TEST_USHER") or sys.argv[1]
@@ -128,15 +141,10 @@ def main():
     os.chmod(policy.name, 0o644)
     wrapper = [usher, "run", "-p", policy.name, "--quiet", "--"]
     cases, all_differ, began = 0, {}, time.monotonic()
-    for part in wanted or suite.parts():
-        differ, n = both(suite, part, wrapper, False)
-        for again in range(1, 1 if os.environ.get("DIFFERS") else AGAIN):
-            if not set(differ) - set(suite.known):
-                break
-            now, n = both(suite, part, wrapper, again == AGAIN - 1)
-            differ = {case: now[case] for case in differ if case in now}
-        cases += n
-        all_differ.update(differ)
+    with concurrent.futures.ThreadPoolExecutor(suite.at_once) as pool:
+        for differ, n in pool.map(lambda part: settle(suite, part, wrapper), wanted or suite.parts()):
+            cases += n
+            all_differ.update(differ)
     for case, (one, other) in all_differ.items():
         print("%s: natively %s, under usher %s%s" % (case, one, other, " (known: %s)" % suite.known[case] if case in suite.known else ""))
     unknown = set(all_differ) - set(suite.known)
