@@ -67,9 +67,10 @@ int resolver_new(struct resolver **resolver, bool other_roots, pid_t guardian)
 	new->pid = getpid();
 	new->guardian = guardian;
 	new->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	new->own_root = fcntl(new->root, F_DUPFD_CLOEXEC, 3);
 	new->self_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	new->self_task = open("/proc/self/task", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (new->root < 0 || new->self_fd < 0 || new->self_task < 0 || fstatfs(new->self_fd, &fs) ||
+	if (new->own_root < 0 || new->self_fd < 0 || new->self_task < 0 || fstatfs(new->self_fd, &fs) ||
 	    fstat(new->self_fd, &st)) {
 		int err = -errno;
 		resolver_free(new);
@@ -91,6 +92,7 @@ void resolver_free(struct resolver *resolver)
 	if (!resolver)
 		return;
 	fd_close(resolver->root);
+	fd_close(resolver->own_root);
 	fd_close(resolver->self_fd);
 	fd_close(resolver->self_task);
 	free(resolver);
@@ -109,6 +111,18 @@ void resolver_forget(struct resolver *resolver)
 bool resolver_other_roots(const struct resolver *resolver)
 {
 	return resolver->other_roots;
+}
+
+void resolver_launch_root(struct resolver *resolver, int root)
+{
+	fd_close(resolver->root);
+	resolver->root = root;
+	resolver->other_procs = true;
+}
+
+bool resolver_other_procs(const struct resolver *resolver)
+{
+	return resolver->other_roots || resolver->other_procs;
 }
 
 int resolver_root(const struct resolver *resolver)
@@ -156,11 +170,11 @@ ssize_t resolve_path_above(const struct resolver *resolver, int dir, char *path,
 	return len;
 }
 
-ssize_t resolver_path(const struct resolver *resolver, const struct target *target, int fd, char path[PATH_MAX], size_t size)
+ssize_t resolver_path(struct resolver *resolver, const struct target *target, int fd, char path[PATH_MAX], size_t size)
 {
 	ssize_t len = resolve_path_of(resolver, fd, path, size);
 
-	return len < 0 ? len : (ssize_t)proc_rename(resolver, target, path, (size_t)len);
+	return len < 0 ? len : (ssize_t)proc_rename(resolver, target, fd, path, (size_t)len);
 }
 
 /* Procfs has an anonymous device number. Those that were once seen on another file system are remembered. */
@@ -277,11 +291,11 @@ static size_t path_append(char *path, size_t len, size_t size, const char *rest)
 
 #define DELETED " (deleted)"
 
-static bool path_is(const char *path, const struct stat *st)
+static bool path_is(const struct resolver *resolver, const char *path, const struct stat *st)
 {
 	struct stat there;
 
-	return !fstatat(AT_FDCWD, path, &there, AT_SYMLINK_NOFOLLOW) && there.st_dev == st->st_dev &&
+	return path[0] == '/' && !fstatat(resolver->root, path[1] ? path + 1 : ".", &there, AT_SYMLINK_NOFOLLOW) && there.st_dev == st->st_dev &&
 	       there.st_ino == st->st_ino;
 }
 
@@ -289,14 +303,14 @@ static bool path_is(const char *path, const struct stat *st)
  * d_path of a removed name ends like this. But so may a name that is there; and procfs forgets names that it will find
  * again, so that what is still found under the name has it.
  */
-static bool path_deleted(char *path, size_t *len, const struct stat *st)
+static bool path_deleted(const struct resolver *resolver, char *path, size_t *len, const struct stat *st)
 {
 	const size_t mark = sizeof(DELETED) - 1;
 
-	if (*len <= mark || memcmp(path + *len - mark, DELETED, mark) || path_is(path, st))
+	if (*len <= mark || memcmp(path + *len - mark, DELETED, mark) || path_is(resolver, path, st))
 		return false;
 	path[*len - mark] = '\0';
-	if (path_is(path, st)) {
+	if (path_is(resolver, path, st)) {
 		*len -= mark;
 		return false;
 	}
@@ -352,7 +366,7 @@ static size_t walk_path(struct walk *walk)
 	}
 	if (object->below)
 		return len;
-	if (!fstat(walk->dir, &st) && path_deleted(object->path, &len, &st)) {
+	if (!fstat(walk->dir, &st) && path_deleted(walk->resolver, object->path, &len, &st)) {
 		len -= sizeof(DELETED) - 1;
 		object->path[len] = '\0';
 	}
@@ -376,7 +390,7 @@ int walk_failed(struct walk *walk, int err, const char *rest)
 		return -err;
 	object->err = -err;
 	walk_path_and(walk, rest);
-	object->len = proc_rename(walk->resolver, walk->target, object->path, object->len);
+	object->len = proc_rename(walk->resolver, walk->target, walk->dir, object->path, object->len);
 	return 0;
 }
 
@@ -387,7 +401,8 @@ static int walk_settle(struct walk *walk)
 
 	if (resolve_on_proc(walk->resolver, object->pin, &object->st))
 		err = proc_judge(walk, object->pin, &object->st, object->path);
-	object->len = proc_rename(walk->resolver, walk->target, object->path, object->len);
+	object->len = proc_rename(walk->resolver, walk->target, S_ISDIR(object->st.st_mode) ? object->pin : walk->dir, object->path,
+				  object->len);
 	if (!err && walk->name->directory && !S_ISDIR(object->st.st_mode))
 		err = -ENOTDIR;
 	object->err = err;
@@ -423,7 +438,7 @@ int walk_found(struct walk *walk, int pin)
 		object->len = path_append(object->path, 0, sizeof(object->path), walk->ns_path + 1);
 		return walk_settle(walk);
 	}
-	if (object->path[0] != '/' || path_deleted(object->path, &object->len, &object->st) ||
+	if (object->path[0] != '/' || path_deleted(walk->resolver, object->path, &object->len, &object->st) ||
 	    (walk->at_base && fs_nameless(pin))) {
 		if (!walk->at_base) {
 			object->pin = fd_close(pin);
@@ -466,7 +481,7 @@ int walk_entry(struct walk *walk, const char *name, size_t len, int pin)
 		/* Nothing can be made in a directory that is gone. */
 		if (fstat(object->parent, &st))
 			return -errno;
-		object->len = proc_rename(walk->resolver, walk->target, object->path, object->len);
+		object->len = proc_rename(walk->resolver, walk->target, object->parent, object->path, object->len);
 		return 0;
 	}
 	if (fstat(pin, &object->st))

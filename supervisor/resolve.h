@@ -89,6 +89,8 @@ void resolver_ignore_links(struct resolver *resolver);
 /* Some name may have changed its type (rename, link, mknod): what object_lexical_prompt() remembers is forgotten. */
 void resolver_forget(struct resolver *resolver);
 bool resolver_other_roots(const struct resolver *resolver);
+/* Before the first resolve(): the program's root is in a mount namespace of its own. ROOT is handed over. */
+void resolver_launch_root(struct resolver *resolver, int root);
 /* The O_PATH descriptor of the launch root. Borrowed. */
 int resolver_root(const struct resolver *resolver);
 /* From now on this thread's /proc/self/fd is FD, that of another process with the same descriptors. -1: ours again. Borrowed. */
@@ -98,7 +100,9 @@ ssize_t resolve_path_of(const struct resolver *resolver, int fd, char *path, siz
 /* The path of the deepest directory above DIR that has one. */
 ssize_t resolve_path_above(const struct resolver *resolver, int dir, char *path, size_t size);
 /* That of FD as TARGET's rules name it: /proc/PID of the caller is /proc/self. */
-ssize_t resolver_path(const struct resolver *resolver, const struct target *target, int fd, char path[PATH_MAX], size_t size);
+ssize_t resolver_path(struct resolver *resolver, const struct target *target, int fd, char path[PATH_MAX], size_t size);
+/* Is NUMBER, as TARGET counts in its PID namespace, the guardian? */
+bool resolver_guardian(const struct resolver *resolver, const struct target *target, pid_t number);
 /* Is NUMBER a process of the sandbox, as far as the supervisor's numbers go? */
 bool resolver_member(const struct resolver *resolver, const struct target *target, pid_t number);
 
@@ -122,14 +126,14 @@ int object_lexical_exists(const struct resolver *resolver, struct object *object
 int object_lexical_parent(const struct resolver *resolver, struct object *object);
 /* Is the lexical name one whose open does not wait: a file, a directory, or nothing? Remembered for a moment: a hint. */
 bool object_lexical_prompt(struct resolver *resolver, const struct object *object);
-/* The text of a pinned symlink, as TARGET would read it. Its length or -errno. */
-ssize_t object_readlink(struct resolver *resolver, struct target *target, const struct object *object,
-			char *text, size_t size);
+/* The text of a pinned symlink, as TARGET, whose root is ROOT (-1: that of launch), would read it. Its length or -errno. */
+ssize_t object_readlink(struct resolver *resolver, struct target *target, int root, const struct object *object, char *text,
+			size_t size);
 /* Opens the pinned object anew with FLAGS (as given by the target; O_CREAT, O_EXCL, O_NOFOLLOW, O_CLOEXEC and O_NOCTTY are seen to). -errno. */
 int object_reopen(const struct object *object, int flags);
 /* When that failed with ERR: once more with what a process may do to itself, if the object is the target's own entry of procfs and
  * FLAGS only read, or it is the name of a thread. */
-int object_reopen_own(const struct resolver *resolver, const struct object *object, int flags, int err);
+int object_reopen_own(struct resolver *resolver, const struct object *object, int flags, int err);
 /* "/proc/self/fd/N" of the pin into BUF (at least 32 bytes): for calls that only take paths. */
 const char *object_proc_path(int fd, char *buf, size_t size);
 

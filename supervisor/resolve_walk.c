@@ -168,13 +168,12 @@ static bool is_link(struct walk *walk, int fd)
 	return false;
 }
 
-/* A file of another instance of procfs: whose it is, its directory tells, so that this one must be passed by. */
+/* A file of procfs, of which there may be other instances: whose it is, its directory tells, so that this one must be passed by. */
 static bool needs_parent(struct walk *walk, int fd)
 {
 	struct stat st;
 
-	return walk->resolver->other_roots && !fstat(fd, &st) && !S_ISDIR(st.st_mode) && st.st_dev != walk->resolver->proc_dev &&
-	       resolve_on_proc(walk->resolver, fd, &st);
+	return resolver_other_procs(walk->resolver) && !fstat(fd, &st) && !S_ISDIR(st.st_mode) && resolve_on_proc(walk->resolver, fd, &st);
 }
 
 /*
@@ -241,7 +240,7 @@ static int walk_fast(struct walk *walk)
 
 /* ---- one component ---- */
 
-static int mount_of(int fd, uint64_t *mount)
+int mount_of(int fd, uint64_t *mount)
 {
 	struct statx stx;
 

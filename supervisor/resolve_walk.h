@@ -1,5 +1,5 @@
 /* What the parts of the resolver share: resolve.c (entry, pins), resolve_lexical.c (names taken as spelled), resolve_walk.c
- * (components), resolve_proc.c (procfs). */
+ * (components), resolve_proc.h (procfs). */
 #ifndef USHER_RESOLVE_WALK_H
 #define USHER_RESOLVE_WALK_H
 
@@ -14,10 +14,11 @@
 #define RESOLVE_HINTS 1024
 
 struct resolver {
-	int root;			/* O_PATH of the launch root. Owned */
+	int root;			/* O_PATH of the launch root: ours, or in a mount namespace that was made for the program. Owned */
+	int own_root;			/* ours. Owned */
 	int self_fd;			/* O_PATH of our /proc/self/fd. Owned */
 	int self_task;			/* and of /proc/self/task. Owned */
-	bool other_roots;
+	bool other_roots, other_procs;
 	pid_t pid, guardian;
 	dev_t proc_dev;			/* of the instance at /proc */
 	bool protected_symlinks;
@@ -72,9 +73,10 @@ bool resolve_lexical(const struct resolver *resolver, const struct name *name, s
 
 /* ---- resolve_walk.c ---- */
 int walk_run(struct walk *walk);
+int mount_of(int fd, uint64_t *mount);
 void walk_stand(struct walk *walk, int dir, bool owned);
 
-/* ---- resolve_proc.c ---- */
+/* ---- resolve_proc.c, resolve_owner.c ---- */
 
 enum proc_relation { PROC_TARGET, PROC_MEMBER, PROC_OURS, PROC_FOREIGN };
 /* Looks NAME up in DIR like openat(O_PATH|FLAGS) did with ERR, but with what a process may do to itself. */
@@ -86,7 +88,9 @@ int proc_open_own(struct walk *walk, int dir, const char *name, int flags, int e
 int proc_follow(struct walk *walk, int link, const char *name, char *text, size_t size, int *jump);
 /* The pin is on procfs: whose is it, and may it be seen? 0 or -errno; sets object.foreign. */
 int proc_judge(struct walk *walk, int pin, const struct stat *st, const char *path);
-/* /proc/N of TARGET's own process becomes /proc/self. Returns the new length. */
-size_t proc_rename(const struct resolver *resolver, const struct target *target, char *path, size_t len);
+/* /proc/N of TARGET's own process becomes /proc/self; DIR is a directory on that path, for whose numbers they are. Returns the new length. */
+size_t proc_rename(struct resolver *resolver, const struct target *target, int dir, char *path, size_t len);
+/* Other instances of procfs may be met than ours. */
+bool resolver_other_procs(const struct resolver *resolver);
 
 #endif

@@ -49,7 +49,7 @@ static int process_refuse(struct request *req)
 	return -EPERM;
 }
 
-/* In a pid namespace of its own, where every process is a descendant. */
+/* In a PID namespace where every process but the guardian is a descendant. */
 static bool elsewhere(const struct target *target)
 {
 	struct stat own, other;
@@ -60,11 +60,20 @@ static bool elsewhere(const struct target *target)
 /* NAMED: as kill(2) names what NUMBER is of. What is below 0 is nobody's, as the kernel will find. */
 static int process_judge(struct request *req, pid_t number, pid_t named)
 {
-	if (number < 0 || elsewhere(req->target) || resolver_member(req->sandbox->resolver, req->target, number))
+	if (number < 0 || (elsewhere(req->target) && !resolver_guardian(req->sandbox->resolver, req->target, number)) ||
+	    resolver_member(req->sandbox->resolver, req->target, number))
 		return process_go_on(req);
 	if (kill(named, 0) && errno == ESRCH)
 		return -ESRCH;
 	return process_refuse(req);
+}
+
+/* The caller's own: whoever led it, the supervisor may be in it, unless its session began inside. */
+static int group_judge(struct request *req)
+{
+	pid_t session = getsid(req->target->tid);
+
+	return session > 0 && resolver_member(req->sandbox->resolver, req->target, session) ? process_go_on(req) : process_refuse(req);
 }
 
 int process_serve(struct request *req)
@@ -102,7 +111,7 @@ int prio_serve(struct request *req)
 	case PRIO_PROCESS:
 		return process_judge(req, who, who);
 	case PRIO_PGRP:
-		return who ? process_judge(req, who, -who) : process_judge(req, getsid(req->target->tid), 0);
+		return who ? process_judge(req, who, -who) : group_judge(req);
 	case PRIO_USER:
 		return process_refuse(req);
 	default:

@@ -199,7 +199,7 @@ int readlink_serve(struct request *req)
 	text = malloc(PATH_MAX);
 	if (!text)
 		return -ENOMEM;
-	len = object_readlink(req->sandbox->resolver, req->target, &req->objects[0], text, PATH_MAX);
+	len = object_readlink(req->sandbox->resolver, req->target, req->root, &req->objects[0], text, PATH_MAX);
 	if (len < 0)
 		return (int)len;
 	if ((size_t)len > size)
