@@ -12,12 +12,14 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "namespaces.h"
 #include "privileges.h"
 
 #ifndef SYS_close_range
@@ -96,7 +98,17 @@ _Noreturn void agent_run(const struct agent_plan *plan)
 	struct wire_page *page = plan->page;
 	int result;
 
-	atomic_store(&page->child, (int)getpid());	/* the guardian might come to it later than we to our filter */
+	if (!(plan->namespaces & CLONE_NEWPID))
+		atomic_store(&page->child, (int)getpid());	/* the guardian might come to it later than we to our filter */
+	announce(page, WIRE_NETWORK);
+	if ((result = namespaces_network(plan)) < 0)
+		fail_early(page, WIRE_NETWORK, result);
+	announce(page, WIRE_MOUNTS);
+	if ((result = namespaces_mounts(plan)) < 0)
+		fail_early(page, WIRE_MOUNTS, result);
+	announce(page, WIRE_PROC);
+	if ((result = namespaces_proc(plan)) < 0)
+		fail_early(page, WIRE_PROC, result);
 	announce(page, WIRE_LIMITS);
 	if ((result = privileges_limit(plan)) < 0)
 		fail_early(page, WIRE_LIMITS, result);

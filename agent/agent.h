@@ -22,6 +22,7 @@ struct agent_plan {
 	const char *program;		/* as it was named: agent_lookup() finds it in .path, with the child's credentials */
 	const char *path;		/* PATH; NULL: the system's default */
 	char *const *argv, *const *envp;
+	int namespaces;			/* CLONE_NEW*: which are the tree's own (namespaces.c) */
 	const char *chdir;		/* NULL: stay */
 	bool set_user;			/* --user */
 	uid_t uid;
@@ -58,6 +59,8 @@ int agent_lookup(const char *name, const char *path, char *found, size_t size);
  * exits 0. ALIVE: one end of a socket pair whose other end only the supervisor has: at EOF the supervisor is dead, and every
  * descendant is killed until none remains (KILL_ON_EXIT), including those that daemonised. A byte is sent on it for
  * each change of the page once the child runs. Never returns.
+ * In a PID namespace of the tree's own it is the first process: numbers in there mean nothing to the supervisor, which has to find
+ * the child by itself.
  */
 _Noreturn void guardian_run(const struct agent_plan *plan, int alive, bool kill_on_exit);
 

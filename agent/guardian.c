@@ -36,6 +36,7 @@ struct guardian {
 	pid_t child, supervisor;
 	int alive;		/* -1: the supervisor is dead */
 	int signals;
+	bool init;		/* of a PID namespace: all of it dies with us */
 	bool killing;
 	bool continue_again;
 };
@@ -111,6 +112,8 @@ static void look(struct guardian *guardian)
 static void kill_tree(struct guardian *guardian)
 {
 	struct sched_param first = { .sched_priority = 1 };
+	if (guardian->init)
+		_exit(1);
 	if (!guardian->killing && sched_setscheduler(0, SCHED_FIFO, &first) < 0)
 		(void)setpriority(PRIO_PROCESS, 0, -20);
 	guardian->killing = true;
@@ -136,7 +139,8 @@ void guardian_shield(void)
 
 _Noreturn void guardian_run(const struct agent_plan *plan, int alive, bool kill_on_exit)
 {
-	struct guardian guardian = { .page = plan->page, .supervisor = getppid(), .alive = alive };
+	/* 0 in a PID namespace of its own: that is the process group, which is the supervisor's too. */
+	struct guardian guardian = { .page = plan->page, .supervisor = getppid(), .alive = alive, .init = getpid() == 1 };
 	sigset_t chld;
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		_exit(1);
@@ -151,7 +155,8 @@ _Noreturn void guardian_run(const struct agent_plan *plan, int alive, bool kill_
 		_exit(1);
 	}
 	guardian.child = child;
-	atomic_store(&plan->page->child, child);
+	if (!guardian.init)
+		atomic_store(&plan->page->child, child);
 	(void)prctl(PR_SET_NAME, "usher-guardian");
 	guardian_shield();
 	forget_all_but(alive);

@@ -158,9 +158,10 @@ static bool groups_equal(const struct cred *a, const struct cred *b)
 static int groups_wear(struct cred_worker *worker, const struct cred *want)
 {
 	struct cred *worn = &worker->worn;
+	bool same = groups_equal(worker->regrouped ? worn : &worker->own, want);
 	gid_t *copy = NULL;
 
-	if (worker->known && groups_equal(worn, want))
+	if (same && worker->regrouped)
 		return 0;
 	if (want->n_groups > CRED_GROUPS_MAX) {
 		copy = malloc(want->n_groups * sizeof(gid_t));
@@ -168,7 +169,8 @@ static int groups_wear(struct cred_worker *worker, const struct cred *want)
 			return -ENOMEM;
 		memcpy(copy, want->more_groups, want->n_groups * sizeof(gid_t));
 	}
-	if (syscall(SYS_setgroups, want->n_groups, cred_groups(want))) {
+	/* In a user namespace where they must not be set they cannot differ either. */
+	if (!same && syscall(SYS_setgroups, want->n_groups, cred_groups(want))) {
 		int err = -errno;
 
 		free(copy);
@@ -179,6 +181,7 @@ static int groups_wear(struct cred_worker *worker, const struct cred *want)
 	worn->n_groups = want->n_groups;
 	if (!copy)
 		memcpy(worn->groups, want->groups, want->n_groups * sizeof(gid_t));
+	worker->regrouped = true;
 	return 0;
 }
 

@@ -8,6 +8,7 @@ struct cred_worker {
 	struct cred own;
 	struct cred worn;	/* as the kernel has it now; its permitted is unused */
 	bool known;		/* worn is right; false after a failure midway */
+	bool regrouped;		/* worn's groups are right; before, own's */
 	bool acting;		/* for a target */
 	bool elsewhere;		/* of a body: ids stay as they are, and for a target these capabilities are worn: */
 	uint64_t effective;

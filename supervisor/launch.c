@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -47,7 +48,7 @@ static int fork_guardian(struct launch *launch, struct agent_plan *plan, bool ki
 	/* Only if somebody kills the guardian do its orphans come to us, to be killed. */
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	launch->alive = pair[0];
-	pid_t pid = fork();
+	pid_t pid = plan->namespaces & CLONE_NEWPID ? (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0) : fork();
 	if (pid == 0) {
 		close(pair[0]);	/* no copy of our end may be left: its closing says that we are dead */
 		guardian_run(plan, pair[1], kill_on_exit);
@@ -58,6 +59,14 @@ static int fork_guardian(struct launch *launch, struct agent_plan *plan, bool ki
 	return pid < 0 ? -err : 0;
 }
 
+/* In a PID namespace of its own it does not know its number here. It is the guardian's only child. */
+static void find_child(struct launch *launch)
+{
+	pid_t child;
+	if (atomic_load(&launch->page->child) == 0 && kin_children(launch->guardian, &child, 1) == 1)
+		atomic_store(&launch->page->child, child);
+}
+
 static int wait_listener(struct launch *launch)
 {
 	struct wire_page *page = launch->page;
@@ -66,12 +75,14 @@ static int wait_listener(struct launch *launch)
 		int stage = atomic_load(&page->stage);
 		if (stage == WIRE_FAILED)
 			return -atomic_load(&page->error);
+		if (atomic_load(&page->listener) >= 0)
+			find_child(launch);
 		if (atomic_load(&page->listener) >= 0 && atomic_load(&page->child) > 0)
 			return 0;
 		if (atomic_load(&page->exited) || guardian_ended(launch))
 			return -ECANCELED;
 		/* Ctrl-Z now would leave everybody waiting for everybody. */
-		if (atomic_load(&page->stopped) > atomic_load(&page->continued))
+		if (atomic_load(&page->stopped) > atomic_load(&page->continued) && atomic_load(&page->child) > 0)
 			(void)kill(atomic_load(&page->child), SIGCONT);
 		page_wait(page, seen, stage == WIRE_FILTER ? FILTER_NS : LOOK_AGAIN_NS);
 	}

@@ -73,7 +73,7 @@ static int own_files(struct sandbox *sandbox)
 	return err;
 }
 
-static int sandbox_make(struct sandbox *sandbox)
+static int sandbox_make(struct sandbox *sandbox, int root)
 {
 	const struct plan *plan = sandbox->plan;
 	int err = targets_new(&sandbox->targets, plan->kernel, plan->exec || plan->creds_vary);
@@ -83,6 +83,10 @@ static int sandbox_make(struct sandbox *sandbox)
 		targets_look_elsewhere(sandbox->targets);
 	if (!err)
 		err = resolver_new(&sandbox->resolver, !plan->topology_fixed, sandbox->guardian);
+	if (!err && root > 0)
+		resolver_launch_root(sandbox->resolver, fd_take(&root));
+	if (root > 0)
+		fd_close(root);
 	if (!err && !plan->topology_fixed)
 		err = own_files(sandbox);
 	if (!err && !has_beneath(plan->policy))
@@ -103,6 +107,8 @@ int sandbox_open(struct sandbox **sandbox, const struct sandbox_options *options
 
 	if (!new) {
 		fd_close(options->listener);
+		if (options->root > 0)
+			fd_close(options->root);
 		return -ENOMEM;
 	}
 	raise_limit();
@@ -116,7 +122,7 @@ int sandbox_open(struct sandbox **sandbox, const struct sandbox_options *options
 	new->ctx = options->ctx;
 	new->hangup.done = sandbox_hung_up;
 	entry_locks_init(&new->entries);
-	err = sandbox_make(new);
+	err = sandbox_make(new, options->root);
 	if (err) {
 		sandbox_close(new);
 		return err;

@@ -50,6 +50,7 @@ struct sandbox {
 struct sandbox_options {
 	int listener;			/* handed over, also on failure */
 	pid_t guardian;
+	int root;			/* above 0: the program's, in a mount namespace of its own. Handed over, also on failure */
 	const struct plan *plan;	/* with its policy and kernel; borrowed */
 	struct loop *loop;		/* borrowed: audit was made with it */
 	struct audit *audit;		/* borrowed; NULL: no records */

@@ -4,7 +4,9 @@
  * What can be found wrong is found before the first fork. After it the child waits, filtered, until somebody serves its
  * listener; if that fails it is told to end, and nothing of the program has run.
  */
+#include <fcntl.h>
 #include <getopt.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,7 +19,7 @@
 #include "run.h"
 #include "sandbox.h"
 
-enum { OPT_MODE = CLI_LONG, OPT_AUDIT, OPT_USER, OPT_CHDIR, OPT_PASS_FD, OPT_SUMMARY, OPT_NO_LANDLOCK };
+enum { OPT_MODE = CLI_LONG, OPT_AUDIT, OPT_USER, OPT_CHDIR, OPT_PASS_FD, OPT_SUMMARY, OPT_NO_LANDLOCK, OPT_UNSHARE };
 
 static const struct cli_option options[] = {
 	CLI_OPTION_POLICY("the policy: a name, or a file if it has a '/'"),
@@ -25,6 +27,7 @@ static const struct cli_option options[] = {
 	{ "audit", OPT_AUDIT, "FILE", "where records go; overrides audit { log }" },
 	CLI_OPTION_SET,
 	{ "user", OPT_USER, "USER[:GROUP]", "run the program as this user (root only)" },
+	{ "unshare", OPT_UNSHARE, "LIST", "namespaces of its own: user, mnt, pid, net, ipc, uts, cgroup" },
 	{ "chdir", OPT_CHDIR, "DIR", "change to this directory first" },
 	{ "pass-fd", OPT_PASS_FD, "N", "keep descriptor N open for the program; may be repeated" },
 	{ "summary", OPT_SUMMARY, NULL, "end with two lines about denials, also without a terminal" },
@@ -68,6 +71,8 @@ static int option(struct run *run, int opt)
 		return *optarg ? 0 : cli_usage(run->cli, &cli_verb_run, "--audit needs the name of a file");
 	case OPT_USER:
 		return run_user_parse(&run->user, optarg, run->cli);
+	case OPT_UNSHARE:
+		return run_unshare_parse(&run->namespaces, optarg, run->cli);
 	case OPT_CHDIR:
 		run->chdir = optarg;
 		return *optarg ? 0 : cli_usage(run->cli, &cli_verb_run, "--chdir needs the name of a directory");
@@ -140,10 +145,25 @@ static int open_audit(struct run *run)
 	return result < 0 ? CLI_RUN_FAILED : 0;
 }
 
+/* 0 where it is ours. */
+static int program_root(const struct run *run)
+{
+	char path[32];
+	if (!(run->namespaces & (CLONE_NEWNS | CLONE_NEWPID)))
+		return 0;
+	(void)snprintf(path, sizeof(path), "/proc/%d/root", atomic_load(&run->launch.page->child));
+	int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return root < 0 ? -errno : root;
+}
+
 static int serve(struct run *run)
 {
+	int root = program_root(run);
+	if (root < 0)
+		return run_fail(run, "cannot reach the program's mount namespace", root);
 	struct sandbox_options how = {
 		.listener = fd_take(&run->launch.listener),
+		.root = root,
 		.guardian = run->launch.guardian,
 		.plan = &run->plan,
 		.loop = run->loop,
@@ -200,13 +220,15 @@ static void run_free(struct run *run)
 
 static int cmd_run(int argc, char **argv, struct cli *cli)
 {
-	struct run run = { .cli = cli, .landlock = -1, .session = { .signals = -1 } };
+	struct run run = { .cli = cli, .landlock = -1, .root = geteuid() == 0, .session = { .signals = -1 } };
 	bool done = false;
 	int status = read_options(&run, cli, argc, argv, &done);
 	if (status == 0 && !done)
 		status = run_fds_settle(&run.fds, cli);
 	if (status == 0 && !done)
 		status = load(&run);
+	if (status == 0 && !done)
+		status = run_unshare(&run);
 	if (status == 0 && !done)
 		status = run_prepare(&run);
 	if (status == 0 && !done)

@@ -8,6 +8,7 @@
 #include "launch.h"
 #include "plan.h"
 #include "run_fds.h"
+#include "run_unshare.h"
 #include "run_user.h"
 #include "session.h"
 
@@ -15,6 +16,7 @@ struct run {
 	const struct cli *cli;
 	const char *audit_file, *chdir;
 	bool mode_log, summary, no_landlock;
+	int namespaces;		/* --unshare: CLONE_NEW* */
 	struct run_user user;
 	struct run_fds fds;
 	char **argv;
@@ -25,6 +27,7 @@ struct run {
 	struct limits limits;
 	struct filter filter;
 	int landlock;
+	bool root;		/* outside of --unshare user */
 	struct agent_limit rlimits[4];
 	char **envp;		/* owned; entries borrowed but for those in .own */
 	char *own[4];

@@ -1,6 +1,7 @@
 /* What is made of a policy and the options before the first fork: plan, filter, Landlock rules, limits, environment. */
 #include <linux/capability.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -59,9 +60,9 @@ static int make_limits(struct run *run)
 	size_t n = 0;
 	struct rlimit now;
 	const struct limits *limits = &run->limits;
-	uid_t uid = run->user.set ? run->user.uid : geteuid();
+	uid_t uid = run->user.set ? run->user.uid : run->root ? 0 : 1;
 	if (limits->files) {
-		if (getrlimit(RLIMIT_NOFILE, &now) == 0 && limits->files > now.rlim_max && geteuid() != 0) {
+		if (getrlimit(RLIMIT_NOFILE, &now) == 0 && limits->files > now.rlim_max && (!run->root || run->namespaces & CLONE_NEWUSER)) {
 			cli_error(run->cli, "limits { files %llu; } is above the hard limit of %llu (ulimit -Hn)",
 				  (unsigned long long)limits->files, (unsigned long long)now.rlim_max);
 			return CLI_RUN_FAILED;
@@ -144,6 +145,7 @@ int run_prepare(struct run *run)
 	agent->path = getenv("PATH");
 	agent->argv = run->argv;
 	agent->envp = run->envp;
+	agent->namespaces = run->namespaces;
 	agent->chdir = run->chdir;
 	agent->set_user = run->user.set;
 	agent->uid = run->user.uid;

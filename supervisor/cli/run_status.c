@@ -53,6 +53,16 @@ static int child_failed(const struct run *run)
 	const char *reason = strerror(error);
 	bool found = atomic_load(&page->listener) >= 0;
 	switch (atomic_load(&page->failed_stage)) {
+	case WIRE_NETWORK:
+		cli_error(run->cli, "--unshare net: cannot set the loopback interface up: %s", reason);
+		break;
+	case WIRE_MOUNTS:
+		cli_error(run->cli, "--unshare: cannot make a mount namespace: %s", reason);
+		break;
+	case WIRE_PROC:
+		cli_error(run->cli, "--unshare pid: cannot mount /proc for it: %s%s", reason,
+			  error == EPERM ? " (in a container parts of /proc may be covered, then the kernel refuses a new one)" : "");
+		break;
 	case WIRE_LIMITS:
 		cli_error(run->cli, "cannot set the limits: %s", reason);
 		break;

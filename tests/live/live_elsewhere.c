@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/msg.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -317,9 +318,75 @@ static void nested(void)
 	execl("/bin/sh", "sh", "-c", "echo $(id -u) $(stat -c %u f) $(cat " TAG "); : >made; stat -c %u made", (char *)NULL);
 }
 
+static void look(const char *dir, pid_t number, const char *name)
+{
+	char path[300], text[4096];
+	snprintf(path, sizeof(path), "%s/%d/%s", dir, (int)number, name);
+	int fd = open(path, O_RDONLY);
+	printf("%s: %s", name, error(fd));
+	if (fd >= 0)
+		printf(" %s", read(fd, text, sizeof(text)) > 0 ? "text" : "nothing");
+	ssize_t n = readlink(path, text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = '\0';
+	printf(" %s\n", n > 0 ? strcmp(name, "cwd") ? strrchr(text, '/') : "link" : error(n));
+	if (fd >= 0)
+		close(fd);
+}
+
+/* What procfs in DIR shows of process NUMBER. */
+static void look_at(const char *dir, pid_t number)
+{
+	static const char *const names[] = { "comm", "stat", "environ", "exe", "cwd", "fd/0", "maps", "mem", "task", "net/dev", "io" };
+	char path[300];
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		look(dir, number, names[i]);
+	snprintf(path, sizeof(path), "%s/%d/oom_score_adj", dir, (int)number);
+	say("adjust", put(path, "500"));
+	show(path, NULL);
+}
+
+/* A procfs of a PID namespace of its own, and one within that. */
+static void procfs(void)
+{
+	int status;
+	enter(is_root ? CLONE_NEWNS | CLONE_NEWPID : CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID);
+	fflush(stdout);
+	if (fork()) {
+		wait(&status);
+		return;
+	}
+	say("private", mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	say("mount", mount("proc", "dir1", "proc", 0, NULL));
+	char text[32];
+	ssize_t n = readlink("dir1/self", text, sizeof(text));
+	printf("self: %.*s\n", (int)n, text);
+	n = readlink("dir1/thread-self", text, sizeof(text));
+	printf("thread-self: %.*s\n", (int)n, text);
+	fflush(stdout);
+	pid_t child = fork();
+	if (child == 0)
+		_exit(pause());
+	printf("%d %d\n", (int)getpid(), (int)child);
+	look_at("dir1", getpid());
+	look_at("dir1", child);
+	say("nobody", open("dir1/99/comm", O_RDONLY));
+	kill(child, SIGKILL);
+	wait(&status);
+	/* As seen from above. */
+	say("unshare", unshare(CLONE_NEWPID));
+	fflush(stdout);
+	child = fork();
+	if (child == 0)
+		_exit(pause());
+	look_at("dir1", child);
+	kill(child, SIGKILL);
+	wait(&status);
+	exit(fflush(stdout));
+}
+
 static const struct { const char *name; void (*run)(void); } programs[] = {
 	{ "network", network }, { "queues", queues }, { "ids", ids }, { "not_mapped", not_mapped }, { "several", several },
-	{ "fifo", fifo }, { "lease", lease }, { "nested", nested },
+	{ "fifo", fifo }, { "lease", lease }, { "nested", nested }, { "procfs", procfs },
 };
 
 static int program(const char *name, const char *dir)
@@ -461,11 +528,150 @@ static void deeper(void **state)
 	compare(*state, ALL, "nested", "0 0 3\n0\n");
 }
 
+static void a_procfs_of_its_own(void **state)
+{
+	compare(*state, ALL, "procfs", "environ: ok text EINVAL\n");
+}
+
+/* Another mount of our own procfs shows the supervisor no more than /proc does: not at all; and of others what all may see. */
+static void our_procfs_again(void **state)
+{
+	struct live *live = *state;
+	char script[600];
+	live_policy(live, ALL);
+	live_mkdir(live, "proc", 0755);
+	snprintf(script, sizeof(script),
+		 "export P=$PPID; unshare %s sh -c 'mount -t proc proc \"%s\" && cd \"%s\" && for i in $P 1; do cat $i/comm >/dev/null; cat $i/environ; done; "
+		 "cat self/comm self/environ | wc -l' 2>&1 | sed \"s/$P/guardian/\"",
+		 live_root() ? "-m" : "-Urm", live_path(live, "proc"), live_path(live, "proc"));
+	live_sh(live, script);
+	if (!live_root())	/* the kernel wants a PID namespace of one's own */
+		assert_non_null(strstr(live->out, "mount"));
+	else if (strcmp(live->out, "cat: guardian/comm: No such file or directory\ncat: guardian/environ: No such file or directory\n"
+				   "cat: 1/environ: Permission denied\n1\n"))
+		fail_msg("%s\n%s", live->out, live->err);
+}
+
+/* Bound over the caller's own entry, others stay what they are. */
+static void procfs_bound_to_itself(void **state)
+{
+	struct live *live = *state;
+	char script[1500];
+	if (!live_root())
+		skip();	/* who may not look at others outside may not do so by this either */
+	live_policy(live, ALL);
+	snprintf(script, sizeof(script),
+		 "unshare -m sh -c 'o=%d; me=/proc/$$; try() { cat $1 >/dev/null 2>&1 && echo read || echo no; (exec 3<>$1) 2>/dev/null && echo open || echo no; }; "
+		 "mount --bind /proc/$o $me && try $me/environ && try $me/mem && umount $me;"
+		 "mount --bind /proc/$o/environ $me/environ && try $me/environ && umount $me/environ;"
+		 "mount --bind /proc/$o /proc/sys && try /proc/sys/environ && umount /proc/sys;"
+		 "mount --bind /proc/$o/task/$o $me/task/$$ && try $me/task/$$/environ && umount $me/task/$$;"
+		 "mount --rbind /proc /mnt && try /mnt/$o/environ; cat /mnt/self/comm; head -1 /dev/stdin </proc/self/status'", (int)getpid());
+	live_sh(live, script);
+	if (strcmp(live->out, "no\nno\nno\nno\nno\nno\nno\nno\nno\nno\nno\nno\ncat\nName:\tsh\n"))
+		fail_msg("%s\n%s", live->out, live->err);
+}
+
+/* ---- usher run --unshare -------------------------------------------------------------------- */
+
+static void unshared(struct live *live, const char *policy, const char *namespaces, const char *script, const char *expected)
+{
+	live_policy(live, policy);
+	live->options[0] = "--unshare";
+	live->options[1] = namespaces;
+	live_sh(live, script);
+	if (live->status || strcmp(live->out, expected))
+		fail_msg("%s: status %d, expected:\n%s\ngot:\n%s%s", namespaces, live->status, expected, live->out, live->err);
+}
+
+static void run_in_all_of_them(void **state)
+{
+	static const char *const kinds[] = { "user", "mnt", "pid", "net", "ipc", "uts", "cgroup" };
+	struct live *live = *state;
+	char script[2000] = "", name[64], link[64];
+	for (size_t i = 0; i < 7; i++) {
+		snprintf(name, sizeof(name), "/proc/self/ns/%s", kinds[i]);
+		ssize_t n = readlink(name, link, sizeof(link) - 1);
+		assert_true(n > 0);
+		link[n] = '\0';
+		snprintf(script + strlen(script), sizeof(script) - strlen(script), "[ $(readlink %s) = '%s' ] && echo %s; ", name, link, kinds[i]);
+	}
+	strcat(script, "echo $$ $PPID $(id -u) $(readlink /proc/self | grep -c ^[0-9]*$) $(cat /proc/self/comm) $(cat /proc/1/comm); "
+		       "echo 7 >" TAG " && cat " TAG "; ls /proc/sys/net/ipv4/conf; grep -c 127.0.0.1 /proc/net/fib_trie; "
+		       "hostname inside && cat /proc/sys/kernel/hostname");
+	char *before = live_read(TAG), *after;
+	unshared(live, ALL, "user,mnt,pid,net,ipc,uts,cgroup", script, "2 1 0 1 cat usher-guardian\n7\nall\ndefault\nlo\n2\ninside\n");
+	after = live_read(TAG);
+	assert_string_equal(before, after);
+	free(before);
+	free(after);
+}
+
+static void run_and_own_nothing(void **state)
+{
+	struct live *live = *state;
+	live_mkdir(live, "work", 0777);
+	char script[600];
+	snprintf(script, sizeof(script), "cd '%s'; : >f; stat -c '%%u %%g' f; chown 0:0 f && echo ok; chown 5 f 2>/dev/null && echo five; "
+		 "mknod d c 1 3 2>/dev/null || echo no device; unshare -n sh -c 'echo 3 >" TAG "; cat " TAG "'; unshare -U stat -c %%u f",
+		 live_path(live, "work"));
+	unshared(live, ALL, "user", script, live_root() ? "0 0\nok\nfive\nno device\n3\n65534\n" : "0 0\nok\nno device\n3\n65534\n");
+}
+
+/* Rules hold in there, and /proc/self is who calls. */
+static void rules_hold_inside(void **state)
+{
+	struct live *live = *state;
+	char policy[2000], script[600];
+	live_file(live, "work/denied", 0644, "no\n");
+	live_file(live, "work/f", 0644, "yes\n");
+	snprintf(policy, sizeof(policy), LIVE_BASE "files { allow read,list $dir/work/; deny all $dir/work/denied; }");
+	snprintf(script, sizeof(script),
+		 "cat '%s' '%s'; cat /proc/self/comm /proc/thread-self/comm; sleep 10 & cat /proc/$!/comm /proc/1/comm "
+		 "/proc/$$/comm /proc/version; mount -t tmpfs none /mnt; unshare -m true; kill $!",
+		 live_path(live, "work/f"), live_path(live, "work/denied"));
+	unshared(live, policy, live_root() ? "mnt,pid" : "user,pid", script, "yes\ncat\ncat\n");
+	assert_int_equal(live_audited(live, "deny", "/work/denied"), 1);
+	assert_int_equal(live_audited(live, "deny", "/proc/version"), 1);
+	assert_int_equal(live_audited(live, "deny", "/proc/1/comm"), 1);
+}
+
+/* Others of the sandbox, but not the guardian. */
+static void processes_of_the_sandbox(void **state)
+{
+	unshared(*state, ALL, "user,pid",
+		 "sh -c 'echo; kill -STOP $$' | { read x; for i in 1 3; do cat /proc/$i/comm; cat /proc/$i/environ >/dev/null && echo environ; "
+		 "ls /proc/$i/fd >/dev/null && echo fd; echo 500 >/proc/$i/oom_score_adj && echo adjusted; done; renice 5 -p 1; prlimit -n5:5 -p 1; "
+		 "kill -9 3; } 2>/dev/null; exit 0", "usher-guardian\nsh\nenviron\nfd\nadjusted\n");
+}
+
+static void what_cannot_be(void **state)
+{
+	static const struct { const char *list, *says; } cases[] = {
+		{ "time", "there is no namespace 'time'" }, { "", "there is no namespace ''" }, { "user,", "there is no namespace ''" },
+		{ "pid", "add user to the list" }, { "user", "do not go together" },
+	};
+	struct live *live = *state;
+	live_policy(live, ALL);
+	live->options[0] = "--unshare";
+	for (size_t i = 0; i < 5; i++) {
+		if (i == (live_root() ? 3 : 4))
+			continue;
+		live->options[1] = cases[i].list;
+		live->options[2] = i == 4 ? "--user" : NULL;
+		live->options[3] = i == 4 ? "1000:1000" : NULL;
+		live_sh(live, "echo started");
+		if (live->status != 125 || live->out_len || !strstr(live->err, cases[i].says))
+			fail_msg("%s: status %d: %s%s", cases[i].list, live->status, live->out, live->err);
+	}
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, live_setup, live_teardown)
 static const struct CMUnitTest tests[] = {
 	CASE(network_of_its_own), CASE(queues_of_its_own), CASE(network_where_paths_are_denied),
 	CASE(queues_where_paths_are_denied), CASE(ids_of_its_own), CASE(ids_without_a_map),
-	CASE(several_ids), CASE(calls_that_wait), CASE(calls_that_are_stuck), CASE(deeper),
+	CASE(several_ids), CASE(calls_that_wait), CASE(calls_that_are_stuck), CASE(deeper), CASE(a_procfs_of_its_own), CASE(our_procfs_again), CASE(procfs_bound_to_itself),
+	CASE(run_in_all_of_them), CASE(run_and_own_nothing), CASE(rules_hold_inside), CASE(processes_of_the_sandbox), CASE(what_cannot_be),
 };
 
 int main(int argc, char **argv)

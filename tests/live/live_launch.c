@@ -312,6 +312,24 @@ static void killing_the_supervisor_kills_the_tree(void **state)
 	assert_int_equal(live_finish(live), 128 + SIGKILL);
 }
 
+static void namespaces_die_with_the_supervisor(void **state)
+{
+	struct live *live = *state;
+	int ends;
+	live_policy(live, ALL);
+	live->options[2] = "--unshare";
+	live->options[3] = "user,pid";
+	pid_t usher = start_family(live, &ends);
+	assert_int_equal(kill(usher, SIGKILL), 0);
+	all_are_gone(ends);
+	assert_int_equal(live_finish(live), 128 + SIGKILL);
+	usher = start_family(live, &ends);
+	assert_int_equal(kill(only_child(usher), SIGKILL), 0);
+	all_are_gone(ends);
+	if (live_finish(live) != 125 || !strstr(live->err, "guardian"))
+		fail_msg("status %d: %s", live->status, live->err);
+}
+
 static void killing_the_guardian_kills_the_tree(void **state)
 {
 	struct live *live = *state;
@@ -432,6 +450,7 @@ int main(void)
 		CASE(landlock_stands_behind),
 		CASE(killing_the_supervisor_kills_the_tree),
 		CASE(killing_the_guardian_kills_the_tree),
+		CASE(namespaces_die_with_the_supervisor),
 		CASE(supervisor_exit_keep_leaves_the_tree),
 		CASE(usher_stays_until_the_last_has_gone),
 		CASE(the_end_of_a_pipe_is_seen),
