@@ -76,6 +76,7 @@ static void fetch_undo(struct request *req)
 	if (req->fetched && req->call->release)
 		req->call->release(req);
 	req->fetched = false;
+	req->n_peers = 0;
 	memset(&req->args, 0, sizeof(req->args));
 	for (unsigned i = 0; i < req->n_names; i++)
 		req->bases[i] = fd_close(req->bases[i]);
@@ -501,6 +502,8 @@ static const struct call *broker_call(const struct request *req)
 
 	if (!call || !call_wanted(call, data->nr, req->sandbox->plan))
 		return NULL;
+	if (call->trapped)
+		return call->trapped(req->sandbox->plan, (const uint64_t *)data->args) ? call : NULL;
 	for (size_t i = 0; i < call->n_tests; i++)
 		if ((data->args[call->tests[i].arg] & call->tests[i].mask) == call->tests[i].value)
 			return call;

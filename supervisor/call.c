@@ -27,6 +27,10 @@ bool call_wanted(const struct call *call, int nr, const struct plan *plan)
 		return (plan->restricted & call->ops) != 0;
 	case CALL_UNIX:
 		return plan->unix_paths;
+	case CALL_PEERS:
+		return plan->peers;
+	case CALL_LISTEN:
+		return (plan->peers_of[PROTO_TCP] & OP_BIT(OP_BIND)) != 0;
 	case CALL_EXEC:
 		/* An exec changes capabilities, which are cached. */
 		return plan->exec || plan->creds_vary;
@@ -46,11 +50,13 @@ bool call_wanted(const struct call *call, int nr, const struct plan *plan)
 	}
 }
 
-static int call_rows_add(const struct call *call, int nr, struct filter_rows *rows)
+static int call_rows_add(const struct call *call, int nr, const struct plan *plan, struct filter_rows *rows)
 {
 	struct filter_row row = { .nr = nr, .step = FILTER_BROKER, .kind = FILTER_NOTIFY };
 	int err = 0;
 
+	if (call->rows)
+		return call->rows(plan, rows);
 	if (!call->n_tests)
 		return filter_rows_add(rows, &row);
 	row.n_tests = 1;
@@ -68,7 +74,7 @@ int call_filter_rows(const struct plan *plan, struct filter_row **rows, size_t *
 
 	for (size_t nr = 0; nr < call_table_size && !err; nr++)
 		if (call_table[nr].name && call_wanted(&call_table[nr], (int)nr, plan))
-			err = call_rows_add(&call_table[nr], (int)nr, &all);
+			err = call_rows_add(&call_table[nr], (int)nr, plan, &all);
 	if (err) {
 		free(all.list);
 		return err;

@@ -16,12 +16,17 @@ enum call_when {
 	CALL_HIDE,	/* getdents: while names are hidden (ruling 7) */
 	CALL_MODIFY_FD,	/* ruling 5: chmod, chown, xattr, utime... through a descriptor; while one of .ops is restricted */
 	CALL_UNIX,	/* connect, bind, sends with an address: policies with files or network sections */
+	CALL_PEERS,	/* socket: while rules speak of addresses */
+	CALL_LISTEN,	/* listen: while rules restrict what TCP sockets are bound to */
 	CALL_EXEC,	/* execve, execveat */
 	CALL_CRED,	/* set*id, setgroups, capset: only to forget cached credentials; when they may differ */
 	CALL_PROCESS,	/* a process by its number, for what Landlock does not keep inside */
 	CALL_APPEND,	/* ftruncate, fallocate, F_SETFL: while something may be appended to but not written (ruling 5) */
 	CALL_REFUSED,	/* refused, with a record: see .topology, .free_ok and .named_ok */
 };
+
+struct plan;
+struct filter_rows;
 
 struct call {
 	const char *name;
@@ -42,6 +47,9 @@ struct call {
 	const char *may_continue;	/* the reason why this row may let the kernel go on; NULL: it never may */
 	const struct filter_test *tests;	/* trap only if these hold (a union: one filter row each) */
 	size_t n_tests;
+	/* Or: adds the row's filter rows, and says whether they trap a call. NULL: all, or as .tests say. */
+	int (*rows)(const struct plan *plan, struct filter_rows *rows);
+	bool (*trapped)(const struct plan *plan, const uint64_t *args);
 	int refuse;		/* CALL_REFUSED: positive errno */
 	bool topology;		/* CALL_REFUSED: only while plan.topology_fixed (ruling 3); else served if there is .serve */
 	bool free_ok;		/* CALL_REFUSED: not while plan.free, since it gets round nothing then */
@@ -54,7 +62,6 @@ extern const size_t call_table_size;
 /* The row that serves NR, or NULL. */
 const struct call *call_by_nr(int nr);
 /* PLAN traps CALL, the row of NR, at least for some arguments: .tests. Otherwise only a rule on the system call has it notified. */
-struct plan;
 bool call_wanted(const struct call *call, int nr, const struct plan *plan);
 
 /*

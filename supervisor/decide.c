@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "calls/peer.h"
 #include "sandbox.h"
 
 static const struct policy_rule nameless_rule =
@@ -120,6 +121,21 @@ struct policy_decision decide_object(const struct request *req, const struct obj
 	return decision;
 }
 
+static void decide_peers(struct request *req)
+{
+	for (unsigned i = 0; i < req->n_peers && !decide_refuses(&req->decision.enforced); i++) {
+		struct policy_decision decision = peer_decide(req->sandbox->plan, req->peer_ops, &req->peers[i]);
+
+		if (decide_refuses(&decision.enforced)) {
+			req->decision = decision;
+			req->decided_peer = i;
+		} else if (!decide_refuses(&req->decision.would)) {
+			req->decision = decision;
+			req->decided_peer = i;
+		}
+	}
+}
+
 /* The first object that is denied decides; what the syscalls section only would deny is kept if no object says more. */
 void decide_objects(struct request *req, const struct policy_decision *call)
 {
@@ -140,6 +156,7 @@ void decide_objects(struct request *req, const struct policy_decision *call)
 		if (decide_refuses(&req->decision.enforced))
 			return;
 	}
+	decide_peers(req);
 }
 
 int decide_again(struct request *req, const struct object *object, uint32_t ops)

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -21,6 +22,10 @@
 #ifndef RWF_NOAPPEND
 #define RWF_NOAPPEND 0x00000020
 #endif
+#ifndef IPV6_2292RTHDR
+#define IPV6_2292RTHDR 5
+#define IPV6_2292PKTOPTIONS 6
+#endif
 
 enum harden_when {
 	HARDEN_ALWAYS,
@@ -28,6 +33,7 @@ enum harden_when {
 	HARDEN_FILES,	/* while the policy confines paths */
 	HARDEN_APPEND,	/* while something is append-only */
 	HARDEN_CLONE,	/* while somebody looks at the flags of clone: ruling 3, or a section on system calls */
+	HARDEN_PEERS,	/* while rules speak of addresses */
 	HARDEN_TOPOLOGY,	/* while what paths mean must not change (ruling 3) */
 };
 
@@ -40,11 +46,12 @@ struct harden {
 	 * gone round. */
 	enum { HARDEN_FIRM, HARDEN_NAMED, HARDEN_NAMED_UNBROKERED } named;
 	size_t n_tests;
-	struct filter_test test;
+	struct filter_test tests[2];
 };
 
-#define CMD(number) .n_tests = 1, .test = { .arg = 1, .mask = LOW32, .value = (number) }
-#define FLAG(n, bit) .n_tests = 1, .test = { .arg = (n), .mask = (bit), .value = (bit) }
+#define CMD(number) .n_tests = 1, .tests = { { .arg = 1, .mask = LOW32, .value = (number) } }
+#define FLAG(n, bit) .n_tests = 1, .tests = { { .arg = (n), .mask = (bit), .value = (bit) } }
+#define OPTION(level, name) .n_tests = 2, .tests = { { .arg = 1, .mask = LOW32, .value = (level) }, { .arg = 2, .mask = LOW32, .value = (name) } }
 
 /* ioctl numbers, spelled here because not every header has them. */
 enum {
@@ -99,6 +106,11 @@ static const struct harden harden_table[] = {
 	{ .nr = SYS_sendto, .err = EOPNOTSUPP, FLAG(3, MSG_FASTOPEN) },
 	{ .nr = SYS_sendmsg, .err = EOPNOTSUPP, FLAG(2, MSG_FASTOPEN) },
 	{ .nr = SYS_sendmmsg, .err = EOPNOTSUPP, FLAG(3, MSG_FASTOPEN) },
+	/* Source routes: the packets go first to an address that nobody judges. */
+	{ .nr = SYS_setsockopt, .err = EPERM, .when = HARDEN_PEERS, OPTION(IPPROTO_IP, IP_OPTIONS) },
+	{ .nr = SYS_setsockopt, .err = EPERM, .when = HARDEN_PEERS, OPTION(IPPROTO_IPV6, IPV6_RTHDR) },
+	{ .nr = SYS_setsockopt, .err = EPERM, .when = HARDEN_PEERS, OPTION(IPPROTO_IPV6, IPV6_2292RTHDR) },
+	{ .nr = SYS_setsockopt, .err = EPERM, .when = HARDEN_PEERS, OPTION(IPPROTO_IPV6, IPV6_2292PKTOPTIONS) },
 	/* mount(8) falls back to mount(2). */
 	{ .nr = SYS_open_tree, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
 	{ .nr = SYS_open_tree_attr, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
@@ -207,13 +219,15 @@ bool harden_has_calls(const struct policy *policy)
 
 static bool harden_wanted(const struct harden *harden, const struct plan *plan)
 {
-	bool brokered = plan->files || plan->stat || plan->unix_paths || plan->exec || plan->topology_fixed;
+	bool brokered = plan->files || plan->stat || plan->unix_paths || plan->exec || plan->topology_fixed || plan->peers;
 
 	if (harden->when == HARDEN_CONFINED && plan->free)
 		return false;
 	if (harden->when == HARDEN_FILES && !(plan->confined & OPS_FILES))
 		return false;
 	if (harden->when == HARDEN_CLONE && !plan->topology_fixed && !harden_has_calls(plan->policy))
+		return false;
+	if (harden->when == HARDEN_PEERS && !plan->peers_enforced)
 		return false;
 	if (harden->when == HARDEN_TOPOLOGY && !plan->topology_fixed)
 		return false;
@@ -241,7 +255,7 @@ int harden_rows(const struct plan *plan, struct filter_rows *rows)
 		if (!harden_wanted(harden, plan))
 			continue;
 		row.n_tests = harden->n_tests;
-		row.tests[0] = harden->test;
+		memcpy(row.tests, harden->tests, sizeof(harden->tests));
 		err = filter_rows_add(rows, &row);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(never_notify) && !err; i++) {

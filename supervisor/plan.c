@@ -39,9 +39,12 @@ __attribute__((format(printf, 4, 5))) static void refuse(struct policy_diags *di
 		diag->help = strdup(help);
 }
 
-static bool unix_path_only(const struct policy_rule *rule)
+static bool names_host(const struct policy_rule *rule)
 {
-	return rule->proto == PROTO_UNIX && rule->n_addrs == 0 && rule->n_patterns > 0;
+	for (size_t i = 0; i < rule->n_addrs; i++)
+		if (rule->addrs[i].kind == ADDR_HOST && rule->proto != PROTO_NETLINK)
+			return true;
+	return false;
 }
 
 static void check_rule(const struct policy *policy, const struct policy_rule *rule, struct policy_diags *diags)
@@ -51,9 +54,8 @@ static void check_rule(const struct policy *policy, const struct policy_rule *ru
 	else if (rule->action == ACTION_REDIRECT || rule->action == ACTION_ANSWER || rule->action == ACTION_ASK)
 		refuse(diags, rule->pos, "use allow or deny, or take the rule out",
 		       "'%s' rules are not served by this version", policy_action_name(rule->action));
-	else if (rule->section == SECTION_NETWORK && !unix_path_only(rule))
-		refuse(diags, rule->pos, "take the rule out; only unix sockets by path are brokered as yet",
-		       "network rules other than for unix paths are not enforced by this version");
+	else if (rule->section == SECTION_NETWORK && names_host(rule))
+		refuse(diags, rule->pos, "write its addresses", "host names are not looked up by this version");
 	else if (rule->section == SECTION_MOUNTS)
 		refuse(diags, rule->pos, "take the rule out; mounts are refused altogether while paths are brokered",
 		       "mount rules are not enforced by this version");
@@ -61,11 +63,7 @@ static void check_rule(const struct policy *policy, const struct policy_rule *ru
 
 static void check_sections(const struct policy *policy, struct policy_diags *diags)
 {
-	const struct policy_default *network = &policy->defaults[SECTION_NETWORK];
 	const struct policy_default *mounts = &policy->defaults[SECTION_MOUNTS];
-	if (network->present && network->action == ACTION_DENY)
-		refuse(diags, network->pos, "write 'default allow;' in the network section, or take the section out",
-		       "the network's default deny is not enforced by this version");
 	if (mounts->present && mounts->action == ACTION_ALLOW && mounts->written)
 		refuse(diags, mounts->pos, "take the section out", "mounts are not made by this version");
 	if (policy->has_domains)
@@ -161,6 +159,12 @@ int plan_make(struct plan *plan, const struct policy *policy, const struct kerne
 		.creds_vary = !cred_constant(),
 		.landlock = !no_landlock,
 	};
+	for (int proto = 0; proto < PROTO_COUNT; proto++) {
+		uint32_t enforced = policy_restricted_peers(policy, (enum policy_proto)proto, false);
+		plan->peers_of[proto] = enforced | policy_restricted_peers(policy, (enum policy_proto)proto, true);
+		plan->peers |= proto != PROTO_UNIX && plan->peers_of[proto];
+		plan->peers_enforced |= proto != PROTO_UNIX && enforced;
+	}
 	plan->topology_fixed = (plan->confined & (OPS_FILES | OPS_NETWORK)) || (mounts->present && mounts->action == ACTION_DENY);
 	plan->free = !plan->confined && !plan->topology_fixed && !harden_has_calls(policy);
 

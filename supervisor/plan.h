@@ -16,6 +16,9 @@ struct plan {
 	bool files;		/* file paths are brokered */
 	bool stat;		/* and so is stat */
 	bool unix_paths;	/* connect, bind, sends */
+	uint32_t peers_of[PROTO_COUNT];	/* operations on addresses (unix: abstract names) that are not simply allowed, in any decision */
+	bool peers;		/* of any protocol but unix */
+	bool peers_enforced;	/* and not only at stage log */
 	bool exec;		/* execve is gated */
 	bool topology_fixed;	/* chroot, namespaces, setns, mounts refused (ruling 3); otherwise own files go by identity */
 	bool free;		/* nothing is denied, and no system call spoken of: what could only get round a denial is let be */

@@ -48,9 +48,17 @@ const struct policy_verdict *record_verdict(const struct request *req, enum reco
 
 static const struct object *decided_object(const struct request *req)
 {
+	if (req->n_peers)
+		return NULL;
 	if (req->decided >= req->n_names || req->objects[req->decided].len == 0)
 		return NULL;
 	return &req->objects[req->decided];
+}
+
+/* NULL: it was not about an address. */
+static const struct policy_peer *decided_peer(const struct request *req)
+{
+	return req->decided_peer < req->n_peers ? &req->peers[req->decided_peer] : NULL;
 }
 
 /* The section whose default decides OP (ruling 9). */
@@ -73,7 +81,7 @@ static const char *where_of(const struct request *req, enum record_kind kind, ch
 	if (!policy_denies(verdict))
 		return "default";
 	const struct policy_default *section =
-		&policy->defaults[decided_object(req) ? op_section(policy, verdict->op) : SECTION_SYSCALLS];
+		&policy->defaults[decided_object(req) || decided_peer(req) ? op_section(policy, verdict->op) : SECTION_SYSCALLS];
 	return section->present && section->pos.line ? policy_where(policy, section->pos, buf, size) : "default";
 }
 
@@ -185,6 +193,34 @@ static void add_objects(struct text *text, const struct request *req, const stru
 	}
 }
 
+/* "peer" as why takes it, and its parts. The name is one that rules speak of and that stands for the address. */
+static void add_peer(struct text *text, const struct request *req, const struct policy_verdict *verdict)
+{
+	const struct policy_peer *peer = decided_peer(req);
+	char shown[POLICY_PEER_TEXT];
+	bool address = peer->proto == PROTO_TCP || peer->proto == PROTO_UDP || peer->proto == PROTO_ICMP;
+	const char *name = address ? policy_host_of(req->sandbox->policy, peer->ip) : NULL;
+
+	text_addf(text, "\"op\":\"%s\",\"proto\":\"%s\"", policy_op_name(verdict->op), policy_proto_name(peer->proto));
+	text_puts(text, ",\"peer\":");
+	(void)policy_peer_text(peer, shown);
+	escape_json(text, shown, strlen(shown));
+	if (address) {
+		char *end = peer->proto == PROTO_ICMP ? NULL : strrchr(shown, ':');
+		if (end)
+			*end = '\0';
+		size_t bracket = shown[0] == '[', len = strlen(shown) - 2 * bracket;
+		text_puts(text, ",\"address\":");
+		escape_json(text, shown + bracket, len);
+	}
+	if (peer->proto == PROTO_TCP || peer->proto == PROTO_UDP)
+		text_addf(text, ",\"port\":%u", peer->port);
+	if (name) {
+		text_puts(text, ",\"name\":");
+		escape_json(text, name, strlen(name));
+	}
+}
+
 /* Why a rule that is no deny denied. */
 static const char *verdict_reason(const struct policy_verdict *verdict)
 {
@@ -204,6 +240,8 @@ static void add_details(struct text *text, const struct request *req, const stru
 	text_puts(text, ",\"details\":{");
 	if (object) {
 		add_objects(text, req, object, verdict, kind);
+	} else if (decided_peer(req)) {
+		add_peer(text, req, verdict);
 	} else {
 		const __u64 *args = req->notif.data.args;
 		text_addf(text,
@@ -310,7 +348,13 @@ void record_event(struct text *text, const struct record *record, const char *ac
 static void add_deed(struct text *text, const struct request *req, enum record_kind kind)
 {
 	const struct object *object = decided_object(req);
+	const struct policy_peer *peer = decided_peer(req);
 	const struct policy_verdict *verdict = record_verdict(req, kind);
+	char shown[POLICY_PEER_TEXT];
+	if (peer) {
+		text_addf(text, "%s %s %s", policy_op_name(verdict->op), policy_proto_name(peer->proto), policy_peer_text(peer, shown));
+		return;
+	}
 	if (!object) {
 		text_puts(text, call_name(req) ? call_name(req) : "a system call");
 		return;
@@ -384,5 +428,9 @@ uint64_t record_hash(const struct request *req, enum record_kind kind)
 	};
 	uint64_t hash = hash_bytes(UINT64_C(0xcbf29ce484222325), &key, sizeof(key));
 	hash = object ? hash_bytes(hash, object->path, object->len) : hash;
+	const struct policy_peer *peer = decided_peer(req);
+	char shown[POLICY_PEER_TEXT];
+	if (peer)
+		hash = hash_bytes(hash, shown, strlen(policy_peer_text(peer, shown)));
 	return hash ? hash : 1;
 }

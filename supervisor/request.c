@@ -22,6 +22,8 @@ void request_begin(struct request *req)
 	memset(req->ops, 0, sizeof(req->ops));
 	memset(&req->args, 0, args);
 	req->fetched = false;
+	req->peers = NULL;
+	req->n_peers = req->decided_peer = 0;
 	req->refused_by = NULL;
 	req->decision = (struct policy_decision){ 0 };
 	req->decided = 0;

@@ -79,6 +79,11 @@ struct request {
 	unsigned moves;			/* entry_moved() before the names were resolved */
 	int bases[REQUEST_NAMES];	/* what relative names start from, until resolve() takes them; owned */
 
+	const struct policy_peer *peers;	/* beside names: what an address means, judged for peer_ops. In what call.fetch made */
+	unsigned n_peers;
+	uint32_t peer_ops;
+	unsigned decided_peer;		/* which of them decided */
+
 	const struct policy_rule *refused_by;	/* set by judge or serve with -errno: a refusal of usher's own, which is recorded */
 	struct policy_decision decision;
 	unsigned decided;		/* which object decided */

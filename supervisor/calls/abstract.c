@@ -143,6 +143,11 @@ static bool abstract_reachable(struct sandbox *sandbox, const struct address *ad
 
 int abstract_reach(struct request *req, const struct address *address)
 {
+	const struct policy_verdict *verdict = &req->decision.enforced;
+
+	/* A rule by name may mean one outside. */
+	if (req->n_peers && verdict->rule && policy_allows(verdict))
+		return 0;
 	if (socket_call(req)->domain != AF_UNIX || abstract_reachable(req->sandbox, address))
 		return 0;
 	req->refused_by = &outside_rule;

@@ -21,7 +21,7 @@
 
 #include "calls/abstract.h"
 #include "calls/entry.h"
-#include "calls/socket.h"
+#include "calls/peer.h"
 #include "calls/unix.h"
 #include "err.h"
 #include "fd.h"
@@ -51,6 +51,8 @@ int bind_fetch(struct request *req)
 	err = socket_address(req, req->notif.data.args[1], request_int(req, 2), &call->addr);
 	if (!err)
 		err = socket_name(req, &call->addr, NAME_ENTRY);
+	if (!err)
+		err = peer_add(req, &call->addr, OP_BIND);
 	if (err || !call->addr.path || req->names[0].path[0] == '/')
 		return err;
 	call->cwd = target_cwd(req->target);

@@ -10,7 +10,7 @@
 #include <errno.h>
 
 #include "calls/abstract.h"
-#include "calls/socket.h"
+#include "calls/peer.h"
 #include "calls/unix.h"
 #include "park.h"
 
@@ -23,7 +23,9 @@ int connect_fetch(struct request *req)
 		return err;
 	call = socket_call(req);
 	err = socket_address(req, req->notif.data.args[1], request_int(req, 2), &call->addr);
-	return err ? err : socket_name(req, &call->addr, NAME_FOLLOW);
+	if (!err)
+		err = socket_name(req, &call->addr, NAME_FOLLOW);
+	return err ? err : peer_add(req, &call->addr, OP_CONNECT);
 }
 
 static int connect_done(struct request *req, int result)

@@ -3,14 +3,21 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "calls/peer.h"
 #include "calls/unix.h"
+#include "decide.h"
 #include "fd.h"
+#include "sandbox.h"
 
+#ifndef IPV6_2292RTHDR
+#define IPV6_2292RTHDR 5
+#endif
 #define CAP(n) (UINT64_C(1) << (n))
 
 /* ---- ancillary data ------------------------------------------------------------------------- */
@@ -62,6 +69,21 @@ static int control_rights(struct request *req, struct message *message, struct c
 	return 0;
 }
 
+static const struct policy_rule steering_rule =
+	BUILTIN_RULE(SECTION_NETWORK, EPERM, "routing headers lead past the address that is judged");
+
+/* Source routes, by which a packet goes first to another address. */
+static bool steers(struct request *req, const struct cmsghdr *header)
+{
+	bool four = header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_RETOPTS;
+	bool six = header->cmsg_level == IPPROTO_IPV6 && (header->cmsg_type == IPV6_RTHDR || header->cmsg_type == IPV6_2292RTHDR);
+
+	if (!req->sandbox->plan->peers_enforced || (!four && !six))
+		return false;
+	req->refused_by = &steering_rule;
+	return true;
+}
+
 /* Goes through the copy in MESSAGE->control as the kernel would, and leaves out what is given anew. */
 static int control_adopt(struct request *req, const struct socket_call *call, struct message *message)
 {
@@ -74,6 +96,8 @@ static int control_adopt(struct request *req, const struct socket_call *call, st
 		size_t len = header->cmsg_len, space;
 		bool keep = true;
 
+		if (steers(req, header))
+			return -EPERM;
 		if (len < sizeof(*header) || len > left)
 			return -EINVAL;
 		space = CMSG_ALIGN(len);
@@ -217,6 +241,21 @@ static int send_begin(struct request *req, unsigned flags, unsigned n_messages)
 	return 0;
 }
 
+/* Another message of a batch than the first, with an address of its own: it may go with the first if there is nothing to be said of it. */
+static bool goes_along(struct request *req, struct message *message)
+{
+	struct policy_decision decision;
+	struct policy_peer peer;
+	int found = peer_of(req, &message->to, OP_SENDTO, &peer);
+
+	req->refused_by = NULL;
+	if (found <= 0 || !req->n_peers)
+		return !found;
+	decision = peer_decide(req->sandbox->plan, OP_BIT(OP_SENDTO), &peer);
+	return policy_allows(&decision.enforced) && policy_allows(&decision.would) &&
+	       decision.enforced.rule == peer_decide(req->sandbox->plan, OP_BIT(OP_SENDTO), &req->peers[0]).enforced.rule;
+}
+
 /* Only datagrams have their address looked at; a path of another kind of socket is not looked up by the
  * kernel. */
 static int message_address(struct request *req, const struct socket_call *call, struct message *message, uint64_t at, int len)
@@ -226,9 +265,13 @@ static int message_address(struct request *req, const struct socket_call *call, 
 	if (!at)
 		return 0;
 	err = socket_address(req, at, len, &message->to);
-	if (err || call->domain != AF_UNIX || call->type != SOCK_DGRAM)
+	if (err || (call->domain == AF_UNIX && call->type != SOCK_DGRAM))
 		return err;
-	return socket_name(req, &message->to, NAME_FOLLOW);
+	if (call->domain == AF_UNIX)
+		err = socket_name(req, &message->to, NAME_FOLLOW);
+	if (!err && message == call->messages)
+		err = peer_add(req, &message->to, OP_SENDTO);
+	return err;
 }
 
 static int message_fetch(struct request *req, struct socket_call *call, struct message *message, const struct msghdr *header,
@@ -287,12 +330,14 @@ int sendmsg_fetch(struct request *req)
 
 /* Messages to one pathname, which is name 0, or to none at all: another one ends the batch. The caller
  * comes again for the rest. */
-static bool same_place(const struct socket_call *call, const struct message *message)
+static bool same_place(struct request *req, const struct socket_call *call, struct message *message)
 {
 	const struct message *first = &call->messages[0];
 
 	if (message->to.path != first->to.path)
 		return false;
+	if (message->to.len && !message->to.path)
+		return goes_along(req, message);
 	return !message->to.path || (message->to.len == first->to.len && !memcmp(&message->to.any, &first->to.any, message->to.len));
 }
 
@@ -333,7 +378,7 @@ int sendmmsg_fetch(struct request *req)
 
 		call->n_messages = i + 1;
 		err = message_fetch(req, call, message, &headers[i].msg_hdr, budget);
-		if (!err && same_place(call, message)) {
+		if (!err && same_place(req, call, message)) {
 			budget -= message->len;
 			continue;
 		}
@@ -341,6 +386,8 @@ int sendmmsg_fetch(struct request *req)
 		if (!i)
 			return err;
 		message_drop(call, message);
+		if (!call->messages[0].to.path)
+			return 0;
 		req->n_names = 0;
 		return socket_name(req, &call->messages[0].to, NAME_FOLLOW);
 	}

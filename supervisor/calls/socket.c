@@ -14,23 +14,32 @@
 
 #define ERESTARTSYS 512
 
+int socket_begin(struct request *req)
+{
+	struct socket_call *call = calloc(1, sizeof(*call));
+
+	req->args.sock.data = call;
+	if (!call)
+		return -ENOMEM;
+	call->cwd = call->fd = -1;
+	return 0;
+}
+
 int socket_fetch(struct request *req)
 {
 	struct socket_call *call;
 	socklen_t len = sizeof(int);
-	int flags;
+	int flags, err = socket_begin(req);
 
-	req->args.sock.data = NULL;
-	call = calloc(1, sizeof(*call));
-	if (!call)
-		return -ENOMEM;
-	call->cwd = -1;
-	req->args.sock.data = call;
+	if (err)
+		return err;
+	call = socket_call(req);
 	call->fd = fetch_fd(req, request_int(req, 0));
 	if (call->fd < 0)
 		return call->fd;
 	if (getsockopt(call->fd, SOL_SOCKET, SO_DOMAIN, &call->domain, &len) ||
-	    getsockopt(call->fd, SOL_SOCKET, SO_TYPE, &call->type, &len))
+	    getsockopt(call->fd, SOL_SOCKET, SO_TYPE, &call->type, &len) ||
+	    getsockopt(call->fd, SOL_SOCKET, SO_PROTOCOL, &call->protocol, &len))
 		return -errno;
 	flags = fcntl(call->fd, F_GETFL);
 	if (flags < 0)

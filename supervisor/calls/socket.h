@@ -34,10 +34,11 @@ struct message {
 /* req->args.sock.data */
 struct socket_call {
 	int fd;			/* the target's socket: one description, so that its flags are never changed. Owned */
-	int domain, type;
+	int domain, type, protocol;
 	bool blocking;		/* without O_NONBLOCK and MSG_DONTWAIT */
 	unsigned flags;
 	struct address addr;	/* of connect and bind */
+	struct policy_peer peers[2];	/* what is judged: req->peers */
 	int cwd;		/* of bind with a relative name. Owned */
 	struct message *messages;	/* owned */
 	unsigned n_messages, next;
@@ -54,6 +55,8 @@ static inline struct socket_call *socket_call(const struct request *req)
 	return req->args.sock.data;
 }
 
+/* req->args.sock.data is there. 0 or -ENOMEM. */
+int socket_begin(struct request *req);
 /* Begins a fetch: descriptor args[0] is pinned. 0 or -errno. */
 int socket_fetch(struct request *req);
 /* Copies an address as move_addr_to_kernel() does. 0, -EINVAL, -EFAULT. */

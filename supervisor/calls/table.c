@@ -13,6 +13,7 @@
 #include "calls/cred.h"
 #include "calls/exec.h"
 #include "calls/list.h"
+#include "calls/make.h"
 #include "calls/names.h"
 #include "calls/numbers.h"
 #include "calls/open.h"
@@ -51,6 +52,7 @@ static const struct filter_test ioprio_given[] = { BIT_SET(0, 1), INT_SET(1) };
 /* Reasons to let the kernel go on. */
 static const char cred_reason[] = "nothing of it was judged: it is trapped only so that cached credentials and namespaces are read again";
 static const char process_reason[] = "the number is in a register, and of a process, a group or a session of the sandbox";
+static const char socket_reason[] = "numbers in registers, and a socket that has reached nobody yet";
 static const char exec_reason[] = "the gate compares the image that starts with the one that was judged";
 
 const struct call call_table[] = {
@@ -158,6 +160,11 @@ const struct call call_table[] = {
 		.serve = send_serve, .release = socket_release },
 	[SYS_sendmmsg] = { .name = "sendmmsg", .when = CALL_UNIX, .ops = OP_BIT(OP_SENDTO), .fetch = sendmmsg_fetch,
 		.serve = send_serve, .release = socket_release },
+
+	[SYS_socket] = { .name = "socket", .when = CALL_PEERS, .ops = OPS_NETWORK, .fetch = socket_make_fetch, .serve = socket_make_serve,
+		.release = socket_release, .may_continue = socket_reason, .rows = socket_rows, .trapped = socket_trapped },
+	[SYS_listen] = { .name = "listen", .when = CALL_LISTEN, .ops = OP_BIT(OP_BIND), .fetch = listen_fetch, .serve = listen_serve,
+		.release = socket_release },
 
 	[SYS_ftruncate] = { .name = "ftruncate", .when = CALL_APPEND, .ops = OP_BIT(OP_WRITE), .fetch = append_fetch,
 		.judge = append_judge, .serve = ftruncate_serve, .release = append_release },

@@ -59,7 +59,11 @@ static const char *when_text(const struct call *call)
 	case CALL_MODIFY_FD:
 		return "brokered while one of its operations is denied somewhere";
 	case CALL_UNIX:
-		return "brokered: unix paths in its address";
+		return "brokered: unix paths and addresses";
+	case CALL_PEERS:
+		return "by domain, type and protocol, while rules speak of addresses";
+	case CALL_LISTEN:
+		return "brokered while rules restrict what TCP sockets are bound to";
 	case CALL_EXEC:
 		return "gated: what starts is compared with what was decided";
 	case CALL_CRED:

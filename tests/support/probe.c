@@ -384,8 +384,8 @@ static const struct command commands[] = {
 
 int run_command(char **argv, int argc)
 {
-	const struct command *const tables[] = { commands, call_commands, exec_commands, socket_commands, scene_commands, wait_commands,
-						      lease_commands };
+	const struct command *const tables[] = { commands, call_commands, exec_commands, socket_commands, net_commands, scene_commands,
+						      wait_commands, lease_commands };
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		for (const struct command *row = tables[i]; row->name; row++)
 			if (strcmp(row->name, argv[0]) == 0 && (row->args < 0 || row->args == argc - 1)) {

@@ -13,6 +13,7 @@ struct command {
 extern const struct command call_commands[];		/* probe_call.c: raw calls, odd pointers, whole answers */
 extern const struct command exec_commands[];		/* probe_exec.c */
 extern const struct command socket_commands[];		/* probe_socket.c */
+extern const struct command net_commands[];		/* probe_net.c */
 extern const struct command scene_commands[];		/* probe_scene.c: several threads or processes */
 extern const struct command lease_commands[];	/* probe_lease.c: opens that break leases */
 extern const struct command wait_commands[];		/* probe_wait.c: opens that wait, and signals */

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/landlock.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -154,7 +155,7 @@ static void test_rows(void **state)
 		}
 		/* Paths and addresses are looked up by the supervisor, never again by the kernel: but for
 		 * these. */
-		if (call->may_continue && call->when != CALL_CRED && call->when != CALL_EXEC && call->when != CALL_PROCESS && strcmp(call->name, "open") &&
+		if (call->may_continue && call->when != CALL_CRED && call->when != CALL_EXEC && call->when != CALL_PROCESS && strcmp(call->name, "open") && strcmp(call->name, "socket") &&
 		    strcmp(call->name, "openat") && !call->topology)
 			fail_msg("%s may continue", call->name);
 		for (size_t i = 0; i < call->n_tests; i++) {
@@ -177,7 +178,8 @@ struct made {
 	struct filter filter;
 };
 
-enum { PLAN_FREE = 64, PLAN_FILES = 1, PLAN_STAT = 2, PLAN_UNIX = 4, PLAN_EXEC = 8, PLAN_TOPOLOGY = 16, PLAN_CREDS = 32, PLAN_ALL = 63 };
+enum { PLAN_FILES = 1, PLAN_STAT = 2, PLAN_UNIX = 4, PLAN_EXEC = 8, PLAN_TOPOLOGY = 16, PLAN_CREDS = 32, PLAN_PEERS = 64, PLAN_ALL = 127,
+       PLAN_FREE = 128 };
 
 static struct made make(const char *text, unsigned what)
 {
@@ -187,6 +189,8 @@ static struct made make(const char *text, unsigned what)
 	made.plan = (struct plan){
 		.policy = made.policy, .kernel = &kernel, .restricted = what & PLAN_FILES ? UINT32_MAX : 0,
 		.files = what & PLAN_FILES, .stat = what & PLAN_STAT, .unix_paths = what & PLAN_UNIX, .exec = what & PLAN_EXEC,
+		.peers = what & PLAN_PEERS, .peers_enforced = what & PLAN_PEERS,
+		.peers_of = { [PROTO_TCP] = what & PLAN_PEERS ? OPS_NETWORK : 0 },
 		.topology_fixed = what & PLAN_TOPOLOGY, .creds_vary = what & PLAN_CREDS, .free = what & PLAN_FREE,
 		.landlock = true,
 	};
@@ -240,12 +244,38 @@ static void check_always(const struct made *made)
 	assert_int_equal(answer(made, -1, 0, 0, 0, 0, 0), ERR(ENOSYS));
 }
 
+/* What is free, whatever stands where the kernel does not look; and that all else is asked about. */
+static void check_sockets(const struct made *made)
+{
+	static const struct { uint64_t domain, type, protocol; uint32_t answer; } rows[] = {
+		{ AF_UNIX, SOCK_STREAM, 0, SECCOMP_RET_ALLOW }, { AF_INET, SOCK_STREAM, 0, SECCOMP_RET_ALLOW },
+		{ AF_INET6 | HIGH, SOCK_STREAM | SOCK_CLOEXEC | HIGH, IPPROTO_TCP | HIGH, SECCOMP_RET_ALLOW },
+		{ AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, IPPROTO_UDP, SECCOMP_RET_ALLOW }, { AF_INET, SOCK_DGRAM, IPPROTO_ICMP, SECCOMP_RET_ALLOW },
+		{ AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6, SECCOMP_RET_ALLOW }, { AF_INET6, SOCK_DGRAM, IPPROTO_ICMP, SECCOMP_RET_USER_NOTIF },
+		{ AF_INET, SOCK_STREAM, 262, SECCOMP_RET_USER_NOTIF }, { AF_INET | HIGH, SOCK_STREAM | HIGH, 262 | HIGH, SECCOMP_RET_USER_NOTIF },
+		{ AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE, SECCOMP_RET_USER_NOTIF }, { AF_INET, SOCK_SEQPACKET, 0, SECCOMP_RET_USER_NOTIF },
+		{ AF_INET, SOCK_RAW, IPPROTO_TCP, SECCOMP_RET_USER_NOTIF }, { AF_INET, SOCK_PACKET, 0, SECCOMP_RET_USER_NOTIF },
+		{ AF_NETLINK, SOCK_RAW, 0, SECCOMP_RET_USER_NOTIF }, { AF_PACKET, SOCK_RAW, 0, SECCOMP_RET_USER_NOTIF },
+		{ AF_VSOCK, SOCK_STREAM, 0, SECCOMP_RET_USER_NOTIF }, { 43, SOCK_STREAM, 0, SECCOMP_RET_USER_NOTIF },
+		{ AF_UNIX | 32, SOCK_STREAM, 0, SECCOMP_RET_USER_NOTIF },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (answer(made, SYS_socket, rows[i].domain, rows[i].type, rows[i].protocol, 0, 0) != rows[i].answer)
+			fail_msg("socket row %zu", i);
+	assert_int_equal(answer(made, SYS_setsockopt, 3, IPPROTO_IP, IP_OPTIONS, 4096, 4), ERR(EPERM));
+	assert_int_equal(answer(made, SYS_setsockopt, 3, IPPROTO_IPV6 | HIGH, IPV6_RTHDR | HIGH, 4096, 4), ERR(EPERM));
+	assert_int_equal(answer(made, SYS_setsockopt, 3, IPPROTO_IP, IP_TOS, 4096, 4), SECCOMP_RET_ALLOW);
+	assert_int_equal(answer(made, SYS_setsockopt, 3, IPPROTO_TCP, IP_OPTIONS, 4096, 4), SECCOMP_RET_ALLOW);
+}
+
 static void test_filter_all(void **state)
 {
-	struct made made = make("files { default deny; cover all; allow ro /srv/; }", PLAN_ALL);
+	struct made made = make("files { default deny; cover all; allow ro /srv/; } network { default deny; }", PLAN_ALL);
 
 	(void)state;
 	check_always(&made);
+	check_sockets(&made);
 	/* Every row of the table, but those for append-only rules and hidden names, is trapped by a policy that needs all of
 	 * it. */
 	for (size_t nr = 0; nr < call_table_size; nr++) {

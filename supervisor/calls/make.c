@@ -1,0 +1,128 @@
+/*
+ * socket(2), while rules speak of addresses. TCP, UDP, ping and unix sockets are made freely, for whoever has one has reached nobody yet;
+ * the filter does not even ask. What reaches somebody as soon as it is there (netlink, packet and raw sockets) is decided here; what no
+ * rule can speak of (MPTCP, SCTP, UDP-Lite, SMC, vsock and all other families) is refused, since connects on it would go round the rules.
+ *
+ * All arguments are numbers in registers, so that what is allowed may go on.
+ */
+#include "calls/make.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include "calls/numbers.h"
+#include "calls/peer.h"
+#include "err.h"
+#include "sandbox.h"
+
+#define LOW32 UINT64_C(0xffffffff)
+#define TYPE_MASK 0xf	/* of SOCK_CLOEXEC and SOCK_NONBLOCK */
+#define NETLINK_FAMILIES 32
+
+/* AF_INET and AF_INET6 differ in one bit. */
+#define INET { .arg = 0, .mask = LOW32 & ~UINT64_C(8), .value = AF_INET }
+#define FAMILY(family) { .arg = 0, .mask = LOW32, .value = (family) }
+#define TYPE(type) { .arg = 1, .mask = TYPE_MASK, .value = (type) }
+#define PROTOCOL(number) { .arg = 2, .mask = LOW32, .value = (number) }
+
+_Static_assert((AF_INET ^ AF_INET6) == 8, "one bit");
+
+static const struct filter_row free_rows[] = {
+	{ .n_tests = 1, .tests = { FAMILY(AF_UNIX) } },
+	{ .n_tests = 3, .tests = { INET, TYPE(SOCK_STREAM), PROTOCOL(0) } },
+	{ .n_tests = 3, .tests = { INET, TYPE(SOCK_STREAM), PROTOCOL(IPPROTO_TCP) } },
+	{ .n_tests = 3, .tests = { INET, TYPE(SOCK_DGRAM), PROTOCOL(0) } },
+	{ .n_tests = 3, .tests = { INET, TYPE(SOCK_DGRAM), PROTOCOL(IPPROTO_UDP) } },
+	{ .n_tests = 3, .tests = { FAMILY(AF_INET), TYPE(SOCK_DGRAM), PROTOCOL(IPPROTO_ICMP) } },
+	{ .n_tests = 3, .tests = { FAMILY(AF_INET6), TYPE(SOCK_DGRAM), PROTOCOL(IPPROTO_ICMPV6) } },
+};
+
+static bool row_holds(const struct filter_row *row, const uint64_t *args)
+{
+	for (size_t i = 0; i < row->n_tests; i++)
+		if ((args[row->tests[i].arg] & row->tests[i].mask) != row->tests[i].value)
+			return false;
+	return true;
+}
+
+/* Nothing to decide, and nothing to record. */
+static bool plainly_allowed(const struct plan *plan, const struct policy_peer *peer)
+{
+	struct policy_decision decision = peer_decide(plan, OP_BIT(OP_CONNECT), peer);
+
+	return policy_allows(&decision.enforced) && policy_allows(&decision.would) &&
+	       decision.enforced.audit != AUDIT_ALL && decision.enforced.audit != AUDIT_COUNT && decision.enforced.audit != AUDIT_ALERT;
+}
+
+static bool family_free(const struct plan *plan, unsigned family)
+{
+	return plainly_allowed(plan, &(struct policy_peer){ .proto = PROTO_NETLINK, .port = (uint16_t)family });
+}
+
+bool socket_trapped(const struct plan *plan, const uint64_t *args)
+{
+	unsigned domain = (unsigned)args[0], family = (unsigned)args[2];
+
+	for (size_t i = 0; i < ARRAY_SIZE(free_rows); i++)
+		if (row_holds(&free_rows[i], args))
+			return false;
+	return !(domain == AF_NETLINK && family < NETLINK_FAMILIES && family_free(plan, family));
+}
+
+int socket_rows(const struct plan *plan, struct filter_rows *rows)
+{
+	struct filter_row row = { .nr = SYS_socket, .step = FILTER_BROKER, .kind = FILTER_NOTIFY };
+	int err = filter_rows_add(rows, &row);
+
+	for (size_t i = 0; i < ARRAY_SIZE(free_rows) && !err; i++) {
+		row = free_rows[i];
+		row.nr = SYS_socket;
+		row.step = FILTER_BROKER;
+		row.kind = FILTER_ALLOW;
+		err = filter_rows_add(rows, &row);
+	}
+	for (unsigned family = 0; family < NETLINK_FAMILIES && !err; family++) {
+		if (!family_free(plan, family))
+			continue;
+		row = (struct filter_row){ .nr = SYS_socket, .step = FILTER_BROKER, .kind = FILTER_ALLOW, .n_tests = 2,
+					   .tests = { FAMILY(AF_NETLINK), PROTOCOL(family) } };
+		err = filter_rows_add(rows, &row);
+	}
+	return err;
+}
+
+int socket_make_fetch(struct request *req)
+{
+	int domain = request_int(req, 0), type = request_int(req, 1) & TYPE_MASK, protocol = request_int(req, 2);
+	int proto = peer_proto(domain, type, protocol);
+	struct socket_call *call;
+	int err = socket_begin(req);
+
+	if (err)
+		return err;
+	call = socket_call(req);
+	call->domain = domain;
+	call->type = type;
+	call->protocol = protocol;
+	if (proto < 0)
+		return 0;
+	call->peers[0] = (struct policy_peer){ .proto = (enum policy_proto)proto };
+	if (proto == PROTO_NETLINK)
+		call->peers[0].port = (uint16_t)protocol;
+	req->peers = call->peers;
+	req->n_peers = 1;
+	req->peer_ops = OP_BIT(OP_CONNECT);
+	return 0;
+}
+
+int socket_make_serve(struct request *req)
+{
+	const struct socket_call *call = socket_call(req);
+	bool inet = call->domain == AF_INET || call->domain == AF_INET6;
+
+	if (!req->n_peers && req->sandbox->plan->peers_enforced)
+		return peer_refuse_unknown(req, inet ? -EPROTONOSUPPORT : -EAFNOSUPPORT);
+	req->reply.kind = REPLY_CONTINUE;
+	return 0;
+}

@@ -1,0 +1,175 @@
+/* Addresses: connect, bind, listen and sends, compared with the kernel, and under rules. */
+#include "compare.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* All that the scripts do is allowed by a rule, and so decided: nothing of it is free. */
+#define ALLOWED COMPARE_ALL "network { default deny EPERM; allow connect,bind tcp @loopback, 0.0.0.0:*, [::]:*, 203.0.113.1:*; " \
+	"allow connect,bind udp @loopback, 0.0.0.0:*, [::]:*; allow connect,bind,sendto unix /**, @*; }\n"
+
+static void compare(struct live *live, const char *script)
+{
+	live_policy(live, ALLOWED);
+	compare_script(live, live_clear, script);
+	assert_null(strstr(live->out, "FAILED"));
+}
+
+static void connecting(void **state)
+{
+	compare(*state,
+		"nsocket tcp\nnbind 3 127.0.0.1:0\nnsocket tcp\nnconnect 4 127.0.0.1=3\nlisten 3 50\nnconnect 4 127.0.0.1=3\nnname 3\nnname 4\nnpeer 4\n"
+		"accept 3\nwrite 4 hello\nnrecv 5\nnpeer 5\nnsocket tcp6\nnconnect 6 [::ffff:127.0.0.1]=3\nnpeer 6\nnname 6\nnsocket tcp6\nnconnect 7 127.0.0.1=3\nnconnect 7 [::1]=3\n"
+		"nsocket tcp\nnconnect 8 0.0.0.0=3\nnpeer 8\nnsocket tcp6\nnconnect 9 [::]=3\nnconnect 9 [::ffff:0.0.0.0]=3\nnpeer 9\nnsocket tcp\nnconnect 10 unspec\nnconnect 10 short\n"
+		"nconnect 10 none\nnconnect 10 [::1]=3\nnconnect 10 127.0.0.1=3\nnconnect 10 unspec\nnpeer 10\nnconnect 10 127.0.0.1=3\nnpeer 10\nnconnect 99 127.0.0.1=3\nnconnect 0 127.0.0.1=3\n"
+		"nsocket tcp+n\nnconnect 11 127.0.0.1=3\nnwait 11\nnconnect 11 127.0.0.1=3\nnpeer 11\nnsocket tcp+n\nnconnect 12 127.0.0.1:1\nnwait 12\nnsocket tcp\n"
+		"nbind 13 127.0.0.2:0\nnconnect 13 0.0.0.0=3\nnconnect 13 127.0.0.1=3\nnname 13\nnsocket tcp6\nnset 14 41 26 1\nnconnect 14 [::ffff:127.0.0.1]=3\n"
+		"nsocket tcp6\nnbind 15 [::ffff:127.0.0.3]:0\nnconnect 15 [::ffff:0.0.0.0]=3\nnconnect 15 [::]=3\nnsocket tcp\nnset 16 6 30 1\nnconnect 16 127.0.0.1=3\nwrite 16 fast\n"
+		"call connect 16 !bad 16\ncall connect 16 !out 129\nfds\n");
+}
+
+static void binding(void **state)
+{
+	compare(*state,
+		"nsocket tcp\nnbind 3 0.0.0.0:0\nnname 3\nnbind 3 0.0.0.0:0\nlisten 3 5\nlisten 3 9\nnsocket tcp\nnbind 4 0.0.0.0=3\nnbind 4 127.0.0.1=3\nnbind 4 203.0.113.1:0\nnsocket tcp\nlisten 5 1\nnname 5\n"
+		"nsocket tcp6\nnbind 6 [::]:0\nnname 6\nnsocket tcp6\nnset 7 41 26 1\nnbind 7 [::]:0\nnname 7\nnbind 7 short\nnsocket tcp\nnbind 8 unspec\nnbind 8 [::1]:0\nnbind 8 short\n"
+		"nbind 8 none\nnsocket udp\nnbind 9 127.0.0.1:0\nnname 9\nlisten 9 1\nnsocket tcp6\nnbind 10 127.0.0.1:0\nnbind 10 [::1]:0\nnbind 10 [::ffff:127.0.0.1]:0\nlisten 99 1\nlisten 0 1\n"
+		"socket stream\nlisten 11 1\nubind 11 sock\nlisten 11 1\nsocket stream\nuconnect 12 sock\npeercred 12\ncall bind 8 !bad 16\ncall bind 8 !out 200\n");
+}
+
+static void datagrams(void **state)
+{
+	compare(*state,
+		"nsocket udp\nnbind 3 127.0.0.1:0\nnsocket udp\nnsend 4 127.0.0.1=3 one 0\nnrecv 3\nnsendmsg 4 127.0.0.1=3 two\nnrecv 3\nnsendmmsg 4 127.0.0.1=3 127.0.0.1=3 three\nnrecv 3\nnrecv 3\n"
+		"nsend 4 none x 0\nnsend 4 unspec=3 four 0\nnrecv 3\nnsend 4 short x 0\nnsend 4 [::1]=3 x 0\nnconnect 4 127.0.0.1=3\nnpeer 4\nnsend 4 none five 0\nnrecv 3\nwrite 4 six\nnrecv 3\n"
+		"nsend 4 127.0.0.1=3 seven 0\nnrecv 3\nnconnect 4 unspec\nnpeer 4\nnsend 4 0.0.0.0=3 eight 0\nnrecv 3\nnconnect 4 0.0.0.0=3\nnpeer 4\n"
+		"nsocket udp6\nnsend 5 [::ffff:127.0.0.1]=3 nine 0\nnrecv 3\nnsend 5 127.0.0.1=3 ten 0\nnrecv 3\nnsend 5 unspec=3 eleven 0\nnconnect 5 127.0.0.1=3\nnpeer 5\n"
+		"nsocket udp6\nnbind 6 [::1]:0\nnsocket udp6\nnsend 7 [::1]=6 a 0\nnrecv 6\nnsend 7 [::]=6 b 0\nnrecv 6\nnconnect 7 [::1]=6\nnsend 7 unspec=3 c 0\nnrecv 6\nnconnect 7 unspec\nnsendmmsg 7 [::1]=6 [::]=6 c\nnrecv 6\nnrecv 6\nnsend 7 [::ffff:0.0.0.0]=3 d 0\nnrecv 3\n"
+		"nsocket udp6\nnset 8 41 26 1\nnsend 8 [::ffff:127.0.0.1]=3 x 0\nnsend 8 127.0.0.1=3 x 0\nnsend 4 127.0.0.1=3 nowait 0x40\nnrecv 3\nnsend 4 127.0.0.1=3 \\e 0\nnrecv 3\n"
+		"nsend 4 127.0.0.1=3 <70000*x> 0\nnsendmmsg 4 127.0.0.1=3 short e\nnrecv 3\nnsendmmsg 4 127.0.0.1=3 none f\nnrecv 3\nnsend 4 none more 0x8000\nnsend 4 127.0.0.1=3 end 0\nnrecv 3\n");
+}
+
+static void streams_send(void **state)
+{
+	compare(*state,
+		"onpipe\nnsocket tcp\nnbind 3 127.0.0.1:0\nlisten 3 5\nnsocket tcp\nnsend 4 127.0.0.1=3 x 0\nnsend 4 127.0.0.1=3 x 0x4000\nnconnect 4 127.0.0.1=3\naccept 3\nnsend 4 127.0.0.1=3 one 0\nnrecv 5\n"
+		"nsendmsg 4 127.0.0.1=3 two\nnrecv 5\nnsendmsg 4 none three\nnrecv 5\nnsendmmsg 4 none none four\nnrecv 5\nclose 5\npipes\nnsendmsg 4 none x\nnsendmsg 4 none x\npipes\n");
+}
+
+static void limits_of_time(void **state)
+{
+	/* A backlog that is full: nobody answers. */
+	compare(*state,
+		"nsocket tcp\nnbind 3 127.0.0.1:0\nlisten 3 0\nnsocket tcp\nnconnect 4 127.0.0.1=3\nnsocket tcp\nsndtimeo 5 300\nslowly 290 nconnect 5 127.0.0.1=3\nnsocket tcp+n\nnconnect 6 127.0.0.1=3\nnconnect 6 127.0.0.1=3\n");
+}
+
+/* ---- rules ---------------------------------------------------------------------------------- */
+
+static void rules_decide(void **state)
+{
+	struct live *live = *state;
+	live_policy(live, COMPARE_ALL "network { default deny ENETUNREACH; allow bind tcp 127.0.0.1:*; allow bind udp 127.0.0.1:*; allow connect tcp 127.0.0.1:*;\n"
+			  "deny ECONNREFUSED connect tcp 127.0.0.1:1-1023; allow sendto udp 127.0.0.1:*; deny EPERM sendto udp 127.0.0.1:53; allow connect tcp [::1]:*;\n"
+			  "deny connect tcp [::1]:81 stage log; }");
+	script_expect(live,
+		"nsocket tcp\nnbind 3 127.0.0.1:0\nlisten 3 5\nnsocket tcp\nnconnect 4 127.0.0.2=3\nnconnect 4 127.0.0.1:80\nnconnect 4 127.0.0.1=3\nnsocket tcp6\nnconnect 5 [::ffff:127.0.0.2]=3\n"
+		"nconnect 5 [::ffff:127.0.0.1]=3\nnsocket tcp\nnbind 6 0.0.0.0:0\nlisten 6 1\nnsocket tcp6\nnbind 7 [::]:0\nnsocket udp\nnbind 8 127.0.0.1:0\nnsocket udp\nnsend 9 127.0.0.1=8 one 0\nnrecv 8\n"
+		"nsend 9 127.0.0.1:53 x 0\nnconnect 9 127.0.0.1:53\nnsend 9 127.0.0.2=8 x 0\nnsendmsg 9 127.0.0.2=8 x\nnsendmmsg 9 127.0.0.2=8 127.0.0.1=8 x\nnsendmmsg 9 127.0.0.1=8 127.0.0.2=8 two\n"
+		"nrecv 8\nnsend 9 unspec:53 x 0\nnsocket udp6\nnsend 10 [::ffff:127.0.0.2]=8 x 0\nnsend 10 127.0.0.2=8 x 0\nnsend 10 [::ffff:127.0.0.1]=8 three 0\nnrecv 8\nnsocket tcp6\nnconnect 11 [::1]:81\n"
+		"nsocket udp\nnbind 12 0.0.0.0:0\nnsocket tcp\nnset 13 6 30 1\nnconnect 13 127.0.0.2=3\n",
+		"nconnect 4 127.0.0.2=3 => ENETUNREACH\nnconnect 4 127.0.0.1:80 => ECONNREFUSED\nnconnect 4 127.0.0.1=3 => ok\nnconnect 5 [::ffff:127.0.0.2]=3 => ENETUNREACH\nnconnect 5 [::ffff:127.0.0.1]=3 => ok\n"
+		"nbind 6 0.0.0.0:0 => ENETUNREACH\nlisten 6 1 => ENETUNREACH\nnbind 7 [::]:0 => ENETUNREACH\nnrecv 8 => ok 'one' 16 127.0.0.1\nnsend 9 127.0.0.1:53 x 0 => EPERM\n"
+		"nconnect 9 127.0.0.1:53 => EPERM\nnsend 9 127.0.0.2=8 x 0 => ENETUNREACH\nnsendmsg 9 127.0.0.2=8 x => ENETUNREACH\nnsendmmsg 9 127.0.0.2=8 127.0.0.1=8 x => ENETUNREACH\n"
+		"nsendmmsg 9 127.0.0.1=8 127.0.0.2=8 two => ok 1 3 0\nnrecv 8 => ok 'two' 16 127.0.0.1\nnsend 9 unspec:53 x 0 => EPERM\nnsend 10 [::ffff:127.0.0.2]=8 x 0 => ENETUNREACH\n"
+		"nsend 10 127.0.0.2=8 x 0 => ENETUNREACH\nnrecv 8 => ok 'three' 16 127.0.0.1\nnconnect 11 [::1]:81 => ECONNREFUSED\nnbind 12 0.0.0.0:0 => ENETUNREACH\nnconnect 13 127.0.0.2=3 => ENETUNREACH\n");
+	char *audit = live_audit(live);
+	assert_non_null(strstr(audit, "\"details\":{\"op\":\"connect\",\"proto\":\"tcp\",\"peer\":\"127.0.0.1:80\",\"address\":\"127.0.0.1\",\"port\":80,\"errno\":\"ECONNREFUSED\"}"));
+	assert_non_null(strstr(audit, "\"action\":\"would-deny\",\"details\":{\"op\":\"connect\",\"proto\":\"tcp\",\"peer\":\"[::1]:81\",\"address\":\"::1\",\"port\":81,"));
+	assert_non_null(strstr(audit, "\"details\":{\"op\":\"bind\",\"proto\":\"tcp\",\"peer\":\"0.0.0.0:0\""));
+	free(audit);
+	const char *const why[] = { "why", "--last", "--audit", live->audit, NULL };
+	assert_int_equal(live_usher_run(live, why), 1);
+	assert_non_null(strstr(live->out, "DENY   connect tcp 127.0.0.2:"));
+}
+
+static void names_without_a_path(void **state)
+{
+	struct live *live = *state;
+	char script[700], expected[500], outside[32];
+	struct sockaddr_un { sa_family_t family; char path[108]; } at = { .family = AF_UNIX };
+	int n = snprintf(at.path + 1, sizeof(at.path) - 1, "usher-net-%d", getpid());
+	int server = socket(AF_UNIX, SOCK_STREAM, 0);
+	snprintf(outside, sizeof(outside), "@%s", at.path + 1);
+	assert_int_equal(bind(server, (struct sockaddr *)&at, (socklen_t)(sizeof(sa_family_t) + 1 + (size_t)n)), 0);
+	assert_int_equal(listen(server, 5), 0);
+	live_policy(live, COMPARE_ALL "network { default deny EHOSTDOWN; allow connect,bind unix @in-*, /**; deny connect unix @in-no*; allow connect unix @usher-net-*; }");
+	snprintf(script, sizeof(script), "socket stream\nubind 3 @in-%d\nlisten 3 5\nsocket stream\nuconnect 4 @in-%d\nsocket stream\nubind 5 @out\nuconnect 5 @out\nuconnect 5 @in-no\nubind 5 auto\n"
+		 "socket stream\nuconnect 6 %s\nsocket stream\nuconnect 7 @in-other\nsocket stream\nubind 8 sock\n", getpid(), getpid(), outside);
+	snprintf(expected, sizeof(expected), "ubind 3 @in-%d => ok\nuconnect 4 @in-%d => ok\nubind 5 @out => EHOSTDOWN\nuconnect 5 @out => EHOSTDOWN\nuconnect 5 @in-no => EHOSTDOWN\nubind 5 auto => EHOSTDOWN\n"
+		 "uconnect 6 %s => ok\nuconnect 7 @in-other => ECONNREFUSED\nubind 8 sock => ok\n", getpid(), getpid(), outside);
+	script_expect(live, script, expected);
+	close(server);
+}
+
+/* Which sockets can be made at all. */
+static void kinds_of_sockets(void **state)
+{
+	struct live *live = *state;
+	static const char script[] =
+		"nsocket tcp\nnsocket tcp6\nnsocket udp\nsocket stream\nnsocket 2,1,6\nnsocket 2,2,17\nnsocket 2,1,262\nnsocket 10,1,262\nnsocket 2,1,132\nnsocket 2,5,132\nnsocket 2,2,136\nnsocket 2,6,33\n"
+		"nsocket 16,3,0\nnsocket 16,3,15\nnsocket 17,3,768\nnsocket 2,10,768\nnsocket 40,1,0\nnsocket 43,1,0\nnsocket 38,5,0\nnsocket 30,1,0\nnsocket 2,3,1\nnsocket 10,3,58\n"
+		"call socket 0x5a5a5a5a00000002 0x5a5a5a5a00000001 0x5a5a5a5a00000106\ncall socket 0x100000011 3 0\ncall socket 2 0x80801 0x106\ncall socket 0x100000002 1 0x100000006\n";
+	live_policy(live, COMPARE_ALL "network { default deny EHOSTDOWN; allow connect netlink NETLINK_ROUTE; }");
+	script_expect(live, script,
+		"nsocket tcp => ok 3\nnsocket tcp6 => ok 4\nnsocket udp => ok 5\nsocket stream => ok 6\nnsocket 2,1,6 => ok 7\nnsocket 2,2,17 => ok 8\nnsocket 2,1,262 => EPROTONOSUPPORT\nnsocket 10,1,262 => EPROTONOSUPPORT\n"
+		"nsocket 2,1,132 => EPROTONOSUPPORT\nnsocket 2,5,132 => EPROTONOSUPPORT\nnsocket 2,2,136 => EPROTONOSUPPORT\nnsocket 2,6,33 => EPROTONOSUPPORT\nnsocket 16,3,0 => ok 9\nnsocket 16,3,15 => EHOSTDOWN\n"
+		"nsocket 17,3,768 => EHOSTDOWN\nnsocket 2,10,768 => EHOSTDOWN\nnsocket 40,1,0 => EAFNOSUPPORT\nnsocket 43,1,0 => EAFNOSUPPORT\nnsocket 38,5,0 => EAFNOSUPPORT\nnsocket 30,1,0 => EAFNOSUPPORT\n"
+		"nsocket 2,3,1 => EHOSTDOWN\nnsocket 10,3,58 => EHOSTDOWN\ncall socket 0x5a5a5a5a00000002 0x5a5a5a5a00000001 0x5a5a5a5a00000106 => EPROTONOSUPPORT\ncall socket 0x100000011 3 0 => EHOSTDOWN\n"
+		"call socket 2 0x80801 0x106 => EPROTONOSUPPORT\ncall socket 0x100000002 1 0x100000006 => ok 10\n");
+	/* One rule about TCP is enough for that; what is let be otherwise needs no rule. */
+	live_policy(live, COMPARE_ALL "network { default allow; deny connect tcp *:25; }");
+	script_expect(live, "nsocket 2,1,262\nnsocket 16,3,15\nnsocket 2,3,1\nnsocket 17,3,768\nnsocket udp\n",
+		      "nsocket 2,1,262 => EPROTONOSUPPORT\nnsocket 16,3,15 => ok 3\nnsocket 2,3,1 => EPERM\nnsocket 17,3,768 => EPERM\nnsocket udp => ok 4\n");
+	/* Nothing of it while it is only tried. */
+	live_policy(live, COMPARE_ALL "network { default deny stage log; }");
+	script_expect(live, "nsocket 2,1,262\nnsocket 2,2,136\nnsocket tcp\nnconnect 5 127.0.0.1:1\n", "nsocket 2,1,262 => ok 3\nnsocket 2,2,136 => ok 4\nnconnect 5 127.0.0.1:1 => ECONNREFUSED\n");
+	assert_int_equal(live_audited(live, "would-deny", NULL) > 0, 1);
+}
+
+static void no_network_at_all(void **state)
+{
+	struct live *live = *state;
+	live_policy(live, COMPARE_ALL "network { default deny; }");
+	script_expect(live, "nsocket tcp\nnconnect 3 127.0.0.1:1\nnbind 3 127.0.0.1:0\nlisten 3 1\nnsocket udp\nnsend 4 127.0.0.1:1 x 0\nnconnect 4 127.0.0.1:1\nsocket stream\nubind 5 sock\nuconnect 5 @x\nnconnect 3 unspec\n",
+		      "nconnect 3 127.0.0.1:1 => EACCES\nnbind 3 127.0.0.1:0 => EACCES\nlisten 3 1 => EACCES\nnsend 4 127.0.0.1:1 x 0 => EACCES\nnconnect 4 127.0.0.1:1 => EACCES\nubind 5 sock => EACCES\nuconnect 5 @x => EACCES\n"
+		      "nconnect 3 unspec => ok\n");
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, live_setup, compare_teardown)
+	const struct CMUnitTest tests[] = {
+		CASE(connecting),
+		CASE(binding),
+		CASE(datagrams),
+		CASE(streams_send),
+		CASE(limits_of_time),
+		CASE(rules_decide),
+		CASE(names_without_a_path),
+		CASE(kinds_of_sockets),
+		CASE(no_network_at_all),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
