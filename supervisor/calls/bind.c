@@ -219,11 +219,9 @@ static int bind_path(struct request *req)
 		return bind_last(&binding);
 	binding.fenced = true;
 	err = binding_run(&binding);
-	/* The kernel does not find the pinned parent by that name: another root, or somebody changes it
-	 * right now. */
-	if (err == -EACCES || err == -ENOENT || err == -ENOTDIR || err == -ELOOP)
-		return bind_last(&binding);
-	return err;
+	/* The kernel may not find the pinned parent by that name: another root, procfs, or somebody changes it right now. Then the
+	 * parent itself says what is wrong, if anything is. */
+	return err ? bind_last(&binding) : 0;
 }
 
 int bind_serve(struct request *req)

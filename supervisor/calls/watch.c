@@ -65,21 +65,21 @@ int inotify_add_watch_serve(struct request *req)
 int fanotify_mark_fetch(struct request *req)
 {
 	unsigned flags = (unsigned)request_int(req, 1);
+	AUTO_FD group = fetch_fd(req, request_int(req, 0));
 	int err;
 
 	/* Marks on a whole mount or file system are about paths that cannot be judged. */
 	if (flags & (FAN_MARK_MOUNT | FAN_MARK_FILESYSTEM) && !req->sandbox->plan->free)
 		return -EPERM;
+	if (group < 0 && group != -EBADF)
+		return group;
+	/* As of inotify. Rights are asked for when the target's credentials are worn. */
+	if ((group < 0 || !(flags & FAN_MARK_FLUSH)) &&
+	    syscall(SYS_fanotify_mark, group, flags, req->notif.data.args[2], AT_FDCWD, "") && (errno == EINVAL || errno == EBADF))
+		return -errno;
 	if (flags & FAN_MARK_FLUSH) {
 		err = fetch_descriptor(req, 0);
 	} else {
-		AUTO_FD group = fetch_fd(req, request_int(req, 0));
-
-		if (group < 0 && group != -EBADF)
-			return group;
-		/* As of inotify. Rights are asked for when the target's credentials are worn. */
-		if (syscall(SYS_fanotify_mark, group, flags, req->notif.data.args[2], AT_FDCWD, "") && (errno == EINVAL || errno == EBADF))
-			return -errno;
 		err = req->notif.data.args[4] ? fetch_name(req, 3, 4, flags & FAN_MARK_DONT_FOLLOW ? NAME_NOFOLLOW : NAME_FOLLOW, false)
 					      : fetch_descriptor(req, 3);
 		if (err)

@@ -10,6 +10,8 @@
  * SECRET's state is also checked from outside by the caller. Exit 0 means: at least one attempt of each mode got through to the
  * allowed side (so that the race was really on) and not one to the other.
  */
+#include "attack.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -28,20 +30,20 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATH_SIZE 200
-
-static char open_dir[PATH_SIZE / 2], secret_dir[PATH_SIZE / 2];
+char open_dir[PATH_SIZE / 2], secret_dir[PATH_SIZE / 2];
+_Atomic unsigned long reached;
 static _Atomic bool stop;
-static _Atomic unsigned long reached, attempts;
+static _Atomic unsigned long attempts;
 
 /* The bytes both sides fight for: same length, so that a torn copy is one of both or nonsense. */
 static char shared_path[PATH_SIZE];
-static char good_path[PATH_SIZE], bad_path[PATH_SIZE];
+char good_path[PATH_SIZE], bad_path[PATH_SIZE];
 static struct open_how shared_how;
 static struct sockaddr_un shared_addr, good_addr, bad_addr;
-static int shared_fd = -1, good_fd = -1, bad_fd = -1;
+int shared_fd = -1;
+static int good_fd = -1, bad_fd = -1;
 
-static const char *in(const char *dir, const char *name)
+const char *in(const char *dir, const char *name)
 {
 	static _Thread_local char buffers[4][PATH_SIZE];
 	static _Thread_local unsigned turn;
@@ -51,7 +53,7 @@ static const char *in(const char *dir, const char *name)
 	return buffer;
 }
 
-static void success(const char *mode, const char *how)
+void success(const char *mode, const char *how)
 {
 	printf("ESCAPED %s: %s\n", mode, how);
 	fflush(stdout);
@@ -66,7 +68,7 @@ static void flip_bytes(void *to, const void *from, size_t size)
 		target[i] = ((const char *)from)[i];
 }
 
-static void make_file(const char *path, const char *text)
+void make_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
 	if (fd >= 0) {
@@ -76,7 +78,7 @@ static void make_file(const char *path, const char *text)
 	}
 }
 
-static void read_and_judge(const char *mode, int fd)
+void read_and_judge(const char *mode, int fd)
 {
 	char text[16] = "";
 	if (fd < 0)
@@ -104,7 +106,7 @@ static void legacy_try(void)
 	read_and_judge("legacy", (int)syscall(SYS_openat, AT_FDCWD, shared_path, O_RDONLY | O_CREAT, 0666));
 }
 
-static void link_flip(bool bad)
+void link_flip(bool bad)
 {
 	const char *next = in(open_dir, "link.next");
 	unlink(next);
@@ -115,7 +117,7 @@ static void link_try(void)
 {
 	read_and_judge("link", open(in(open_dir, "link"), O_RDONLY));
 }
-static void link_dir_flip(bool bad)
+void link_dir_flip(bool bad)
 {
 	const char *next = in(open_dir, "dlink.next");
 	unlink(next);
@@ -208,9 +210,19 @@ static void how_try(void)
 	read_and_judge("how", fd);
 }
 
-static void fd_flip(bool bad)
+void fd_flip(bool bad)
 {
 	dup2(bad ? bad_fd : good_fd, shared_fd);
+}
+/* What the descriptors are of. */
+static void fd_take(const char *good, const char *bad)
+{
+	close(good_fd);
+	close(bad_fd);
+	good_fd = open(good, O_PATH | O_CLOEXEC);
+	bad_fd = open(bad, O_PATH | O_CLOEXEC);
+	if (bad_fd < 0)
+		bad_fd = dup(good_fd);
 }
 static void fd_try(void)
 {
@@ -292,7 +304,7 @@ static void moved_flip(bool bad)
 	static unsigned turn;
 	char kept[2][PATH_SIZE];
 	(void)bad;
-	if (turn == 5000)
+	if (turn == 50000)
 		return;
 	for (int i = 0; i < 2; i++)
 		snprintf(kept[i], PATH_SIZE, "%s/kept%u", open_dir, turn + (unsigned)i);
@@ -312,13 +324,6 @@ static void moved_try(void)
 		reached++;
 }
 
-struct mode {
-	const char *name;
-	void (*flip)(bool bad);
-	void (*try)(void);
-	const char *good, *bad;	/* names in OPEN and SECRET for the paths and addresses */
-};
-
 static const struct mode modes[] = {
 	{ "path", path_flip, path_try, "dir/file", "file" },
 	{ "legacy", path_flip, legacy_try, "dir/file", "file" },
@@ -334,7 +339,7 @@ static const struct mode modes[] = {
 	{ "chmod", link_dir_flip, chmod_try, "", "" },
 	{ "truncate", link_dir_flip, truncate_try, "", "" },
 	{ "how", how_flip, how_try, "", "" },
-	{ "fd", fd_flip, fd_try, "", "" },
+	{ "fd", fd_flip, fd_try, "dir", "" },
 	{ "cwd", cwd_flip, cwd_try, "", "" },
 	{ "exec", exec_flip, exec_try, "good", "bad" },
 	{ "connect", connect_flip, connect_try, "socket", "socket" },
@@ -343,6 +348,11 @@ static const struct mode modes[] = {
 };
 
 static const struct mode *mode;
+
+static const struct mode *mode_at(size_t i)
+{
+	return i < sizeof modes / sizeof *modes ? &modes[i] : &more_modes[i - sizeof modes / sizeof *modes];
+}
 
 static void *flipper(void *unused)
 {
@@ -367,6 +377,7 @@ static void tidy(void)
 	if (lstat(in(open_dir, "dir"), &st) == 0 && S_ISLNK(st.st_mode))
 		exchange_flip(false);
 	make_file(in(open_dir, "dir/file"), "open\n");
+	unlink(in(open_dir, "hard"));
 }
 
 static bool run(unsigned milliseconds)
@@ -379,6 +390,7 @@ static bool run(unsigned milliseconds)
 	good_addr.sun_family = bad_addr.sun_family = AF_UNIX;
 	memcpy(good_addr.sun_path, good_path, sizeof good_addr.sun_path - 1);
 	memcpy(bad_addr.sun_path, bad_path, sizeof bad_addr.sun_path - 1);
+	fd_take(good_path, bad_path);
 	stop = false;
 	reached = attempts = 0;
 	mode->flip(false);
@@ -394,7 +406,7 @@ static bool run(unsigned milliseconds)
 		mode->flip(false);
 		mode->try();
 	}
-	printf("%-9s %8lu attempts, %8lu reached the allowed side, 0 escaped\n", mode->name, (unsigned long)attempts,
+	printf("%-11s %8lu attempts, %8lu reached the allowed side, 0 escaped\n", mode->name, (unsigned long)attempts,
 	       (unsigned long)reached);
 	fflush(stdout);
 	return reached > 0;
@@ -413,15 +425,11 @@ int main(int argc, char **argv)
 	if (symlink(secret_dir, in(open_dir, "evil")) < 0)
 		perror("evil");
 	tidy();
-	good_fd = open(in(open_dir, "dir"), O_PATH | O_DIRECTORY);
-	bad_fd = open(secret_dir, O_PATH | O_DIRECTORY);
-	shared_fd = dup(good_fd);
-	if (bad_fd < 0)
-		bad_fd = dup(good_fd);
+	shared_fd = open(open_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	signal(SIGPIPE, SIG_IGN);
 	int status = 0;
-	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
-		mode = &modes[i];
+	for (size_t i = 0; i < sizeof modes / sizeof *modes + n_more_modes; i++) {
+		mode = mode_at(i);
 		bool wanted = argc == 4;
 		for (int k = 4; k < argc; k++)
 			wanted |= !strcmp(argv[k], mode->name);

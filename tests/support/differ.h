@@ -38,6 +38,7 @@ struct actor {
 	const char *root;	/* the tree */
 	unsigned number;
 	int slot[SLOTS];	/* descriptors; -1 */
+	int marks;		/* fanotify group */
 	struct path path[2];
 	unsigned char *mem[4];	/* each ends where no memory is */
 	bool root_user, alone;	/* alone: others run at the same time, the limits of the process are not ours */

@@ -3,6 +3,7 @@
 
 #include <linux/openat2.h>
 #include <string.h>
+#include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -231,6 +232,31 @@ static void make_inotify_mask(struct actor *actor, struct made *made)
 	args_put(made, args_int(actor, (int)mask));
 }
 
+static void make_marks(struct actor *actor, struct made *made)
+{
+	int fd = actor->marks;
+	if (rng_one(&actor->rng, 10))
+		fd = rng_one(&actor->rng, 2) ? actor->slot[slot_pick(actor)] : 999;
+	fprintf(actor->out, "%d ", fd);
+	args_put(made, args_int(actor, fd));
+}
+
+/* Flags and mask. Not of mounts and file systems: those are refused. */
+static void make_marks_mask(struct actor *actor, struct made *made)
+{
+	static const uint32_t commands[] = { FAN_MARK_ADD, FAN_MARK_ADD, FAN_MARK_ADD, FAN_MARK_REMOVE, FAN_MARK_FLUSH, 0, 3 }, flags[] = {
+		FAN_MARK_DONT_FOLLOW, FAN_MARK_ONLYDIR, FAN_MARK_IGNORED_MASK, FAN_MARK_IGNORED_SURV_MODIFY, FAN_MARK_EVICTABLE, FAN_MARK_IGNORE, 1 << 20,
+	}, bits[] = { FAN_OPEN, FAN_CLOSE, FAN_MODIFY, FAN_ATTRIB, FAN_CREATE, FAN_DELETE_SELF, FAN_ONDIR, FAN_EVENT_ON_CHILD, FAN_OPEN_PERM, 1 << 24 };
+	struct rng *rng = &actor->rng;
+	uint32_t flag = commands[rng_below(rng, COUNT(commands))] | PICK_BITS(rng, flags, 6);
+	uint32_t mask = PICK_BITS(rng, bits, 4);
+	if (rng_one(rng, 2))
+		mask &= FAN_OPEN | FAN_CLOSE | FAN_MODIFY;
+	fprintf(actor->out, "marks %x mask %x ", flag, mask);
+	args_put(made, args_int(actor, (int)flag));
+	args_put(made, (long)mask);
+}
+
 /* 20 bytes of numbers follow; how many the kernel needs is an answer too. */
 static void make_handle(struct actor *actor, struct made *made)
 {
@@ -344,6 +370,10 @@ void args_make(struct actor *actor, struct made *made, char letter)
 		return make_inotify(actor, made);
 	case 'I':
 		return make_inotify_mask(actor, made);
+	case 'g':
+		return make_marks(actor, made);
+	case 'y':
+		return make_marks_mask(actor, made);
 	case 'h':
 		return make_handle(actor, made);
 	case 'k':

@@ -23,6 +23,7 @@ struct made {
  *	s x F	struct stat, statx, statfs to be filled	M	mask of statx	b	buffer of readlink and its size
  *	N	name of an xattr	v	value, size and flags of one	w	buffer for one or a list, and its size
  *	e E	struct xattr_args to set and to get, and its size	i I	inotify descriptor, mask
+ *	g y	fanotify descriptor, flags and mask
  *	h	struct file_handle, mount id	c C	struct file_attr to be filled and to be set, and its size
  */
 void args_make(struct actor *actor, struct made *made, char letter);

@@ -56,6 +56,7 @@ static const struct call calls[] = {
 	{ "file_setattr", SYS_file_setattr, "dpCA", 2, SEE_NOTHING },
 	{ "statfs", SYS_statfs, "pF", 2, SEE_STATFS },
 	{ "inotify_add_watch", SYS_inotify_add_watch, "ipI", 3, SEE_NOTHING },
+	{ "fanotify_mark", SYS_fanotify_mark, "gydp", 3, SEE_NOTHING },
 	{ "name_to_handle_at", SYS_name_to_handle_at, "dphA", 3, SEE_HANDLE },
 	{ "chdir", SYS_chdir, "p", 3, SEE_NOTHING },
 	{ "fchdir", SYS_fchdir, "f", 1, SEE_NOTHING },

@@ -19,6 +19,8 @@ bool call_opens(const struct call *call);
 
 /* differ_known.c: it cannot be compared. */
 bool known_step(const struct actor *actor, const struct call *call, const struct made *made);
+/* The same of a program to be started. */
+bool known_start(const struct actor *actor, const struct made *made);
 /* What to call ERR, which the kernel may find at another place. */
 const char *known_error(const struct actor *actor, const struct call *call, int err);
 

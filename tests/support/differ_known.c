@@ -81,6 +81,14 @@ static bool known_open(const struct actor *actor, const struct made *made)
 	return made->slot >= 0 && strchr(path->text, '.') && descriptor_nameless(actor->slot[made->slot], &other_names);
 }
 
+/* "What has no path is not executed where exec is limited at all." */
+bool known_start(const struct actor *actor, const struct made *made)
+{
+	int slot = meant_slot(actor, made);
+	bool other_names;
+	return !options.all_allowed && slot >= 0 && actor->slot[slot] >= 0 && descriptor_nameless(actor->slot[slot], &other_names);
+}
+
 bool known_step(const struct actor *actor, const struct call *call, const struct made *made)
 {
 	int slot = meant_slot(actor, made);

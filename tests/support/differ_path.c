@@ -2,6 +2,7 @@
 #include "differ.h"
 
 #include <string.h>
+#include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -65,6 +66,7 @@ void actor_slots(struct actor *actor)
 	for (size_t i = 0; i < SLOTS; i++)
 		actor->slot[i] = i < COUNT(first) ? slot_open(actor, first[i].name, first[i].flags) : -1;
 	actor->slot[10] = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	actor->marks = fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_FID | FAN_NONBLOCK | FAN_CLOEXEC, O_RDONLY);
 	/* Deleted ones. */
 	snprintf(name, sizeof(name), "dead%u", actor->number);
 	if (mkdirat(actor->slot[0], name, 0755) < 0)

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "differ_args.h"
+#include "differ_call.h"
 
 #define SAID_SIZE 65536
 #define HELPER    100		/* and more: what the helper ends with */
@@ -61,6 +61,10 @@ static void start_program(struct actor *actor)
 	args_make(actor, &made, 'p');
 	if (at)
 		args_make(actor, &made, 'A');
+	if (known_start(actor, &made)) {
+		fprintf(actor->out, "is left out");
+		return;
+	}
 	fflush(actor->out);
 	if (at)
 		(void)syscall(SYS_execveat, made.arg[0], made.arg[1], argv, envp, made.arg[2]);

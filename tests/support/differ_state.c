@@ -3,12 +3,15 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static void result(struct actor *actor, long value)
@@ -132,7 +135,7 @@ static void do_events(struct actor *actor)
 	}
 }
 
-/* The raw calls: of this thread alone. The real and the saved ids stay, to come back by. */
+/* The raw calls: of this thread alone. The saved ids stay, to come back by. */
 static void do_ids(struct actor *actor)
 {
 	static const uid_t users[] = { 0, 0, 0, 1234, 99 };
@@ -146,7 +149,7 @@ static void do_ids(struct actor *actor)
 	}
 	actor->other_ids |= actor->root_user;	/* some capabilities stay away */
 	fprintf(actor->out, "%s %u:%u groups %zu ", fs_only ? "setfsuid" : "setresuid", user, group, n_groups);
-	if (syscall(SYS_setresuid, -1, 0, -1) < 0 && actor->root_user)
+	if (actor->root_user && syscall(SYS_setresuid, 0, 0, -1) < 0)
 		die("root again");
 	if (actor->root_user)
 		(void)syscall(SYS_setgroups, n_groups, groups);
@@ -154,9 +157,47 @@ static void do_ids(struct actor *actor)
 		(void)syscall(SYS_setfsgid, group);
 		fprintf(actor->out, "= %ld", syscall(SYS_setfsuid, user));
 	} else {
+		uid_t real = rng_one(&actor->rng, 2) ? (uid_t)-1 : users[rng_below(&actor->rng, COUNT(users))];
 		long value = syscall(SYS_setresgid, -1, group, -1);
-		result(actor, value ? value : syscall(SYS_setresuid, -1, user, -1));
+		if (!actor->root_user)
+			real = (uid_t)-1;
+		fprintf(actor->out, "real %d ", (int)real);
+		result(actor, value ? value : syscall(SYS_setresuid, real, user, -1));
 	}
+}
+
+/* Of this thread, and until its ids change next. */
+static void do_capabilities(struct actor *actor)
+{
+	static const uint32_t without[] = { 0, 1U << CAP_DAC_OVERRIDE, 1U << CAP_DAC_OVERRIDE | 1U << CAP_DAC_READ_SEARCH | 1U << CAP_FOWNER, UINT32_MAX };
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+	uint32_t less = without[rng_below(&actor->rng, COUNT(without))];
+	fprintf(actor->out, "capset without %x ", less);
+	if (syscall(SYS_capget, &header, data) < 0)
+		die("capget");
+	for (int i = 0; i < 2; i++)
+		data[i].effective = i && less + 1 ? data[i].permitted : data[i].permitted & ~less;
+	actor->other_ids = true;
+	result(actor, syscall(SYS_capset, &header, data));
+}
+
+static void do_socket(struct actor *actor)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	bool connects = rng_one(&actor->rng, 2), datagram = rng_one(&actor->rng, 2);
+	int fd = socket(AF_UNIX, (datagram ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+	fprintf(actor->out, "%s%s ", connects ? "connect" : "bind", datagram ? " datagrams" : "");
+	path_make(actor, 0);
+	if (fd < 0 || actor->path[0].unusable || actor->path[0].len > sizeof(address.sun_path)) {
+		close(fd);
+		return;
+	}
+	memcpy(address.sun_path, actor->path[0].text, actor->path[0].len);
+	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + actor->path[0].len);
+	fputc(' ', actor->out);
+	result(actor, connects ? connect(fd, (struct sockaddr *)&address, len) : bind(fd, (struct sockaddr *)&address, len));
+	close(fd);
 }
 
 static void do_descriptor_limit(struct actor *actor)
@@ -196,7 +237,7 @@ static const struct {
 	unsigned weight;
 } states[] = {
 	{ do_umask, 3 }, { do_write, 3 }, { do_read, 3 }, { do_seek, 1 }, { do_close, 4 }, { do_dup, 2 }, { do_setfl, 1 }, { do_list, 3 },
-	{ do_events, 2 }, { do_ids, 4 }, { do_descriptor_limit, 2 }, { do_size_limit, 2 }, { do_home, 6 },
+	{ do_events, 2 }, { do_ids, 4 }, { do_capabilities, 1 }, { do_socket, 4 }, { do_descriptor_limit, 2 }, { do_size_limit, 2 }, { do_home, 6 },
 };
 
 void state_step(struct actor *actor)
