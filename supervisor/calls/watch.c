@@ -73,6 +73,8 @@ int fanotify_mark_fetch(struct request *req)
 		return -EPERM;
 	if (group < 0 && group != -EBADF)
 		return group;
+	if (flags & FAN_MARK_FLUSH && flags != FAN_MARK_FLUSH)
+		return -EINVAL;
 	/* As of inotify. Rights are asked for when the target's credentials are worn. */
 	if ((group < 0 || !(flags & FAN_MARK_FLUSH)) &&
 	    syscall(SYS_fanotify_mark, group, flags, req->notif.data.args[2], AT_FDCWD, "") && (errno == EINVAL || errno == EBADF))

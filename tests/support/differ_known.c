@@ -97,6 +97,9 @@ bool known_step(const struct actor *actor, const struct call *call, const struct
 	/* access(W_OK), utimensat(NULL), and all that is done from there. */
 	if ((strstr(call->name, "access") || strstr(call->name, "utim") || call->number == SYS_chdir) && own_fd(actor, &actor->path[0]))
 		return true;
+	/* Of a name to itself. */
+	if (strncmp(call->name, "rename", 6) == 0 && own_fd(actor, &actor->path[0]) && own_fd(actor, &actor->path[1]))
+		return true;
 	/* Usher looks there as well. */
 	if (call->number == SYS_inotify_add_watch && is_public(actor, &actor->path[0]))
 		return true;
