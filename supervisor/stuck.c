@@ -55,11 +55,10 @@ void stuck_look(struct stuck_list *list)
 	for (struct stuck *stuck = list->first; stuck; stuck = stuck->next) {
 		switch (state_of(atomic_load(&stuck->target))) {
 		case 'D':
-			atomic_store(&stuck->interrupted, true);
-			/* fall through */
 		case '\0':
 		case 'Z':
 		case 'X':
+			atomic_store(&stuck->interrupted, true);
 			stuck_interrupt(stuck->thread);
 			break;
 		}

@@ -16,7 +16,7 @@
 struct stuck {
 	pthread_t thread;
 	_Atomic pid_t target;		/* the thread that waits for the answer */
-	_Atomic bool interrupted;	/* a signal is pending there: EINTR is -ERESTARTSYS */
+	_Atomic bool interrupted;	/* a signal is pending there, or it is gone: EINTR is -ERESTARTSYS */
 	struct stuck *next, **at;	/* .at is NULL: not in the list */
 };
 

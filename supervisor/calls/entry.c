@@ -11,10 +11,13 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "decide.h"
 #include "err.h"
 #include "sandbox.h"
+
+#define LOOK_NS 50000000	/* so often a signal is looked for while a lock is waited for */
 
 void entry_locks_init(struct entry_locks *locks)
 {
@@ -89,6 +92,28 @@ int entry_look(struct request *req, struct object *object, uint32_t ops)
 	return decide_again(req, object, ops);
 }
 
+/* Whoever holds the lock may be stuck in its file system: a signal gets the target out of waiting for it. */
+static int entry_lock(const struct request *req, pthread_rwlock_t *lock, bool alone)
+{
+	int err;
+
+	do {
+		struct timespec until;
+
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += LOOK_NS;
+		if (until.tv_nsec >= 1000000000) {
+			until.tv_nsec -= 1000000000;
+			until.tv_sec++;
+		}
+		err = (alone ? pthread_rwlock_clockwrlock : pthread_rwlock_clockrdlock)(lock, CLOCK_MONOTONIC, &until);
+		if (err == ETIMEDOUT && *req->interrupted)
+			return -EINTR;
+	} while (err == ETIMEDOUT);
+	ASSERT(!err);
+	return 0;
+}
+
 int entry_hold(struct request *req, struct object *object, uint32_t ops, bool alone, pthread_rwlock_t **held)
 {
 	pthread_rwlock_t *lock;
@@ -100,7 +125,9 @@ int entry_hold(struct request *req, struct object *object, uint32_t ops, bool al
 	if (fstat(object->parent, &st))
 		return -errno;
 	lock = &req->sandbox->entries.locks[(st.st_dev ^ st.st_dev >> 8) % ENTRY_LOCKS];
-	ASSERT((alone ? pthread_rwlock_wrlock(lock) : pthread_rwlock_rdlock(lock)) == 0);
+	err = (alone ? pthread_rwlock_trywrlock : pthread_rwlock_tryrdlock)(lock) ? entry_lock(req, lock, alone) : 0;
+	if (err)
+		return err;
 	*held = lock;
 	return entry_look(req, object, ops);
 }

@@ -3,8 +3,8 @@
  * rules about ".", ".." and a slash at the end. The policy is asked about that name below the parent's path.
  *
  * A rename may find another object under the name than the one that was looked at, a directory instead of a file, and
- * ruling 4 asks more of a tree. The tree can put a directory at a name only by mkdir and rename: both hold the names alone, and a
- * rename looks again at what it moves. A link is made of the pinned object itself.
+ * ruling 4 asks more of a tree. The tree can put a directory at a name only by mkdir and rename: a rename holds the names alone, so
+ * that neither happens meanwhile, and looks again at what it moves. A link is made of the pinned object itself.
  */
 #include "calls/names.h"
 
@@ -97,7 +97,7 @@ int mkdir_serve(struct request *req)
 	int err = serve_umask(req);
 
 	if (!err)
-		err = entry_hold(req, object, req->ops[0], true, &held);
+		err = entry_hold(req, object, req->ops[0], false, &held);
 	if (err)
 		return err;
 	if (mkdirat(object->parent, serve_last(object, name), req->args.attr.mode))
