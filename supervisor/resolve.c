@@ -196,7 +196,10 @@ bool resolve_on_proc(struct resolver *resolver, int fd, const struct stat *st)
 		return false;
 	if (st->st_dev == resolver->proc_dev)
 		return true;
-	if (fstatfs(fd, &fs) || fs.f_type == PROC_SUPER_MAGIC)
+	/* Procfs always has an answer, but for who may not ask. A FUSE file system may have none, or a signal may end the wait for it. */
+	if (fstatfs(fd, &fs))
+		return errno == EACCES || errno == EPERM;
+	if (fs.f_type == PROC_SUPER_MAGIC)
 		return true;
 	for (int i = 0; i < RESOLVE_DEVS; i++) {
 		uint64_t none = 0;
