@@ -1,4 +1,5 @@
-/* A file system with names longer than NAME_MAX: FUSE's may have 1,024 bytes and more. The test itself serves one; only root can mount it. */
+/* A file system in user space: with names longer than NAME_MAX, with calls that it keeps waiting, and without statfs. The test itself
+ * serves it; only root can mount it. */
 #include "compare.h"
 
 #include <errno.h>
@@ -13,15 +14,19 @@
 #include <unistd.h>
 
 #define BUFFER 135168
+#define DIRECTORIES 1000	/* nodes from here on */
 
 static struct fuse_attr attributes(uint64_t node)
 {
-	return (struct fuse_attr){ .ino = node, .mode = node == FUSE_ROOT_ID ? S_IFDIR | 0777 : S_IFREG | 0666, .nlink = 1, .blksize = 4096 };
+	return (struct fuse_attr){ .ino = node, .mode = node == FUSE_ROOT_ID || node >= DIRECTORIES ? S_IFDIR | 0777 : S_IFREG | 0666, .nlink = 1, .blksize = 4096 };
 }
 
-/* Every name is there, and is a file; removing it is answered with success. */
+/* Every name is there, and is a file, but for in-... which is a directory, and dir-... which is missing; removing it is answered with success. */
 static int answer(const struct fuse_in_header *in, void *out, size_t *len)
 {
+	const char *name = (const char *)(in + 1);
+	uint64_t node;
+
 	*len = 0;
 	switch (in->opcode) {
 	case FUSE_INIT:
@@ -29,12 +34,20 @@ static int answer(const struct fuse_in_header *in, void *out, size_t *len)
 		*len = sizeof(struct fuse_init_out);
 		return 0;
 	case FUSE_LOOKUP:
-		*(struct fuse_entry_out *)out = (struct fuse_entry_out){ .nodeid = 2, .attr = attributes(2) };
+		if (!strncmp(name, "dir-", 4))
+			return -ENOENT;
+		node = strncmp(name, "in-", 3) ? 2 : DIRECTORIES + (unsigned char)name[3];
+		*(struct fuse_entry_out *)out = (struct fuse_entry_out){ .nodeid = node, .attr = attributes(node) };
 		*len = sizeof(struct fuse_entry_out);
 		return 0;
 	case FUSE_GETATTR:
 		*(struct fuse_attr_out *)out = (struct fuse_attr_out){ .attr = attributes(in->nodeid) };
 		*len = sizeof(struct fuse_attr_out);
+		return 0;
+	case FUSE_MKDIR:
+		*(struct fuse_entry_out *)out = (struct fuse_entry_out){ .nodeid = DIRECTORIES + 256 + in->unique };
+		((struct fuse_entry_out *)out)->attr = attributes(DIRECTORIES + 256 + in->unique);
+		*len = sizeof(struct fuse_entry_out);
 		return 0;
 	case FUSE_UNLINK:
 		return 0;
@@ -43,25 +56,44 @@ static int answer(const struct fuse_in_header *in, void *out, size_t *len)
 	}
 }
 
-static _Noreturn void serve(int fd)
+static int reply(int fd, const struct fuse_in_header *in, int error)
 {
-	static union { struct fuse_in_header header; char bytes[BUFFER]; } in;
 	static struct { struct fuse_out_header header; char bytes[512]; } out;
+	size_t len = 0;
+	out.header.error = error ? error : answer(in, out.bytes, &len);
+	out.header.unique = in->unique;
+	out.header.len = (uint32_t)(sizeof(out.header) + len);
+	return write(fd, &out, out.header.len) < 0 && errno != ENOENT ? -1 : 0;
+}
+
+/* dir-slow waits until dir-quick is asked for, and says by the FIFO that it does. */
+static _Noreturn void serve(int fd, const char *fifo)
+{
+	static union { struct fuse_in_header header; char bytes[BUFFER]; } in, slow;
 	while (read(fd, &in, sizeof(in)) > 0) {
-		size_t len;
 		if (in.header.opcode == FUSE_FORGET || in.header.opcode == FUSE_BATCH_FORGET)
 			continue;
-		out.header.error = answer(&in.header, out.bytes, &len);
-		out.header.unique = in.header.unique;
-		out.header.len = (uint32_t)(sizeof(out.header) + len);
-		if (write(fd, &out, out.header.len) < 0 && errno != ENOENT)
+		if (in.header.opcode == FUSE_MKDIR && !strcmp(in.bytes + sizeof(in.header) + sizeof(struct fuse_mkdir_in), "dir-slow")) {
+			int say = open(fifo, O_WRONLY | O_CLOEXEC);
+			slow = in;
+			if (say < 0 || write(say, "\n", 1) != 1)
+				break;
+			close(say);
+			continue;
+		}
+		if (slow.header.unique && (in.header.opcode == FUSE_MKDIR || in.header.opcode == FUSE_INTERRUPT)) {
+			if (reply(fd, &slow.header, in.header.opcode == FUSE_INTERRUPT ? -EINTR : 0))
+				break;
+			slow.header.unique = 0;
+		}
+		if (in.header.opcode != FUSE_INTERRUPT && reply(fd, &in.header, 0))
 			break;
 	}
 	_exit(0);
 }
 
 /* The server's pid, or -1. */
-static pid_t mount_fuse(const char *at)
+static pid_t mount_fuse(const char *at, const char *fifo)
 {
 	char options[120];
 	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
@@ -74,7 +106,7 @@ static pid_t mount_fuse(const char *at)
 	}
 	pid_t pid = fork();
 	if (pid == 0)
-		serve(fd);
+		serve(fd, fifo);
 	close(fd);
 	return pid;
 }
@@ -83,7 +115,7 @@ static void longer_names_are_refused(void **state)
 {
 	struct live *live = *state;
 	live_mkdir(live, "fuse", 0777);
-	pid_t server = live_root() ? mount_fuse(live_path(live, "fuse")) : -1;
+	pid_t server = live_root() ? mount_fuse(live_path(live, "fuse"), "") : -1;
 	if (server < 0) {
 		print_message("SKIPPED: FUSE cannot be mounted here\n");
 		skip();
@@ -111,10 +143,55 @@ static void longer_names_are_refused(void **state)
 			fail_msg("'%s' is not in\n%s", expected[i], live->out);
 }
 
+static pid_t prepare(struct live *live)
+{
+	live_mkdir(live, "fuse", 0777);
+	assert_int_equal(mkfifo(live_path(live, "started"), 0600), 0);
+	pid_t server = live_root() ? mount_fuse(live_path(live, "fuse"), live_path(live, "started")) : -1;
+	if (server < 0) {
+		print_message("SKIPPED: FUSE cannot be mounted here\n");
+		skip();
+	}
+	live_policy(live, COMPARE_ALL);
+	return server;
+}
+
+static void finish(struct live *live, pid_t server)
+{
+	assert_int_equal(umount2(live_path(live, "fuse"), MNT_DETACH), 0);
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	if (live->status)
+		fail_msg("status %d: %s", live->status, live->err);
+}
+
+static void one_is_kept_waiting_others_go_on(void **state)
+{
+	struct live *live = *state;
+	pid_t server = prepare(live);
+	char script[400];
+	snprintf(script, sizeof(script),
+		 "cd %s && { timeout 20 mkdir fuse/in-a/dir-slow & read x <started; timeout 10 mkdir fuse/in-b/dir-quick || exit 1; wait $!; }", live->dir);
+	live_sh(live, script);
+	finish(live, server);
+}
+
+static void it_need_not_know_statfs(void **state)
+{
+	struct live *live = *state;
+	pid_t server = prepare(live);
+	char script[400];
+	snprintf(script, sizeof(script), "cat %s/fuse/a", live->dir);
+	live_sh(live, script);
+	finish(live, server);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(longer_names_are_refused, live_setup, compare_teardown),
+		cmocka_unit_test_setup_teardown(one_is_kept_waiting_others_go_on, live_setup, compare_teardown),
+		cmocka_unit_test_setup_teardown(it_need_not_know_statfs, live_setup, compare_teardown),
 	};
 	return cmocka_run_group_tests_name("live_fuse", tests, NULL, NULL);
 }
