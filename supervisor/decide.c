@@ -136,6 +136,21 @@ static void decide_peers(struct request *req)
 	}
 }
 
+/* What is allowed is recorded as soon as one of the rules that allow it wants that. */
+static void decide_heard(struct request *req, const struct policy_verdict *by, unsigned i)
+{
+	enum policy_op op = req->decision.enforced.op;
+
+	if (by->audit != AUDIT_ALL || req->decision.enforced.audit == AUDIT_ALL || decide_refuses(by) ||
+	    decide_refuses(&req->decision.enforced))
+		return;
+	req->decision.enforced = *by;
+	if (by->op == OP_STAT)
+		req->decision.enforced.op = op;		/* of a rule about the call */
+	if (!decide_refuses(&req->decision.would))
+		req->decided = i;
+}
+
 /* The first object that is denied decides; what the syscalls section only would deny is kept if no object says more. */
 void decide_objects(struct request *req, const struct policy_decision *call)
 {
@@ -155,6 +170,7 @@ void decide_objects(struct request *req, const struct policy_decision *call)
 		}
 		if (decide_refuses(&req->decision.enforced))
 			return;
+		decide_heard(req, i ? &decision.enforced : &call->enforced, i);
 	}
 	decide_peers(req);
 }

@@ -289,6 +289,19 @@ static void refused_calls_are_recorded(void **state)
 	assert_int_equal(live_audited(live, "deny", NULL), 2);
 }
 
+/* The rule about the call, or that about the second name, though the other one does not care. */
+static void who_wants_to_hear_is_told(void **state)
+{
+	struct live *live = *state;
+	live_file(live, "a", 0644, "");
+	live_policy(live, "files { default allow; deny read $dir/x; allow create,rename $dir/b audit all; }"
+			  "syscalls { default allow; allow openat audit all; }");
+	script_expect(live, "open a r\nrename a b\nrename b c\n", "open a r => ok 3\nrename a b => ok\nrename b c => ok\n");
+	assert_int_equal(live_audited(live, "allow", "/a"), 1);
+	assert_int_equal(live_audited(live, "allow", "/b"), 2);
+	assert_int_equal(live_audited(live, "allow", "/c"), 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, live_setup, compare_teardown)
@@ -308,6 +321,7 @@ int main(void)
 		CASE(nameless_objects_give_what_is_held),
 		CASE(hidden_from_the_looks),
 		CASE(refused_calls_are_recorded),
+		CASE(who_wants_to_hear_is_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
