@@ -377,7 +377,7 @@ static void print_summary(const struct audit *audit, unsigned long lost)
 	unsigned long denied = atomic_load(&audit->denied), would = atomic_load(&audit->would_denied);
 	struct text text = { 0 };
 	text_addf(&text, "usher: %lu denial%s", denied, denied == 1 ? "" : "s");
-	if (denied + would > 1)
+	if (denied + would > 1 && audit->n_seen)
 		text_addf(&text, ", %s%zu different", audit->seen_full ? "more than " : "", audit->n_seen);
 	if (would)
 		text_addf(&text, "; %lu call%s would be denied without stage log", would,
