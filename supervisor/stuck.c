@@ -1,5 +1,6 @@
 #include "stuck.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 
@@ -46,7 +47,9 @@ static char state_of(pid_t tid)
 
 	snprintf(path, sizeof(path), "/proc/%d", tid);
 	proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return proc < 0 ? '\0' : target_state(proc);
+	if (proc < 0)
+		return errno == ENOENT ? '\0' : '?';
+	return target_state(proc);
 }
 
 void stuck_look(struct stuck_list *list)
