@@ -127,11 +127,11 @@ static bool read_answer(struct reading *reading)
 	struct parser *parser = reading->parser;
 	struct policy_rule *rule = &reading->rule;
 	const struct token token = parser->lex.token;
-	const struct word *word = read_word(reading, WORD_ANSWER, "answer", "file, content, errno, return or device");
+	const struct word *word = read_word(reading, WORD_ANSWER, "answer", "file, content, errno, return, device or hosts");
 	if (!word)
 		return false;
 	rule->answer = (enum policy_answer)word->value;
-	if (rule->section != SECTION_FILES && (rule->answer == ANSWER_FILE || rule->answer == ANSWER_CONTENT)) {
+	if (rule->section != SECTION_FILES && (rule->answer == ANSWER_FILE || rule->answer == ANSWER_CONTENT || rule->answer == ANSWER_HOSTS)) {
 		char buf[64];
 		mistake(reading, parse_error(parser, &token, "%s answers the reading of files only",
 					     token_quote(&token, buf)));
@@ -157,6 +157,7 @@ static bool read_answer(struct reading *reading)
 		return read_return(reading);
 	case ANSWER_DEVICE:
 		return read_device(reading);
+	case ANSWER_HOSTS:
 	case ANSWER_NONE:
 		break;
 	}

@@ -154,6 +154,19 @@ int policy_host_is(const struct policy *policy, size_t i, const uint8_t (*ips)[1
 	return 0;
 }
 
+size_t policy_host_addresses(const struct policy *policy, size_t i, uint8_t (*ips)[16], size_t max)
+{
+	struct policy_engine *engine = policy->engine;
+	size_t n;
+
+	engine_lock(engine);
+	n = engine->net.hosts[i].n < max ? engine->net.hosts[i].n : max;
+	for (size_t k = 0; k < n; k++)
+		net_key_ip(&engine->net.hosts[i].keys[k], ips[k]);
+	engine_release(engine);
+	return n;
+}
+
 const char *policy_host_of(const struct policy *policy, const uint8_t ip[16])
 {
 	struct policy_engine *engine = policy->engine;

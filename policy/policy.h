@@ -98,7 +98,7 @@ struct policy_addr {
 	struct policy_pos pos;
 };
 
-enum policy_answer { ANSWER_NONE, ANSWER_FILE, ANSWER_CONTENT, ANSWER_ERRNO, ANSWER_RETURN, ANSWER_DEVICE };
+enum policy_answer { ANSWER_NONE, ANSWER_FILE, ANSWER_CONTENT, ANSWER_ERRNO, ANSWER_RETURN, ANSWER_DEVICE, ANSWER_HOSTS };
 
 struct policy_rule {
 	uint32_t number;	/* index in policy.rules */
@@ -313,6 +313,8 @@ uint32_t policy_restricted_peers(const struct policy *policy, enum policy_proto 
 size_t policy_hosts(const struct policy *policy);
 const char *policy_host(const struct policy *policy, size_t i);
 int policy_host_is(const struct policy *policy, size_t i, const uint8_t (*ips)[16], size_t n);
+/* What the I-th stands for: at most MAX of IPS are filled in, how many is returned. */
+size_t policy_host_addresses(const struct policy *policy, size_t i, uint8_t (*ips)[16], size_t max);
 /* A name that stands for IP, or NULL. */
 const char *policy_host_of(const struct policy *policy, const uint8_t ip[16]);
 

@@ -43,15 +43,15 @@ static void print_quoted(struct text *text, const char *s, size_t len)
 static void print_answer(struct text *text, const struct policy_rule *rule)
 {
 	static const char *const names[] = {[ANSWER_FILE] = "file", [ANSWER_CONTENT] = "content", [ANSWER_ERRNO] = "errno",
-					    [ANSWER_RETURN] = "return", [ANSWER_DEVICE] = "device"};
-	text_addf(text, " with %s ", names[rule->answer]);
+					    [ANSWER_RETURN] = "return", [ANSWER_DEVICE] = "device", [ANSWER_HOSTS] = "hosts"};
+	text_addf(text, " with %s%s", names[rule->answer], rule->answer == ANSWER_HOSTS ? "" : " ");
 	if (rule->answer == ANSWER_CONTENT)
 		print_quoted(text, rule->target, rule->target_len);
 	else if (rule->answer == ANSWER_ERRNO)
 		text_puts(text, policy_errno_name((int)rule->answer_value));
 	else if (rule->answer == ANSWER_RETURN)
 		text_addf(text, "%lld", (long long)rule->answer_value);
-	else
+	else if (rule->target)
 		text_add(text, rule->target, rule->target_len);
 }
 

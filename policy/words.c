@@ -115,6 +115,7 @@ static const struct word words[] = {
 	ANSWER("content", CONTENT, "with content \"TEXT\"", "a text"),
 	ANSWER("errno", ERRNO, "with errno ERRNO", "an error"),
 	ANSWER("return", RETURN, "with return INT", "a number"),
+	ANSWER("hosts", HOSTS, "with hosts", "the file, and what the host names of rules stand for"),
 	ANSWER("device", DEVICE, "with device same | MAJOR:MINOR", "the node that mknod makes"),
 
 	PROTO("tcp", TCP, "TCP"),

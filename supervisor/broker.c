@@ -25,6 +25,7 @@
 #include "audit.h"
 #include "body.h"
 #include "call.h"
+#include "calls/redirect.h"
 #include "decide.h"
 #include "err.h"
 #include "fd.h"
@@ -259,7 +260,7 @@ static int broker_act(struct request *req, enum resolve_level level, bool again,
 		if (!broker_certain(req, call))
 			return BROKER_EXACT;
 		if (!policy_denies(&req->decision.enforced))
-			return substitute(req);
+			return req->n_peers ? redirect(req) : substitute(req);
 		if (!already_there(req))
 			return BROKER_DENIED;
 		req->decision = *call;

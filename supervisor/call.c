@@ -29,6 +29,8 @@ bool call_wanted(const struct call *call, int nr, const struct plan *plan)
 		return plan->unix_paths;
 	case CALL_PEERS:
 		return plan->peers;
+	case CALL_REDIRECTS:
+		return plan->redirects;
 	case CALL_LISTEN:
 		return (plan->peers_of[PROTO_TCP] & OP_BIT(OP_BIND)) != 0;
 	case CALL_EXEC:

@@ -17,6 +17,7 @@ enum call_when {
 	CALL_MODIFY_FD,	/* ruling 5: chmod, chown, xattr, utime... through a descriptor; while one of .ops is restricted */
 	CALL_UNIX,	/* connect, bind, sends with an address: policies with files or network sections */
 	CALL_PEERS,	/* socket: while rules speak of addresses */
+	CALL_REDIRECTS,	/* getpeername: while connects are redirected */
 	CALL_LISTEN,	/* listen: while rules restrict what TCP sockets are bound to */
 	CALL_EXEC,	/* execve, execveat */
 	CALL_CRED,	/* set*id, setgroups, capset: only to forget cached credentials; when they may differ */

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "err.h"
+#include "rate.h"
 
 #define CAP(name) (UINT64_C(1) << CAP_##name)
 
@@ -112,10 +113,12 @@ unsigned limits_read(struct limits *limits, const struct policy *policy, struct 
 			errors += read_number(&limits->memory, INT64_MAX / 1024, setting, diags);
 		} else if (strcmp(setting->name, "supervisor-exit") == 0) {
 			errors += read_exit(limits, setting, diags);
-		} else {
+		} else if (strcmp(setting->name, "rate") == 0) {
+			errors += rate_check(setting, diags);
+		} else if (strcmp(setting->name, "resolve") != 0) {
 			errors += complain(diags, setting->pos, strlen(setting->name),
 					   "this version does not enforce the limit", setting->name,
-					   "take it out of limits { }; capabilities, files, memory, processes and supervisor-exit are enforced");
+					   "take it out of limits { }; capabilities, files, memory, processes, rate, resolve and supervisor-exit are enforced");
 		}
 	}
 	return errors;

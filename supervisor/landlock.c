@@ -117,11 +117,17 @@ int landlock_rights(struct plan *plan)
 	int abi = plan->kernel->landlock_abi;
 	plan->landlock_fs = 0;
 	plan->landlock_scoped = 0;
+	plan->landlock_net = 0;
 	if (!plan->landlock)
 		return 0;
 	for (size_t i = 0; plan->files && i < ARRAY_SIZE(rights); i++)
 		if (rights[i].ops & plan->confined && rights[i].abi <= abi)
 			plan->landlock_fs |= rights[i].right;
+	/* The supervisor binds and connects, from outside of the domain. */
+	if (abi >= 4 && plan->peers_of[PROTO_TCP] & OP_BIT(OP_BIND))
+		plan->landlock_net |= LANDLOCK_ACCESS_NET_BIND_TCP;
+	if (abi >= 4 && plan->peers_of[PROTO_TCP] & OP_BIT(OP_CONNECT))
+		plan->landlock_net |= LANDLOCK_ACCESS_NET_CONNECT_TCP;
 	if (exec_anywhere(plan))
 		plan->landlock_fs &= ~RUN;
 	if (abi >= 6) {
@@ -318,10 +324,10 @@ int plan_landlock(const struct plan *plan, bool *needed)
 {
 	static const size_t sizes[] = { 8, 8, 8, 8, 16, 16 };	/* of the attribute, by ABI */
 	size_t abi = (size_t)plan->kernel->landlock_abi;
-	struct ruleset_attr attr = { .fs = plan->landlock_fs, .scoped = plan->landlock_scoped };
+	struct ruleset_attr attr = { .fs = plan->landlock_fs, .net = plan->landlock_net, .scoped = plan->landlock_scoped };
 	struct landlock_trees trees;
 
-	*needed = plan->landlock && (attr.fs || attr.scoped);
+	*needed = plan->landlock && (attr.fs || attr.net || attr.scoped);
 	if (!*needed)
 		return -1;
 	AUTO_FD ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr,

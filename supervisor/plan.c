@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "calls/redirect.h"
 #include "cred.h"
 #include "err.h"
 #include "harden.h"
@@ -39,23 +40,15 @@ __attribute__((format(printf, 4, 5))) static void refuse(struct policy_diags *di
 		diag->help = strdup(help);
 }
 
-static bool names_host(const struct policy_rule *rule)
-{
-	for (size_t i = 0; i < rule->n_addrs; i++)
-		if (rule->addrs[i].kind == ADDR_HOST && rule->proto != PROTO_NETLINK)
-			return true;
-	return false;
-}
-
 static void check_rule(const struct policy *policy, const struct policy_rule *rule, struct policy_diags *diags)
 {
 	if (rule->section == SECTION_FILES && (rule->action == ACTION_REDIRECT || rule->action == ACTION_ANSWER))
 		substitute_check(policy, rule, diags);
+	else if (rule->section == SECTION_NETWORK && rule->n_addrs && (rule->action == ACTION_REDIRECT || rule->action == ACTION_ANSWER))
+		redirect_check(rule, diags);
 	else if (rule->action == ACTION_REDIRECT || rule->action == ACTION_ANSWER || rule->action == ACTION_ASK)
 		refuse(diags, rule->pos, "use allow or deny, or take the rule out",
 		       "'%s' rules are not served by this version", policy_action_name(rule->action));
-	else if (rule->section == SECTION_NETWORK && names_host(rule))
-		refuse(diags, rule->pos, "write its addresses", "host names are not looked up by this version");
 	else if (rule->section == SECTION_MOUNTS)
 		refuse(diags, rule->pos, "take the rule out; mounts are refused altogether while paths are brokered",
 		       "mount rules are not enforced by this version");
@@ -165,6 +158,7 @@ int plan_make(struct plan *plan, const struct policy *policy, const struct kerne
 		plan->peers |= proto != PROTO_UNIX && plan->peers_of[proto];
 		plan->peers_enforced |= proto != PROTO_UNIX && enforced;
 	}
+	plan->redirects = redirect_any(policy);
 	plan->topology_fixed = (plan->confined & (OPS_FILES | OPS_NETWORK)) || (mounts->present && mounts->action == ACTION_DENY);
 	plan->free = !plan->confined && !plan->topology_fixed && !harden_has_calls(policy);
 
@@ -182,6 +176,13 @@ int plan_make(struct plan *plan, const struct policy *policy, const struct kerne
 
 /* ---- printing ------------------------------------------------------------------------------- */
 
+static bool net_right(const struct plan *plan, const struct policy_rule *rule)
+{
+	uint64_t rights = (rule->ops & OP_BIT(OP_CONNECT) ? LANDLOCK_ACCESS_NET_CONNECT_TCP : 0) |
+			  (rule->ops & OP_BIT(OP_BIND) ? LANDLOCK_ACCESS_NET_BIND_TCP : 0);
+	return rule->section == SECTION_NETWORK && rule->proto == PROTO_TCP && (plan->landlock_net & rights) == rights;
+}
+
 static const char *layer_of(const struct plan *plan, const struct policy_rule *rule)
 {
 	if (rule->section == SECTION_SYSCALLS) {
@@ -189,6 +190,8 @@ static const char *layer_of(const struct plan *plan, const struct policy_rule *r
 			return "filter";
 		return rule->audit == AUDIT_NONE || rule->audit == AUDIT_COUNT ? "filter" : "filter, broker";
 	}
+	if (net_right(plan, rule))
+		return "broker, Landlock";
 	if (rule->section == SECTION_FILES && rule->ops & OP_BIT(OP_EXEC) && plan->exec)
 		return plan->landlock_fs & LANDLOCK_ACCESS_FS_EXECUTE ? "broker, exec gate, Landlock" : "broker, exec gate";
 	return "broker";
@@ -226,10 +229,12 @@ static void print_json(const struct plan *plan, const struct landlock_trees *tre
 						       rule->text ? rule->text : "", "layer", layer_of(plan, rule)));
 	}
 	json_t *all = json_pack(
-		"{s:{s:b, s:b, s:b, s:b, s:o}, s:{s:b, s:i, s:o, s:b, s:b, s:o}, s:b, s:o}",
-		"broker", "files", plan->files, "stat", plan->stat, "unix", plan->unix_paths, "exec_gate", plan->exec,
+		"{s:{s:b, s:b, s:b, s:b, s:b, s:o}, s:{s:b, s:i, s:o, s:b, s:b, s:b, s:b, s:o}, s:b, s:o}",
+		"broker", "files", plan->files, "stat", plan->stat, "unix", plan->unix_paths, "addresses", plan->peers, "exec_gate", plan->exec,
 		"restricted", ops_json(plan->restricted),
 		"landlock", "used", plan->landlock, "abi", plan->kernel->landlock_abi, "handled", rights_json(plan->landlock_fs),
+		"bind_tcp", (plan->landlock_net & LANDLOCK_ACCESS_NET_BIND_TCP) != 0,
+		"connect_tcp", (plan->landlock_net & LANDLOCK_ACCESS_NET_CONNECT_TCP) != 0,
 		"scope_signal", (plan->landlock_scoped & LANDLOCK_SCOPE_SIGNAL) != 0,
 		"scope_abstract", (plan->landlock_scoped & LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET) != 0, "allowed", allowed,
 		"topology_fixed", plan->topology_fixed, "rules", rules);
@@ -256,8 +261,8 @@ static void print_rights(uint64_t access, FILE *to)
 static void print_text(const struct plan *plan, const struct landlock_trees *trees, FILE *to)
 {
 	char where[256];
-	fprintf(to, "broker    %s%s%s%s\n", plan->files ? "file paths" : "no file paths", plan->stat ? ", stat" : "",
-		plan->unix_paths ? ", unix sockets" : "", plan->exec ? ", execve behind the exec gate" : "");
+	fprintf(to, "broker    %s%s%s%s%s\n", plan->files ? "file paths" : "no file paths", plan->stat ? ", stat" : "",
+		plan->unix_paths ? ", unix sockets" : "", plan->peers ? ", addresses" : "", plan->exec ? ", execve behind the exec gate" : "");
 	if (plan->restricted) {
 		fprintf(to, "          restricted:");
 		print_ops(plan->restricted, to);
@@ -265,6 +270,8 @@ static void print_text(const struct plan *plan, const struct landlock_trees *tre
 	}
 	if (plan->files && !plan->stat)
 		fprintf(to, "          not brokered: stat\n");
+	if (plan->peers_enforced)
+		fprintf(to, "          refused: sockets that no rule can speak of (MPTCP, SCTP, UDP-Lite, vsock, ...), source routes\n");
 	if (plan->topology_fixed)
 		fprintf(to, "          refused: chroot, mounts, setns, new user and mount namespaces\n");
 	if (!plan->landlock) {
@@ -281,6 +288,10 @@ static void print_text(const struct plan *plan, const struct landlock_trees *tre
 		print_rights(trees->list[i].access, to);
 		fputc('\n', to);
 	}
+	if (plan->landlock_net)
+		fprintf(to, "          refuses by itself:%s%s of TCP ports: the broker makes them\n",
+			plan->landlock_net & LANDLOCK_ACCESS_NET_BIND_TCP ? " bind" : "",
+			plan->landlock_net & LANDLOCK_ACCESS_NET_CONNECT_TCP ? " connect" : "");
 	if (plan->landlock_scoped)
 		fprintf(to, "          stays inside: signals%s\n",
 			plan->landlock_scoped & LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET ? ", abstract sockets" : "");

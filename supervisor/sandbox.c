@@ -4,10 +4,12 @@
 #include <sys/resource.h>
 
 #include "calls/abstract.h"
+#include "calls/redirect.h"
 #include "crew.h"
 #include "err.h"
 #include "fd.h"
 #include "gate.h"
+#include "hosts.h"
 #include "park.h"
 #include "substitute.h"
 
@@ -95,6 +97,8 @@ static int sandbox_make(struct sandbox *sandbox, int root)
 		err = parking_new(&sandbox->parking, sandbox);
 	if (!err && (plan->exec || plan->creds_vary))
 		err = gate_new(&sandbox->gate, sandbox);
+	if (!err)
+		err = hosts_start(&sandbox->hosts, plan->policy, sandbox->audit);
 	if (!err && substitute_any(plan->policy))
 		err = substitutes_new(&sandbox->substitutes, plan->policy);
 	return err ? err : crew_start(&sandbox->crew, sandbox);
@@ -122,6 +126,7 @@ int sandbox_open(struct sandbox **sandbox, const struct sandbox_options *options
 	new->ctx = options->ctx;
 	new->hangup.done = sandbox_hung_up;
 	entry_locks_init(&new->entries);
+	rates_init(&new->rates, new->policy);
 	err = sandbox_make(new, options->root);
 	if (err) {
 		sandbox_close(new);
@@ -145,6 +150,7 @@ void sandbox_close(struct sandbox *sandbox)
 	if (sandbox->crew)
 		crew_stop(sandbox->crew);
 	gate_free(sandbox->gate);
+	hosts_stop(sandbox->hosts);
 	if (sandbox->crew) {
 		parking_stop(sandbox->parking);
 		abandoned = !crew_free(sandbox->crew);
@@ -155,6 +161,7 @@ void sandbox_close(struct sandbox *sandbox)
 		return;
 	loop_unpost(sandbox->loop, &sandbox->hangup);
 	abstract_free(sandbox);
+	redirects_free(sandbox->redirects);
 	parking_free(sandbox->parking);
 	resolver_free(sandbox->resolver);
 	substitutes_free(sandbox->substitutes);

@@ -9,6 +9,7 @@
 #include "calls/entry.h"
 #include "loop.h"
 #include "plan.h"
+#include "rate.h"
 #include "policy.h"
 #include "request.h"
 #include "resolve.h"
@@ -19,7 +20,9 @@ struct audit;
 struct crew;
 struct parking;
 struct gate;
+struct redirects;
 struct substitutes;
+struct hosts;
 
 struct own_file { dev_t dev; ino_t ino; bool above; };	/* above: a directory that leads to one */
 
@@ -38,6 +41,9 @@ struct sandbox {
 	struct audit *audit;
 	struct own_file *own;		/* usher's own, where the target may change what paths mean; else NULL */
 	size_t n_own;
+	struct hosts *hosts;		/* NULL: no rule names one */
+	struct rates rates;
+	_Atomic(struct redirects *) redirects;	/* connects that lead elsewhere (calls/redirect.c) */
 	_Atomic(struct abstract *) abstract;	/* socket names bound by the tree; freed by abstract_free() (calls/abstract.h) */
 	struct entry_locks entries;	/* names kept in their places (calls/entry.c) */
 	_Atomic unsigned long calls, denied;

@@ -10,6 +10,7 @@
  */
 #include "substitute.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -27,6 +28,7 @@
 #include "sandbox.h"
 
 #define CONTENT_MAX (16 * 1024 * 1024)
+#define HOSTS_SHOWN 64	/* addresses of one name */
 
 struct substitutes {
 	size_t n;
@@ -35,7 +37,7 @@ struct substitutes {
 
 static bool by_content(const struct policy_rule *rule)
 {
-	return rule->action == ACTION_ANSWER && (rule->answer == ANSWER_FILE || rule->answer == ANSWER_CONTENT);
+	return rule->action == ACTION_ANSWER && (rule->answer == ANSWER_FILE || rule->answer == ANSWER_CONTENT || rule->answer == ANSWER_HOSTS);
 }
 
 static bool replaces_file(const struct policy_rule *rule)
@@ -104,7 +106,7 @@ void substitute_check(const struct policy *policy, const struct policy_rule *rul
 		return;
 	}
 	if (!replaces_file(rule)) {
-		refuse(diags, rule, "there are 'file', 'content', 'errno' and 'device'", "this does not answer a call about a file");
+		refuse(diags, rule, "there are 'file', 'content', 'hosts', 'errno' and 'device'", "this does not answer a call about a file");
 		return;
 	}
 	if (rule->ops & ~readable || (by_content(rule) && rule->ops != OP_BIT(OP_READ))) {
@@ -172,7 +174,7 @@ int substitutes_new(struct substitutes **substitutes, const struct policy *polic
 	*substitutes = new;
 	for (size_t i = 0; i < new->n; i++) {
 		const struct policy_rule *rule = &policy->rules[i];
-		if (!replaces_file(rule))
+		if (!replaces_file(rule) || rule->answer == ANSWER_HOSTS)
 			continue;
 		new->fds[i] = by_content(rule) ? content_make(rule) : open(rule->target, O_PATH | O_CLOEXEC);
 		if (new->fds[i] < 0)
@@ -186,6 +188,35 @@ void substitutes_free(struct substitutes *substitutes)
 	for (size_t i = 0; substitutes && i < substitutes->n; i++)
 		fd_close(substitutes->fds[i]);
 	free(substitutes);
+}
+
+/* /etc/hosts as it is, and what the host names of rules stand for now: so the program finds what usher will allow. */
+static int hosts_make(const struct policy *policy)
+{
+	AUTO_FD fd = memfd_create("answer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int err = fd < 0 ? -errno : copy_file(fd, "/etc/hosts");
+
+	if (err == -ENOENT)
+		err = 0;
+	if (!err)
+		err = write_all(fd, "\n", 1);
+	for (size_t i = 0; i < policy_hosts(policy) && !err; i++) {
+		uint8_t ips[HOSTS_SHOWN][16];
+		size_t n = policy_host_addresses(policy, i, ips, HOSTS_SHOWN);
+		for (size_t k = 0; k < n && !err; k++) {
+			static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+			bool four = !memcmp(ips[k], mapped, sizeof(mapped));
+			char line[INET6_ADDRSTRLEN + POLICY_NAME_MAX + 3];
+			(void)inet_ntop(four ? AF_INET : AF_INET6, four ? ips[k] + 12 : ips[k], line, INET6_ADDRSTRLEN);
+			(void)snprintf(line + strlen(line), POLICY_NAME_MAX + 3, " %.*s\n", POLICY_NAME_MAX, policy_host(policy, i));
+			err = write_all(fd, line, strlen(line));
+		}
+	}
+	if (err)
+		return err;
+	if (fchmod(fd, 0444) || fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL))
+		return -errno;
+	return fd_take(&fd);
 }
 
 /* ---- in its place --------------------------------------------------------------------------- */
@@ -223,13 +254,14 @@ static int make_device(struct request *req, const struct policy_rule *rule)
 
 static int replace(struct request *req, struct object *object, const struct policy_rule *rule)
 {
-	AUTO_FD fd = fcntl(req->sandbox->substitutes->fds[rule->number], F_DUPFD_CLOEXEC, 3);
+	AUTO_FD fd = rule->answer == ANSWER_HOSTS ? hosts_make(req->sandbox->policy)
+						  : fcntl(req->sandbox->substitutes->fds[rule->number], F_DUPFD_CLOEXEC, 3);
 	char path[sizeof(object->path)];
 	size_t len = object->len;
 	bool slash = object->slash;
 
 	if (fd < 0)
-		return -errno;
+		return rule->answer == ANSWER_HOSTS ? fd : -errno;
 	memcpy(path, object->path, len + 1);
 	object_clear(object);
 	if (fstat(fd, &object->st))

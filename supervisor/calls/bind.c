@@ -27,6 +27,7 @@
 #include "fd.h"
 #include "kernel.h"
 #include "pattern.h"
+#include "rate.h"
 #include "sandbox.h"
 
 struct binding {
@@ -227,8 +228,10 @@ static int bind_path(struct request *req)
 int bind_serve(struct request *req)
 {
 	const struct socket_call *call = socket_call(req);
-	int err = 0;
+	int err = rate_take(req, OP_BIND);
 
+	if (err)
+		return err;
 	if (call->addr.path)
 		err = bind_path(req);
 	else if (bind(call->fd, (const struct sockaddr *)&call->addr.any, call->addr.len))

@@ -11,8 +11,11 @@
 
 #include "calls/abstract.h"
 #include "calls/peer.h"
+#include "calls/redirect.h"
 #include "calls/unix.h"
 #include "park.h"
+#include "rate.h"
+#include "sandbox.h"
 
 int connect_fetch(struct request *req)
 {
@@ -60,8 +63,13 @@ int connect_serve(struct request *req)
 	struct socket_call *call = socket_call(req);
 	int err = abstract_reach(req, &call->addr);
 
+	/* To take an address back is free. */
+	if (!err && call->addr.any.ss_family != AF_UNSPEC)
+		err = rate_take(req, OP_CONNECT);
 	if (err)
 		return err;
+	if (!call->redirected && req->sandbox->plan->redirects)
+		redirect_forget(req->sandbox, call->fd);
 	socket_out(req, &call->addr, &call->out);
 	if (connect_waits(call))
 		return connect_park(req);

@@ -23,6 +23,7 @@
 #include "fd.h"
 #include "park.h"
 #include "raise.h"
+#include "rate.h"
 
 #ifndef MSG_ZEROCOPY
 #define MSG_ZEROCOPY 0x4000000
@@ -197,6 +198,10 @@ int send_serve(struct request *req)
 	struct socket_call *call = socket_call(req);
 	int on = 0;
 	socklen_t len = sizeof(on);
+	int err = call->n_messages && call->messages[0].to.len ? rate_take(req, OP_SENDTO) : 0;
+
+	if (err)
+		return err;
 
 	/* The kernel would go on reading our copy after the call. */
 	if (call->flags & MSG_ZEROCOPY) {

@@ -36,6 +36,8 @@ struct socket_call {
 	int fd;			/* the target's socket: one description, so that its flags are never changed. Owned */
 	int domain, type, protocol;
 	bool blocking;		/* without O_NONBLOCK and MSG_DONTWAIT */
+	bool redirected;
+	int room;		/* of getpeername, or -errno */
 	unsigned flags;
 	struct address addr;	/* of connect and bind */
 	struct policy_peer peers[2];	/* what is judged: req->peers */

@@ -17,6 +17,7 @@
 #include "calls/names.h"
 #include "calls/numbers.h"
 #include "calls/open.h"
+#include "calls/redirect.h"
 #include "calls/stat.h"
 #include "calls/unix.h"
 #include "calls/watch.h"
@@ -163,6 +164,8 @@ const struct call call_table[] = {
 
 	[SYS_socket] = { .name = "socket", .when = CALL_PEERS, .ops = OPS_NETWORK, .fetch = socket_make_fetch, .serve = socket_make_serve,
 		.release = socket_release, .may_continue = socket_reason, .rows = socket_rows, .trapped = socket_trapped },
+	[SYS_getpeername] = { .name = "getpeername", .when = CALL_REDIRECTS, .ops = OP_BIT(OP_CONNECT), .fetch = getpeername_fetch,
+		.serve = getpeername_serve, .release = socket_release },
 	[SYS_listen] = { .name = "listen", .when = CALL_LISTEN, .ops = OP_BIT(OP_BIND), .fetch = listen_fetch, .serve = listen_serve,
 		.release = socket_release },
 

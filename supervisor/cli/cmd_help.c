@@ -62,6 +62,8 @@ static const char *when_text(const struct call *call)
 		return "brokered: unix paths and addresses";
 	case CALL_PEERS:
 		return "by domain, type and protocol, while rules speak of addresses";
+	case CALL_REDIRECTS:
+		return "brokered while connects are redirected: tells what was asked for";
 	case CALL_LISTEN:
 		return "brokered while rules restrict what TCP sockets are bound to";
 	case CALL_EXEC:

@@ -157,6 +157,136 @@ static void no_network_at_all(void **state)
 		      "nconnect 3 unspec => ok\n");
 }
 
+/* ---- elsewhere ------------------------------------------------------------------------------ */
+
+static int served(unsigned *port)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	assert_int_equal(listen(fd, 50), 0);
+	*port = ntohs(at.sin_port);
+	return fd;
+}
+
+static unsigned waiting(int server)
+{
+	struct pollfd poll_fd = { .fd = server, .events = POLLIN };
+	unsigned n = 0;
+	while (poll(&poll_fd, 1, 0) == 1) {
+		close(accept(server, NULL, NULL));
+		n++;
+	}
+	return n;
+}
+
+/* The program believes what it asked for, and is somewhere else. */
+static void connects_are_redirected(void **state)
+{
+	struct live *live = *state;
+	char policy[800];
+	unsigned port;
+	int server = served(&port);
+	snprintf(policy, sizeof(policy), COMPARE_ALL "network { default deny; redirect connect tcp *:80 to 127.0.0.1:%u; allow connect tcp 127.0.0.1:%u; answer connect tcp *:81 with errno EHOSTDOWN;\n"
+		 "deny EPERM connect tcp 192.0.2.9:80; redirect connect udp *:53 to 127.0.0.1:%u; }", port, port, port);
+	live_policy(live, policy);
+	char script[900], expected[900];
+	snprintf(script, sizeof(script),
+		 "nsocket tcp\nnconnect 3 192.0.2.1:80\nnpeer 3\ncall getpeername 3 !out 0\nnsocket tcp6\nnconnect 4 [2001:db8::1]:80\nnpeer 4\nnsocket tcp6\nnconnect 5 [::ffff:192.0.2.2]:80\nnpeer 5\n"
+		 "nsocket tcp\nnconnect 6 192.0.2.9:80\nnpeer 6\nnconnect 6 192.0.2.9:81\nnconnect 6 192.0.2.9:82\nnsocket tcp+n\nnconnect 7 192.0.2.3:80\nnwait 7\nnpeer 7\n"
+		 "nconnect 7 unspec\nnpeer 7\nnconnect 7 127.0.0.1:%u\nnwait 7\nnpeer 7\nsocket stream\nnpeer 8\ncall getpeername 3 !out !bad\nnsocket udp\nnconnect 9 192.0.2.1:53\nnpeer 9\n", port);
+	snprintf(expected, sizeof(expected),
+		 "nconnect 3 192.0.2.1:80 => ok\nnpeer 3 => ok 16 192.0.2.1 80\nnpeer 4 => ok 28 2001:db8::1 80\nnpeer 5 => ok 28 ::ffff:192.0.2.2 80\nnconnect 6 192.0.2.9:80 => EPERM\nnpeer 6 => ENOTCONN\n"
+		 "nconnect 6 192.0.2.9:81 => EHOSTDOWN\nnconnect 6 192.0.2.9:82 => EACCES\nnpeer 7 => ok 16 192.0.2.3 80\nnpeer 7 => ENOTCONN\nnpeer 7 => ok 16 127.0.0.1\nnpeer 8 => ENOTCONN\n"
+		 "call getpeername 3 !out !bad => EFAULT\nnpeer 9 => ok 16 192.0.2.1 53\n");
+	script_expect(live, script, expected);
+	assert_int_equal(waiting(server), 5);
+	close(server);
+}
+
+static void rates_are_limited(void **state)
+{
+	struct live *live = *state;
+	char policy[400], script[400];
+	unsigned port;
+	int server = served(&port);
+	snprintf(policy, sizeof(policy), COMPARE_ALL "network { default allow; deny connect tcp *:1; } limits { rate connect 1/h burst 2; rate bind 1/h; }");
+	live_policy(live, policy);
+	snprintf(script, sizeof(script), "nsocket tcp\nnconnect 3 127.0.0.1:%u\nnconnect 3 unspec\nnconnect 3 127.0.0.1:%u\nnconnect 3 unspec\nnconnect 3 127.0.0.1:%u\nnsocket udp\nnbind 4 127.0.0.1:0\nnbind 4 127.0.0.1:0\nnsend 4 none x 0\n",
+		 port, port, port);
+	script_expect(live, script, "nbind 4 127.0.0.1:0 => ok\nnbind 4 127.0.0.1:0 => EAGAIN\n");
+	assert_int_equal(waiting(server), 2);
+	assert_non_null(strstr(live->out, "=> EAGAIN"));
+	assert_int_equal(live_audited(live, "deny", NULL), 2);
+	close(server);
+}
+
+/* localhost is looked up like any other name. */
+static void host_names_are_looked_up(void **state)
+{
+	struct live *live = *state;
+	char script[300], expected[300];
+	unsigned port;
+	int server = served(&port);
+	live_policy(live, COMPARE_ALL "network { default deny ENETUNREACH; allow connect tcp localhost:*; }\nlimits { resolve every 1s keep 1m; }\nfiles { answer read /etc/hosts with hosts; }");
+	snprintf(script, sizeof(script), "nsocket tcp\nnconnect 3 127.0.0.2:%u\nnconnect 3 127.0.0.1:%u\nopen /etc/hosts r\nread 4\n", port, port);
+	snprintf(expected, sizeof(expected), "nconnect 3 127.0.0.2:%u => ENETUNREACH\nnconnect 3 127.0.0.1:%u => ok\n", port, port);
+	script_expect(live, script, expected);
+	assert_non_null(strstr(live->out, "127.0.0.1 localhost"));
+	assert_int_equal(waiting(server), 1);
+	close(server);
+	live_policy(live, COMPARE_ALL "network { default deny; allow connect tcp nowhere.invalid:80; }\n");
+	script_expect(live, "nsocket tcp\nnconnect 3 127.0.0.1:80\n", "nconnect 3 127.0.0.1:80 => EACCES\n");
+	char *audit = live_audit(live);
+	assert_non_null(strstr(audit, "cannot look up nowhere.invalid"));
+	free(audit);
+}
+
+/* ---- waiting -------------------------------------------------------------------------------- */
+
+static double now(void)
+{
+	struct timespec at;
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
+}
+
+/* A hundred connects that nobody answers, in one sandbox: whoever opens files notices nothing. They end with their signal, or with the tree. */
+static void black_holes_hold_nobody_up(void **state)
+{
+	struct live *live = *state;
+	char policy[300], script[300];
+	unsigned port;
+	int server = served(&port);
+	assert_int_equal(listen(server, 0), 0);
+	snprintf(policy, sizeof(policy), COMPARE_ALL "network { default deny; allow connect tcp 127.0.0.1:%u; }", port);
+	live_policy(live, policy);
+	live_file(live, "file", 0644, "x");
+	snprintf(script, sizeof(script), "nsocket tcp\nnconnect 3 127.0.0.1:%u\nnholes 127.0.0.1:%u 100 file\n", port, port);
+	double start = now();
+	script_expect(live, script, "=> ok\n");
+	if (!strstr(live->out, "file => ok") || now() - start > 30)
+		fail_msg("%s", live->out);
+	close(server);
+}
+
+static void signals_interrupt(void **state)
+{
+	struct live *live = *state;
+	char policy[300], script[700];
+	unsigned port;
+	int server = served(&port);
+	assert_int_equal(listen(server, 0), 0);
+	snprintf(policy, sizeof(policy), COMPARE_ALL "network { default deny; allow connect tcp 127.0.0.1:%u; }", port);
+	live_policy(live, policy);
+	/* The first fills the backlog. */
+	snprintf(script, sizeof(script), "nsocket tcp\nnconnect 3 127.0.0.1:%u\nnsocket tcp\nalarmed 300 0 nconnect 4 127.0.0.1:%u\nnconnect 4 unspec\n", port, port);
+	script_expect(live, script, "=> EINTR\n");
+	close(server);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, live_setup, compare_teardown)
@@ -170,6 +300,11 @@ int main(void)
 		CASE(names_without_a_path),
 		CASE(kinds_of_sockets),
 		CASE(no_network_at_all),
+		CASE(connects_are_redirected),
+		CASE(rates_are_limited),
+		CASE(host_names_are_looked_up),
+		CASE(black_holes_hold_nobody_up),
+		CASE(signals_interrupt),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

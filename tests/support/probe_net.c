@@ -11,11 +11,17 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -198,9 +204,64 @@ static void cmd_nset(char **arg)	/* FD LEVEL NAME VALUE: an int */
 	answer(setsockopt((int)number(arg[0]), (int)number(arg[1]), (int)number(arg[2]), &value, sizeof(value)));
 }
 
+static void on_alarm(int signal)
+{
+	(void)signal;
+}
+
+static void cmd_alarmed(char **arg)	/* MILLISECONDS RESTART COMMAND...: SIGALRM comes while it waits, once or (RESTART) again and again */
+{
+	struct sigaction action = { .sa_handler = on_alarm, .sa_flags = number(arg[1]) ? SA_RESTART : 0 };
+	struct itimerval time = { .it_value.tv_usec = number(arg[0]) * 1000, .it_interval.tv_usec = number(arg[1]) ? 50000 : 0 };
+	int n = 0;
+	while (arg[n + 2])
+		n++;
+	CHECK(sigaction(SIGALRM, &action, NULL) == 0 && setitimer(ITIMER_REAL, &time, NULL) == 0);
+	(void)run_command(arg + 2, n);
+	time = (struct itimerval){ 0 };
+	CHECK(setitimer(ITIMER_REAL, &time, NULL) == 0);
+}
+
+static union net_address hole;
+static socklen_t hole_len;
+static atomic_int held;
+
+static void *hold(void *arg)
+{
+	int fd = socket(hole.any.sa_family, SOCK_STREAM, 0);
+	(void)arg;
+	atomic_fetch_add(&held, 1);
+	(void)connect(fd, &hole.any, hole_len);
+	atomic_fetch_sub(&held, 1);
+	return NULL;
+}
+
+/* ADDRESS COUNT FILE: so many wait for an address where nobody answers; FILE is opened nevertheless, and soon. */
+static void cmd_nholes(char **arg)
+{
+	int n = (int)number(arg[1]);
+	struct timespec start, end;
+	hole_len = net_address(arg[0], &hole);
+	for (int i = 0; i < n; i++) {
+		pthread_t thread;
+		CHECK(pthread_create(&thread, NULL, hold, NULL) == 0);
+	}
+	while (atomic_load(&held) < n)
+		sched_yield();
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	for (int i = 0; i < 300; i++)
+		CHECK(close(open(arg[2], O_RDONLY)) == 0);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	long ms = (end.tv_sec - start.tv_sec) * 1000 + (end.tv_nsec - start.tv_nsec) / 1000000;
+	CHECK(atomic_load(&held) == n);
+	if (ms > 3000)
+		printf("FAILED: 300 opens took %ld ms\n", ms);
+	answer(0);
+}
+
 const struct command net_commands[] = {
 	{ "nsocket", 1, cmd_nsocket }, { "nbind", 2, cmd_nbind }, { "nconnect", 2, cmd_nconnect }, { "nname", 1, cmd_nname }, { "npeer", 1, cmd_npeer },
 	{ "nsend", 4, cmd_nsend }, { "nsendmsg", 3, cmd_nsendmsg }, { "nsendmmsg", 4, cmd_nsendmmsg }, { "nrecv", 1, cmd_nrecv },
-	{ "nwait", 1, cmd_nwait }, { "nset", 4, cmd_nset },
+	{ "nwait", 1, cmd_nwait }, { "nset", 4, cmd_nset }, { "alarmed", -1, cmd_alarmed }, { "nholes", 3, cmd_nholes },
 	{ .name = NULL },
 };

@@ -68,15 +68,17 @@ static void noted(const char *text, const char *message)
 static void what_cannot_be_enforced_is_refused(void **state)
 {
 	(void)state;
-	refused("network { allow connect tcp a.example:443; }", "t.policy:1:", "host names are not looked up");
-	refused("network { default allow; redirect connect tcp *:80 to 127.0.0.1:3128; }", "'redirect' rules are not served", NULL);
+	refused("network { redirect connect tcp *:80 to a.example:80; }", "t.policy:1:", "not a name");
+	refused("network { redirect bind tcp *:80 to 127.0.0.1:80; }", "only connects", NULL);
+	refused("network { redirect connect unix /a to /b; }", "'redirect' rules are not served", NULL);
+	refused("network { answer connect tcp *:80 with return 5; }", "only an errno", NULL);
 	refused("syscalls { default allow; answer getpid with return 5; }", "'answer' rules are not served", NULL);
 	refused("redirect read /a to /nonexistent;", "/nonexistent: No such file", NULL);
 	refused("allow mount tmpfs on /mnt;", "mount rules", NULL);
 	refused("domain d { files { allow read /x; } } files { allow exec /y -> d; }", "domains are not enforced", NULL);
 	refused("files { allow read /x; }\ndomain d { files { allow read /x; } }", "t.policy:2:8: error: domains", NULL);
 	refused("limits { decision-time 250ms else deny EAGAIN; }", "'decision-time'", "are enforced");
-	refused("limits { rate connect 5/s; }", "'rate'", NULL);
+	refused("limits { rate read 5/s; }", "'rate' for 'read'", "connect, bind and sendto");
 	refused("limits { mounts 5; }", "'mounts'", NULL);
 	refused("limits { files 0; }", "takes one number", NULL);
 	refused("audit { level none; }", "level is 'deny' or 'all'", NULL);
@@ -85,12 +87,12 @@ static void what_cannot_be_enforced_is_refused(void **state)
 static void all_of_it_is_named_at_once(void **state)
 {
 	(void)state;
-	struct made made = make("limits { decision-time 1s; } network { default allow; redirect connect tcp *:80 to 127.0.0.1:3128; deny connect tcp a.example:25; }",
+	struct made made = make("limits { decision-time 1s; } network { default allow; redirect connect tcp *:80 to a.example:3128; answer connect tcp *:25 with return 5; }",
 				&modern, false);
 	assert_int_equal(made.result, -EOPNOTSUPP);
 	assert_non_null(strstr(made.messages, "decision-time"));
-	assert_non_null(strstr(made.messages, "redirect"));
-	assert_non_null(strstr(made.messages, "host names"));
+	assert_non_null(strstr(made.messages, "not a name"));
+	assert_non_null(strstr(made.messages, "only an errno"));
 	drop(&made);
 }
 
