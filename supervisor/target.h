@@ -60,7 +60,7 @@ int target_root(struct target *target);
 int target_umask(struct target *target, mode_t *mask);
 /* One resource limit, by prlimit(2). */
 int target_rlimit(struct target *target, int resource, uint64_t *soft);
-/* 'S', 'D', 'R'... of PROC/stat, 0 when gone (kernel-facts 1.8: S turns D when a signal is delivered
+/* 'S', 'D', 'R'... of PROC/stat, 0 when gone, '?' when that cannot be told (kernel-facts 1.8: S turns D when a signal is delivered
  * to a target that waits killably). */
 char target_state(int proc);
 /* Field 7 of stat: the controlling terminal's device number, 0 if none; -errno. */

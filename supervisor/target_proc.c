@@ -157,33 +157,36 @@ int target_rlimit(struct target *target, int resource, uint64_t *soft)
 	return err ? err : limits_parse(text, resource, soft);
 }
 
-/* Past the name, which may hold anything: " S 1 2 3..." */
-static const char *stat_fields(int proc, char *buf, size_t size)
+/* Past the name, which may hold anything: " S 1 2 3..." NULL with *ERR. */
+static const char *stat_fields(int proc, char *buf, size_t size, int *err)
 {
 	const char *at;
 
-	if (proc_text(proc, "stat", buf, size))
+	*err = proc_text(proc, "stat", buf, size);
+	if (*err)
 		return NULL;
 	at = strrchr(buf, ')');
-	return at && at[1] == ' ' ? at + 2 : NULL;
+	*err = at && at[1] == ' ' ? 0 : -EBADMSG;
+	return *err ? NULL : at + 2;
 }
 
 char target_state(int proc)
 {
 	char buf[1024];
-	const char *at = stat_fields(proc, buf, sizeof(buf));
+	int err;
+	const char *at = stat_fields(proc, buf, sizeof(buf), &err);
 
-	return at ? *at : 0;
+	return at ? *at : err == -ESRCH ? '\0' : '?';
 }
 
 int target_tty(struct target *target, unsigned *rdev)
 {
 	char buf[1024];
-	const char *at = stat_fields(target->proc, buf, sizeof(buf));
-	int tty;
+	int tty, err;
+	const char *at = stat_fields(target->proc, buf, sizeof(buf), &err);
 
 	if (!at)
-		return -ESRCH;
+		return err;
 	if (sscanf(at, "%*c %*d %*d %*d %d", &tty) != 1)
 		return -EBADMSG;
 	*rdev = (unsigned)tty;

@@ -107,7 +107,7 @@ static void rules_decide(void **state)
 static void names_without_a_path(void **state)
 {
 	struct live *live = *state;
-	char script[700], expected[500], outside[32];
+	char script[700], expected[500], outside[112];
 	struct sockaddr_un { sa_family_t family; char path[108]; } at = { .family = AF_UNIX };
 	int n = snprintf(at.path + 1, sizeof(at.path) - 1, "usher-net-%d", getpid());
 	int server = socket(AF_UNIX, SOCK_STREAM, 0);
