@@ -28,6 +28,7 @@
 #include "calls/redirect.h"
 #include "decide.h"
 #include "err.h"
+#include "evidence/footprint.h"
 #include "fd.h"
 #include "listener.h"
 #include "park.h"
@@ -400,6 +401,8 @@ static void broker_record(struct request *req)
 		(void)cred_power();
 	if (sandbox->audit && !req->recorded)
 		audit_record(sandbox->audit, req);
+	if (sandbox->footprint && !req->recorded)
+		footprint_note(sandbox->footprint, req);
 	req->recorded = true;
 }
 
@@ -429,6 +432,8 @@ static bool broker_end(struct request *req, int err)
 		park_submit(req);
 		return false;
 	}
+	if (req->sandbox->footprint)
+		footprint_look(req);
 	broker_reply(req);
 	broker_record(req);
 	request_end(req);

@@ -24,7 +24,7 @@ bool call_wanted(const struct call *call, int nr, const struct plan *plan)
 	case CALL_HIDE:
 		return list_hides(plan->policy);
 	case CALL_MODIFY_FD:
-		return (plan->restricted & call->ops) != 0;
+		return ((plan->restricted | plan->recorded) & call->ops) != 0;
 	case CALL_UNIX:
 		return plan->unix_paths;
 	case CALL_PEERS:

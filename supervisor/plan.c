@@ -174,6 +174,13 @@ int plan_make(struct plan *plan, const struct policy *policy, const struct kerne
 	return diags->errors > errors ? -EOPNOTSUPP : 0;
 }
 
+void plan_record(struct plan *plan)
+{
+	plan->recorded = (OPS_FILES & plan->policy->cover) | OPS_NETWORK;
+	plan->files = plan->unix_paths = plan->exec = true;
+	plan->stat |= (plan->recorded & OP_BIT(OP_STAT)) != 0;
+}
+
 /* ---- printing ------------------------------------------------------------------------------- */
 
 static bool net_right(const struct plan *plan, const struct policy_rule *rule)

@@ -12,6 +12,7 @@ struct plan {
 	const struct policy *policy;
 	const struct kernel *kernel;
 	uint32_t restricted;	/* operations not simply allowed, in any decision */
+	uint32_t recorded;	/* operations that are brokered only because somebody wants to know of them */
 	uint32_t confined;	/* the same without usher's own files (ruling 10) */
 	bool files;		/* file paths are brokered */
 	bool stat;		/* and so is stat */
@@ -33,6 +34,8 @@ struct plan {
 /* 0, or -EOPNOTSUPP: something in the policy cannot be enforced (by this version or on this kernel): each is an error in DIAGS. */
 int plan_make(struct plan *plan, const struct policy *policy, const struct kernel *kernel, bool no_landlock,
 	      struct policy_diags *diags);
+/* Everything that the policy covers is brokered, whether it is restricted or not (ruling 13): for --record. After plan_make(). */
+void plan_record(struct plan *plan);
 /* A Landlock ruleset for the child as the plan says: an owned descriptor, -1 with *NEEDED false if none is needed, or -errno. */
 int plan_landlock(const struct plan *plan, bool *needed);
 void plan_print(const struct plan *plan, FILE *to, bool json);

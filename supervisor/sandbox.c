@@ -91,7 +91,7 @@ static int sandbox_make(struct sandbox *sandbox, int root)
 		fd_close(root);
 	if (!err && !plan->topology_fixed)
 		err = own_files(sandbox);
-	if (!err && !has_beneath(plan->policy))
+	if (!err && !has_beneath(plan->policy) && !sandbox->footprint)
 		resolver_ignore_links(sandbox->resolver);
 	if (!err)
 		err = parking_new(&sandbox->parking, sandbox);
@@ -122,6 +122,7 @@ int sandbox_open(struct sandbox **sandbox, const struct sandbox_options *options
 	new->plan = options->plan;
 	new->loop = options->loop;
 	new->audit = options->audit;
+	new->footprint = options->footprint;
 	new->gone = options->gone;
 	new->ctx = options->ctx;
 	new->hangup.done = sandbox_hung_up;

@@ -17,6 +17,7 @@
 
 struct abstract;
 struct audit;
+struct footprint;
 struct crew;
 struct parking;
 struct gate;
@@ -39,6 +40,7 @@ struct sandbox {
 	struct gate *gate;		/* execve */
 	struct substitutes *substitutes;	/* NULL: no file is replaced */
 	struct audit *audit;
+	struct footprint *footprint;	/* NULL: nothing is recorded */
 	struct own_file *own;		/* usher's own, where the target may change what paths mean; else NULL */
 	size_t n_own;
 	struct hosts *hosts;		/* NULL: no rule names one */
@@ -60,6 +62,7 @@ struct sandbox_options {
 	const struct plan *plan;	/* with its policy and kernel; borrowed */
 	struct loop *loop;		/* borrowed: audit was made with it */
 	struct audit *audit;		/* borrowed; NULL: no records */
+	struct footprint *footprint;	/* borrowed; NULL: none */
 	/* On the loop's thread, once, when no task uses the filter any more (POLLHUP). NULL: loop_stop(). */
 	void (*gone)(void *ctx);
 	void *ctx;

@@ -100,6 +100,7 @@ void cli_vars_free(struct cli *cli);
 struct cli_load {
 	bool mode_log;			/* --mode log */
 	const char *audit_file;		/* --audit: forbidden to the child like the policy's own files (ruling 10) */
+	const char *record_file;	/* --record: the same */
 	struct policy_diags *diags;	/* not NULL: diagnostics of a policy that loads are left here, unprinted */
 	const char *json;		/* the verb, if its --json is to tell of errors on stdout as well */
 };

@@ -4,8 +4,10 @@
  * What can be found wrong is found before the first fork. After it the child waits, filtered, until somebody serves its
  * listener; if that fails it is told to end, and nothing of the program has run.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,18 +15,20 @@
 
 #include "audit.h"
 #include "err.h"
+#include "evidence/footprint.h"
 #include "fd.h"
 #include "loop.h"
 #include "probe.h"
 #include "run.h"
 #include "sandbox.h"
 
-enum { OPT_MODE = CLI_LONG, OPT_AUDIT, OPT_USER, OPT_CHDIR, OPT_PASS_FD, OPT_SUMMARY, OPT_NO_LANDLOCK, OPT_UNSHARE };
+enum { OPT_MODE = CLI_LONG, OPT_AUDIT, OPT_RECORD, OPT_USER, OPT_CHDIR, OPT_PASS_FD, OPT_SUMMARY, OPT_NO_LANDLOCK, OPT_UNSHARE };
 
 static const struct cli_option options[] = {
 	CLI_OPTION_POLICY("the policy: a name, or a file if it has a '/'"),
 	{ "mode", OPT_MODE, "MODE", "enforce, or log: all but forbid is only logged" },
 	{ "audit", OPT_AUDIT, "FILE", "where records go; overrides audit { log }" },
+	{ "record", OPT_RECORD, "FILE", "count every access in this footprint, for replay and learn" },
 	CLI_OPTION_SET,
 	{ "user", OPT_USER, "USER[:GROUP]", "run the program as this user (root only)" },
 	{ "unshare", OPT_UNSHARE, "LIST", "namespaces of its own: user, mnt, pid, net, ipc, uts, cgroup" },
@@ -69,6 +73,9 @@ static int option(struct run *run, int opt)
 	case OPT_AUDIT:
 		run->audit_file = optarg;
 		return *optarg ? 0 : cli_usage(run->cli, &cli_verb_run, "--audit needs the name of a file");
+	case OPT_RECORD:
+		run->record_file = optarg;
+		return *optarg ? 0 : cli_usage(run->cli, &cli_verb_run, "--record needs the name of a file");
 	case OPT_USER:
 		return run_user_parse(&run->user, optarg, run->cli);
 	case OPT_UNSHARE:
@@ -110,7 +117,8 @@ static int read_options(struct run *run, struct cli *cli, int argc, char **argv,
 static int load(struct run *run)
 {
 	const char *lacks = NULL;
-	const struct cli_load how = { .mode_log = run->mode_log, .audit_file = run->audit_file };
+	const struct cli_load how = { .mode_log = run->mode_log, .audit_file = run->audit_file,
+					.record_file = run->record_file };
 	if (cli_load_policy(run->cli, run->cli->policy, &how, &run->policy) != 0)
 		return CLI_RUN_FAILED;
 	if (probe_kernel(&run->kernel, &lacks) < 0) {
@@ -145,6 +153,31 @@ static int open_audit(struct run *run)
 	return result < 0 ? CLI_RUN_FAILED : 0;
 }
 
+/* A second usher on this file, or something else in its place, is found before the program runs. */
+static int open_record(struct run *run)
+{
+	struct footprint_start start = { .file = run->record_file, .program = run->argv[0], .policy = run->policy };
+	if (!run->record_file)
+		return 0;
+	int result = footprint_open(&run->footprint, &start);
+	if (result < 0) {
+		cli_error(run->cli, "record %s: %s", run->record_file,
+			  start.why ? start.why : result == -EBUSY ? "another usher records into it" : strerror(-result));
+		return CLI_RUN_FAILED;
+	}
+	if (start.lost)
+		cli_note(run->cli, "the last usher that recorded into %s was killed: %" PRIu64 " calls had not been written",
+			 run->record_file, start.lost);
+	return 0;
+}
+
+static void close_record(struct run *run, int status)
+{
+	uint64_t lost = footprint_close(run->footprint, status);
+	if (lost)
+		cli_warn(run->cli, "%" PRIu64 " calls could not be written to %s", lost, run->record_file);
+}
+
 /* 0 where it is ours. */
 static int program_root(const struct run *run)
 {
@@ -168,6 +201,7 @@ static int serve(struct run *run)
 		.plan = &run->plan,
 		.loop = run->loop,
 		.audit = run->audit,
+		.footprint = run->footprint,
 		.gone = session_gone,
 		.ctx = &run->session,
 	};
@@ -189,12 +223,15 @@ static int start(struct run *run)
 	int result = launch_start(&run->launch, &run->agent, run->limits.kill_on_exit);
 	int status = result < 0 ? run_launch_failed(run, result) : open_audit(run);
 	if (status == 0)
+		status = open_record(run);
+	if (status == 0)
 		status = serve(run);
 	bool served = status == 0;
 	launch_end(&run->launch);
 	if (served)
 		status = run_ended(run);
 	sandbox_close(run->sandbox);
+	close_record(run, status);
 	session_end(&run->session);
 	if (run->audit) {
 		char text[32];

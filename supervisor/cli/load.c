@@ -12,6 +12,7 @@
 #include "diag.h"
 #include "env.h"
 #include "err.h"
+#include "evidence/footprint.h"
 #include "fd.h"
 #include "json.h"
 #include "load.h"
@@ -133,6 +134,19 @@ static int forbid_own(struct policy *policy)
 	return error;
 }
 
+/* The file and what SQLite keeps beside it. */
+static int forbid_record(struct policy *policy, const char *file, struct policy_diags *diags)
+{
+	int error = 0;
+	for (size_t i = 0; footprint_suffix(i) && !error; i++) {
+		AUTO_FREE char *path = text_printf("%s%s", file, footprint_suffix(i));
+		error = forbid(policy, path);
+	}
+	if (error)
+		policy_diag_add(diags, DIAG_ERROR, nowhere, 0, "record %s: %s", file, strerror(-error));
+	return error;
+}
+
 const char *cli_audit_file(const struct policy *policy, const char *file)
 {
 	const struct policy_setting *setting = policy_setting(policy, "audit", "log");
@@ -187,6 +201,8 @@ int cli_load_with(const struct cli *cli, const char *name, const struct cli_load
 	int error = find(name, &path, &diags);
 	if (!error)
 		error = load_file(path, load->audit_file, env, policy, &diags);
+	if (!error && load->record_file)
+		error = forbid_record(*policy, load->record_file, &diags);
 	if (error && !diags.errors)
 		policy_diag_add(&diags, DIAG_ERROR, nowhere, 0, "cannot read policy %s: %s", path ? path : name,
 				strerror(-error));

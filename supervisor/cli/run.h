@@ -14,7 +14,7 @@
 
 struct run {
 	const struct cli *cli;
-	const char *audit_file, *chdir;
+	const char *audit_file, *record_file, *chdir;
 	bool mode_log, summary, no_landlock;
 	int namespaces;		/* --unshare: CLONE_NEW* */
 	struct run_user user;
@@ -36,6 +36,7 @@ struct run {
 	struct launch launch;
 	struct loop *loop;
 	struct audit *audit;
+	struct footprint *footprint;
 	struct sandbox *sandbox;
 	struct session session;
 };

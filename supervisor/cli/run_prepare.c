@@ -19,6 +19,8 @@ static int make_plan(struct run *run)
 	size_t n = 0;
 	int result = plan_make(&run->plan, run->policy, &run->kernel, run->no_landlock, &diags);
 	bool refused = result == -EOPNOTSUPP;
+	if (result == 0 && run->record_file)
+		plan_record(&run->plan);
 	if (result == 0)
 		result = call_filter_rows(&run->plan, &rows, &n);
 	if (result == 0)

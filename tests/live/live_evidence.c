@@ -1,4 +1,10 @@
-/* What is learnt of a program, and what is made of it: diff. */
+/* What is learnt of a program, and what is made of it: diff, record. */
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -44,8 +50,217 @@ static void diff_says_what_changes(void **state)
 	assert_int_equal(usher(live, "diff", one, live_file(live, "bad.policy", 0644, "syntax 1; nonsense;")), 3);
 }
 
+/* ---- record ---- */
+
+static const char *footprint_of(const struct live *live)
+{
+	static char file[100];
+	snprintf(file, sizeof(file), "%s.fp", live->dir);
+	return file;
+}
+
+static void forget_footprint(const struct live *live)
+{
+	static const char *const suffixes[] = { "", "-wal", "-shm", "-live", "-journal" };
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		char file[120];
+		snprintf(file, sizeof(file), "%s%s", footprint_of(live), suffixes[i]);
+		(void)unlink(file);
+	}
+}
+
+/* The first number that SQL yields, -1 without a row; $dir is the directory. */
+__attribute__((format(printf, 2, 3))) static long long number(const struct live *live, const char *format, ...)
+{
+	char sql[1024];
+	sqlite3 *db = NULL;
+	sqlite3_stmt *statement = NULL;
+	long long value = -1;
+	va_list list;
+	va_start(list, format);
+	vsnprintf(sql, sizeof(sql), format, list);
+	va_end(list);
+	assert_int_equal(sqlite3_open_v2(footprint_of(live), &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK)
+		print_error("%s: %s\n", sql, sqlite3_errmsg(db));
+	if (sqlite3_step(statement) == SQLITE_ROW)
+		value = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	return value;
+}
+
+static void record_into(struct live *live)
+{
+	live->options[0] = "--record";
+	live->options[1] = footprint_of(live);
+	live->options[2] = NULL;
+}
+
+#define ALLOW_ALL "files { default allow; }"
+
+static void record_counts_accesses(void **state)
+{
+	struct live *live = *state;
+	const char *dir = live->dir;
+	forget_footprint(live);
+	record_into(live);
+	/* Nothing is restricted here: it is brokered to be counted. */
+	live_policy(live, ALLOW_ALL);
+	live_file(live, "in", 0644, "x\n");
+	live_symlink(live, "in", "link");
+	assert_int_equal(live_sh(live, "cd $(dirname $0) 2>/dev/null; true"), 0);
+	char script[1024];
+	snprintf(script, sizeof(script), "cd %s; cat in link; ls . >/dev/null; echo 1 >new; echo 2 >>new; mv new newer; chmod 600 newer; "
+		 "mkdir d; mv d e; rmdir e; ln newer other; cat none; rm newer", dir);
+	assert_int_equal(live_sh(live, script), 0);
+	assert_int_equal(number(live, "SELECT count(*) FROM run WHERE ended_ns > started_ns AND lost = 0 AND policy = 'live'"), 2);
+	assert_int_equal(number(live, "SELECT sum(count) FROM footprint WHERE object = '%s/in' AND op = 'read' AND result = 'ok'", dir), 2);
+	assert_int_equal(number(live, "SELECT count(*) FROM access WHERE object = '%s/in' AND via <> ''", dir), 1);
+	assert_int_equal(number(live, "SELECT count FROM footprint WHERE object = '%s' AND op = 'list'", dir), 1);
+	assert_int_equal(number(live, "SELECT count FROM footprint WHERE object = '%s/new' AND op = 'write,create'", dir), 1);
+	assert_int_equal(number(live, "SELECT count FROM footprint WHERE object = '%s/new' AND op = 'append'", dir), 1);
+	assert_int_equal(number(live, "SELECT count FROM footprint WHERE object = '%s/new' AND op = 'rename' AND to_object = '%s/newer'", dir, dir), 1);
+	assert_int_equal(number(live, "SELECT tree FROM access WHERE object = '%s/new' AND op = 'rename'", dir), 0);
+	assert_int_equal(number(live, "SELECT tree FROM access WHERE object = '%s/d' AND op = 'rename'", dir), 1);
+	assert_int_equal(number(live, "SELECT count FROM footprint WHERE object = '%s/newer' AND op = 'chmod'", dir), 1);
+	assert_int_equal(number(live, "SELECT count FROM footprint WHERE object = '%s/newer' AND op = 'link' AND to_object = '%s/other'", dir, dir), 1);
+	assert_int_equal(number(live, "SELECT count FROM footprint WHERE object = '%s/none' AND result = 'ENOENT' AND program LIKE '%%/cat'", dir), 1);
+	assert_int_equal(number(live, "SELECT count FROM footprint WHERE object = '%s/newer' AND op = 'delete'", dir), 1);
+	assert_int_equal(number(live, "SELECT count(*) FROM footprint WHERE op = 'exec' AND object LIKE '%%/cat' AND verdict = 'allow' AND result = 'ok'"), 1);
+	assert_int_equal(number(live, "SELECT count(*) FROM access WHERE last_ns < first_ns OR first_ns = 0"), 0);
+	/* What is refused, and what would be. */
+	live_policy(live, LIVE_BASE "files { deny EPERM write $dir/; allow ro $dir/ stage log; deny read $dir/in stage log; }");
+	snprintf(script, sizeof(script), "cd %s; cat in; echo 1 >out; true", dir);
+	assert_int_equal(live_sh(live, script), 0);
+	assert_int_equal(number(live, "SELECT count FROM footprint WHERE object = '%s/in' AND run = 3 AND verdict = 'deny' AND result = 'EACCES'", dir), 1);
+	assert_int_equal(number(live, "SELECT count FROM footprint WHERE object = '%s/out' AND run = 3 AND verdict = 'deny'", dir), 1);
+	forget_footprint(live);
+}
+
+static void record_is_out_of_reach(void **state)
+{
+	struct live *live = *state;
+	char script[400];
+	forget_footprint(live);
+	record_into(live);
+	live_policy(live, ALLOW_ALL);
+	snprintf(script, sizeof(script), "cat %s; mv %s x; rm -f %s-wal; echo >>%s-live; true", footprint_of(live), footprint_of(live),
+		 footprint_of(live), footprint_of(live));
+	assert_int_equal(live_sh(live, script), 0);
+	assert_string_equal(live->out, "");
+	unsigned denied = 0;
+	for (const char *at = live->err; (at = strstr(at, "ermission denied")); at++)
+		denied++;
+	assert_int_equal(denied, 4);
+	assert_int_equal(number(live, "SELECT count(*) FROM footprint WHERE verdict = 'deny'"), 4);
+	forget_footprint(live);
+}
+
+static void record_survives_a_kill(void **state)
+{
+	struct live *live = *state;
+	char script[400], ready;
+	const char *fifo = live_path(live, "fifo");
+	forget_footprint(live);
+	record_into(live);
+	live_policy(live, ALLOW_ALL);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	/* The first second is over when it says so: the ledger is there, and some of it is written. */
+	snprintf(script, sizeof(script), "sleep 1.5; for i in 1 2 3 4 5 6 7 8; do cat /etc/passwd >/dev/null; done; echo x >%s; exec sleep 100", fifo);
+	pid_t usher_pid = live_start(live, (const char *const[]){ "/bin/sh", "-c", script, NULL });
+	int fd = open(fifo, O_RDONLY);
+	assert_true(fd >= 0 && read(fd, &ready, 1) == 1);
+	close(fd);
+	kill(usher_pid, SIGKILL);
+	assert_int_equal(live_finish(live), 137);
+	assert_int_equal(number(live, "SELECT count(*) FROM run WHERE ended_ns IS NULL"), 1);
+	long long written = number(live, "SELECT sum(count) FROM access");
+	assert_true(written > 0);
+	live_sh(live, "true");
+	assert_int_equal(live->status, 0);
+	assert_says(live->err, "was killed: ");
+	long long lost = number(live, "SELECT lost FROM run WHERE id = 1");
+	assert_true(lost > 0);
+	assert_int_equal(atoll(strstr(live->err, "was killed: ") + strlen("was killed: ")), lost);
+	/* Once. */
+	live_sh(live, "true");
+	assert_string_equal(live->err, "");
+	forget_footprint(live);
+}
+
+static void record_refuses_what_it_cannot_have(void **state)
+{
+	struct live *live = *state;
+	char ready;
+	const char *fifo = live_path(live, "fifo");
+	forget_footprint(live);
+	record_into(live);
+	live_policy(live, ALLOW_ALL);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	char script[200];
+	snprintf(script, sizeof(script), "echo x >%s; read line", fifo);
+	struct live first = *live;
+	int input[2];
+	assert_int_equal(pipe(input), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		dup2(input[0], 0);
+		close(input[1]);
+		execl(live_usher(), "usher", "run", "-p", live->policy, "--record", footprint_of(live), "--", "/bin/sh", "-c", script, (char *)NULL);
+		_exit(126);
+	}
+	int fd = open(fifo, O_RDONLY);
+	assert_true(fd >= 0 && read(fd, &ready, 1) == 1);
+	close(fd);
+	assert_int_equal(live_sh(&first, "true"), 125);
+	assert_says(first.err, "another usher records into it");
+	close(input[1]);
+	close(input[0]);
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	forget_footprint(live);
+	FILE *other = fopen(footprint_of(live), "w");
+	fputs("mine\n", other);
+	fclose(other);
+	assert_int_equal(live_sh(&first, "true"), 125);
+	assert_says(first.err, "it is no footprint");
+	char *content = live_read(footprint_of(live));
+	assert_string_equal(content, "mine\n");
+	free(content);
+	live->out = first.out, live->err = first.err;
+	forget_footprint(live);
+}
+
+static void a_full_disk_stops_nothing(void **state)
+{
+	struct live *live = *state;
+	char file[120], script[300];
+	const char *disk = live_mkdir(live, "disk", 0755);
+	if (!live_root() || mount("none", disk, "tmpfs", 0, "size=128k"))
+		skip();
+	snprintf(file, sizeof(file), "%s/fp", disk);
+	live->options[0] = "--record";
+	live->options[1] = file;
+	live->options[2] = NULL;
+	live_policy(live, ALLOW_ALL);
+	snprintf(script, sizeof(script), "cd %s; for i in 1 2 3 4 5 6 7 8 9; do for k in 1 2 3 4 5 6 7 8 9; do for l in 1 2 3 4 5 6 7 8 9; do "
+		 "echo >$i-$k-$l-01234567890123456789012345678901234567890123456789; done; done; done; rm -f ?-*; echo done", live->dir);
+	assert_int_equal(live_sh(live, script), 0);
+	assert_string_equal(live->out, "done\n");
+	assert_says(live->err, "could not be written to");
+	assert_int_equal(umount2(disk, MNT_DETACH), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, live_setup, live_teardown)
-static const struct CMUnitTest tests[] = { TEST(diff_says_what_changes) };
+static const struct CMUnitTest tests[] = { 
+	TEST(diff_says_what_changes),
+	TEST(record_counts_accesses),
+	TEST(record_is_out_of_reach),
+	TEST(record_survives_a_kill),
+	TEST(record_refuses_what_it_cannot_have),
+	TEST(a_full_disk_stops_nothing),
+};
 
 int main(int argc, char **argv)
 {
