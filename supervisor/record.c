@@ -15,6 +15,7 @@
 
 #include "call.h"
 #include "escape.h"
+#include "evidence/access.h"
 #include "fd.h"
 #include "request.h"
 #include "sandbox.h"
@@ -180,7 +181,12 @@ static void add_objects(struct text *text, const struct request *req, const stru
 			const struct policy_verdict *verdict, enum record_kind kind)
 {
 	const struct name *name = &req->names[req->decided];
+	uint32_t ops = req->ops[req->decided];
+	char names[ACCESS_OPS_TEXT];
 	text_addf(text, "\"op\":\"%s\"", policy_op_name(op_of(req, object, verdict)));
+	/* What learn and replay read back: an open may need several. */
+	if (ops & (ops - 1) && !(object->lexical && ops & OP_BIT(OP_LIST)))
+		text_addf(text, ",\"ops\":\"%s\"", access_ops_text(ops, names));
 	add_path(text, "path", object->path, object->len);
 	if (name->len != object->len || memcmp(name->path, object->path, name->len) != 0) {
 		add_path(text, "spelled", name->path, name->len);

@@ -13,13 +13,17 @@
 #include "changes.h"
 #include "difference.h"
 #include "escape.h"
+#include "evidence/source.h"
 #include "fd.h"
 #include "json.h"
 #include "style.h"
 #include "syscalls.h"
 #include "text.h"
 
+enum { OPT_FOOTPRINT = CLI_LONG };
+
 static const struct cli_option options[] = {
+	{ "footprint", OPT_FOOTPRINT, "FILE", "say how often what was recorded there meets each change" },
 	CLI_OPTION_SET,
 	{ NULL, 0, NULL, NULL },
 };
@@ -34,19 +38,29 @@ const struct cli_verb cli_verb_diff = {
 		"Compares what the policies decide, not how they are written: for every path and socket that there is or\n"
 		"could be, and for every system call. Each change is shown once, with the rule that decides before and after\n"
 		"and the shortest path for which that is so. `at stage log` marks what is not enforced in either, but would\n"
-		"be decided differently without stages. usher's own files are left out, and so are limits and audit settings.\n"
+		"be decided differently without stages. With --footprint the changes that recorded accesses meet come first, with\n"
+		"their number and the most frequent of them instead of the shortest path. usher's own files are left out, and so are limits and audit settings.\n"
 		"\n"
 		"Exit status: 0 they decide the same; 1 they do not, or the proof ran out of its budget; 2 usage; 3 a policy\n"
 		"is invalid; 5 a file cannot be read.",
-	.examples = { "usher diff web ./web-next.policy", "usher diff --json ./old.policy ./new.policy" },
+	.examples = { "usher diff web ./web-next.policy", "usher diff --footprint web.fp ./old.policy ./new.policy" },
 	.options = options,
 	.run = run,
+};
+
+/* How much of what was recorded meets a change. */
+struct weight {
+	uint64_t accesses, calls, most;
+	char *example;
 };
 
 struct diff {
 	const struct cli *cli;
 	struct policy *before, *after;
 	struct differences found;
+	const char *footprint;
+	struct weight *weights;		/* of each of .found; NULL: no footprint */
+	size_t *order;			/* in which they are shown */
 };
 
 static const char *const headings[] = {
@@ -58,12 +72,12 @@ static const char *const keys[] = {
 
 /* ---- what it is about ---- */
 
-static void add_target(struct text *text, const struct difference *d)
+static void add_target(struct text *text, const struct difference *d, const struct weight *weight)
 {
 	if (d->witness) {
 		changes_add_ops(text, d->ops);
 		text_puts(text, d->ops & OPS_NETWORK && !(d->ops & OPS_FILES) ? " unix " : " ");
-		text_puts(text, d->witness);
+		text_puts(text, weight && weight->example ? weight->example : d->witness);
 		return;
 	}
 	const struct syscall_info *info = syscall_by_nr(d->nr);
@@ -86,12 +100,17 @@ static size_t count(const struct diff *diff, enum difference_kind kind)
 	return n;
 }
 
-static void print_one(const struct diff *diff, const struct difference *d)
+static void print_one(const struct diff *diff, size_t i)
 {
+	const struct difference *d = &diff->found.list[i];
+	const struct weight *weight = diff->weights ? &diff->weights[i] : NULL;
 	struct text text = { 0 };
 	text_puts(&text, "  ");
-	add_target(&text, d);
+	add_target(&text, d, weight);
 	text_puts(&text, d->staged ? "   (at stage log)" : "");
+	if (weight && weight->accesses)
+		text_addf(&text, "   %" PRIu64 " access%s, %" PRIu64 " call%s", weight->accesses, weight->accesses == 1 ? "" : "es", weight->calls,
+			  weight->calls == 1 ? "" : "s");
 	AUTO_FREE char *target = escape_dup(text.s, text.len);
 	text.len = 0;
 	changes_add_verdict(&text, diff->before, &d->before);
@@ -114,8 +133,8 @@ static void print_kind(const struct diff *diff, enum difference_kind kind)
 		return;
 	printf("%s%s%s  %zu\n", color ? colors[kind] : "", headings[kind], color ? COLOR_OFF : "", n);
 	for (size_t i = 0; i < diff->found.n; i++)
-		if (diff->found.list[i].kind == kind)
-			print_one(diff, &diff->found.list[i]);
+		if (diff->found.list[diff->order[i]].kind == kind)
+			print_one(diff, diff->order[i]);
 }
 
 static void print_text(const struct diff *diff)
@@ -130,10 +149,17 @@ static void print_text(const struct diff *diff)
 
 /* ---- JSON ---- */
 
-static json_t *one_json(const struct diff *diff, const struct difference *d)
+static json_t *one_json(const struct diff *diff, size_t i)
 {
+	const struct difference *d = &diff->found.list[i];
 	json_t *object = json_pack("{s:b, s:o, s:o}", "staged", (int)d->staged, "before", changes_verdict_json(diff->before, &d->before),
 				   "after", changes_verdict_json(diff->after, &d->after));
+	if (diff->weights) {
+		json_object_set_new(object, "accesses", json_integer((json_int_t)diff->weights[i].accesses));
+		json_object_set_new(object, "calls", json_integer((json_int_t)diff->weights[i].calls));
+		if (diff->weights[i].example)
+			json_object_set_new(object, "example", json_text(diff->weights[i].example));
+	}
 	if (d->witness) {
 		json_object_set_new(object, "ops", changes_ops_json(d->ops));
 		json_object_set_new(object, "witness", json_text(d->witness));
@@ -141,9 +167,9 @@ static json_t *one_json(const struct diff *diff, const struct difference *d)
 	}
 	const struct syscall_info *info = syscall_by_nr(d->nr);
 	json_t *args = json_array();
-	for (int i = 0; i < 6; i++) {
+	for (int k = 0; k < 6; k++) {
 		char number[24];
-		snprintf(number, sizeof(number), "0x%" PRIx64, d->args[i]);
+		snprintf(number, sizeof(number), "0x%" PRIx64, d->args[k]);
 		json_array_append_new(args, json_string(number));
 	}
 	json_object_set_new(object, "syscall", json_string(info ? info->name : "?"));
@@ -159,11 +185,77 @@ static void print_json(const struct diff *diff, int status)
 	for (int kind = DIFFERENCE_DENIED; kind <= DIFFERENCE_OTHER; kind++) {
 		json_t *list = json_array();
 		for (size_t i = 0; i < diff->found.n; i++)
-			if (diff->found.list[i].kind == (enum difference_kind)kind)
-				json_array_append_new(list, one_json(diff, &diff->found.list[i]));
+			if (diff->found.list[diff->order[i]].kind == (enum difference_kind)kind)
+				json_array_append_new(list, one_json(diff, diff->order[i]));
 		json_object_set_new(answer, keys[kind], list);
 	}
 	json_print("diff", answer, status);
+}
+
+/* ---- the footprint ---- */
+
+static struct weight *weight_of(struct diff *diff, const struct policy_decision *before, const struct policy_decision *after)
+{
+	bool staged;
+	enum difference_kind kind = difference_of(before, after, &staged);
+	const struct policy_verdict *was = staged ? &before->would : &before->enforced, *is = staged ? &after->would : &after->enforced;
+	for (size_t i = 0; kind != DIFFERENCE_NONE && i < diff->found.n; i++) {
+		const struct difference *d = &diff->found.list[i];
+		if (d->kind == kind && d->staged == staged && d->before.rule == was->rule && d->after.rule == is->rule &&
+		    policy_denies(&d->before) == policy_denies(was) && policy_denies(&d->after) == policy_denies(is))
+			return &diff->weights[i];
+	}
+	return NULL;
+}
+
+/* Each operation by itself: the rules that decide may be others. */
+static int weigh(void *ctx, const struct access *access)
+{
+	struct diff *diff = ctx;
+	struct weight *last = NULL;
+	for (uint32_t left = access->proto < 0 ? access->ops : 0; left; left &= left - 1) {
+		uint32_t op = left & -left;
+		struct policy_decision before = policy_decide_path(diff->before, op, access->object.s, access->object.len);
+		struct policy_decision after = policy_decide_path(diff->after, op, access->object.s, access->object.len);
+		struct weight *weight = weight_of(diff, &before, &after);
+		if (!weight || weight == last)
+			continue;
+		last = weight;
+		weight->accesses++;
+		weight->calls += access->count;
+		if (access->count > weight->most) {
+			free(weight->example);
+			weight->example = text_dup(access->object.s, access->object.len);
+			weight->most = access->count;
+		}
+	}
+	return 0;
+}
+
+static int by_weight(const void *left, const void *right, void *ctx)
+{
+	const struct diff *diff = ctx;
+	size_t a = *(const size_t *)left, b = *(const size_t *)right;
+	uint64_t of_a = diff->weights[a].calls, of_b = diff->weights[b].calls;
+	return of_a != of_b ? (of_a < of_b) - (of_a > of_b) : (a > b) - (a < b);
+}
+
+static int put_in_order(struct diff *diff)
+{
+	diff->order = mem_zero((diff->found.n + 1) * sizeof(*diff->order));
+	for (size_t i = 0; i < diff->found.n; i++)
+		diff->order[i] = i;
+	if (!diff->footprint)
+		return 0;
+	struct source source = { .file = diff->footprint };
+	diff->weights = mem_zero((diff->found.n + 1) * sizeof(*diff->weights));
+	int error = source_read(&source, weigh, diff);
+	if (error) {
+		cli_error(diff->cli, "%s: %s", diff->footprint, source.why ? source.why : strerror(-error));
+		return CLI_UNREACHABLE;
+	}
+	qsort_r(diff->order, diff->found.n, sizeof(*diff->order), by_weight, diff);
+	return 0;
 }
 
 /* ---- the verb ---- */
@@ -175,7 +267,10 @@ static int compare(struct diff *diff)
 		cli_error(diff->cli, "cannot compare: %s", strerror(-error));
 		return CLI_UNREACHABLE;
 	}
-	int status = diff->found.n || diff->found.partial ? CLI_NO : CLI_OK;
+	int status = put_in_order(diff);
+	if (status)
+		return status;
+	status = diff->found.n || diff->found.partial ? CLI_NO : CLI_OK;
 	if (diff->cli->json)
 		print_json(diff, status);
 	else if (!diff->cli->quiet)
@@ -189,7 +284,7 @@ static int run(int argc, char **argv, struct cli *cli)
 	static const struct cli_load load = { .json = "diff" };
 	int opt;
 	while ((opt = cli_next(cli, &cli_verb_diff, argc, argv)) >= 0)
-		;
+		diff.footprint = optarg;
 	if (opt != CLI_END)
 		return cli_stop(&cli_verb_diff, opt);
 	if (argc - optind != 2)
@@ -199,6 +294,10 @@ static int run(int argc, char **argv, struct cli *cli)
 		status = cli_load_policy(cli, argv[optind + 1], &load, &diff.after);
 	if (!status)
 		status = compare(&diff);
+	for (size_t i = 0; diff.weights && i < diff.found.n; i++)
+		free(diff.weights[i].example);
+	free(diff.weights);
+	free(diff.order);
 	differences_free(&diff.found);
 	policy_free(diff.before);
 	policy_free(diff.after);

@@ -1,4 +1,4 @@
-/* What is learnt of a program, and what is made of it: diff, record. */
+/* What is learnt of a program, and what is made of it: diff, record, replay. */
 #include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -252,6 +252,103 @@ static void a_full_disk_stops_nothing(void **state)
 	assert_int_equal(umount2(disk, MNT_DETACH), 0);
 }
 
+/* ---- replay ---- */
+
+static void replay_says_what_would_change(void **state)
+{
+	struct live *live = *state;
+	char script[400];
+	forget_footprint(live);
+	record_into(live);
+	live_file(live, "in", 0644, "x\n");
+	live_file(live, "secret", 0644, "x\n");
+	live_mkdir(live, "up", 0755);
+	live_mkdir(live, "down", 0755);
+	live_symlink(live, "../secret", "up/leak");
+	live_policy(live, LIVE_BASE "files { allow all $dir/; deny EPERM read $dir/secret; allow read $dir/secret stage log; }");
+	snprintf(script, sizeof(script), "cd %s; cat in in none; cat secret; cat up/leak; echo >down/x; mv down/x up/y; true", live->dir);
+	assert_int_equal(live_sh(live, script), 0);
+	/* The policy that decided changes nothing, nor does one that says the same. */
+	assert_int_equal(usher(live, "replay", footprint_of(live), "--against", live->policy), 0);
+	assert_says(live->out, "newly DENIED  0 accesses, 0 calls");
+
+	live_policy(live, LIVE_BASE "files { allow all $dir/; deny ENOENT read $dir/in, $dir/none; allow read $dir/secret; deny list $dir/up/ stage log; }");
+	assert_int_equal(usher(live, "replay", footprint_of(live), "--against", live->policy), 1);
+	assert_says(live->out, "newly DENIED  1 access, 2 calls");
+	assert_says(live->out, "        2  read ");
+	assert_says(live->out, "/in   deny ENOENT   ");
+	assert_says(live->out, "newly ALLOWED  1 access, 2 calls");
+
+	assert_int_equal(usher(live, "replay", "--json", footprint_of(live), "--against", live->policy), 1);
+	json_t *json = output_json(live);
+	const json_t *denied = json_array_get(json_object_get(json, "newly_denied"), 0);
+	assert_string_equal(text_at(denied, "object"), live_path(live, "in"));
+	assert_string_equal(text_at(denied, "was"), "allow");
+	assert_string_equal(text_at(json_object_get(denied, "now"), "errno"), "ENOENT");
+	json_decref(json);
+
+	/* Links on the way, and a move that would gain. */
+	live_policy(live, LIVE_BASE "files { allow all $dir/; deny EPERM read $dir/secret; deny write $dir/down/x; allow all $dir/down/, $dir/up/; }");
+	assert_int_equal(usher(live, "replay", footprint_of(live), "--against", live->policy), 1);
+	assert_says(live->out, "write,create ");
+	assert_says(live->out, "/up/y   deny EXDEV");
+	live_policy(live, LIVE_BASE "files { allow all $dir/; allow ro $dir/up/ beneath; allow read $dir/secret; }");
+	assert_int_equal(usher(live, "replay", "--json", footprint_of(live), "--against", live->policy), 1);
+	json = output_json(live);
+	assert_int_equal(json_array_size(json_object_get(json, "newly_allowed")), 1);
+	assert_int_equal(json_array_size(json_object_get(json, "newly_denied")), 0);
+	json_decref(json);
+
+	assert_int_equal(usher(live, "replay", "--since", "2030-01-01", footprint_of(live), "--against", live->policy), 5);
+	assert_says(live->err, "no accesses");
+	assert_int_equal(usher(live, "replay", "--since", "1h", footprint_of(live), "--against", live->policy), 1);
+	assert_int_equal(usher(live, "replay", "--since", "soon", footprint_of(live), "--against", live->policy), 2);
+	assert_int_equal(usher(live, "replay", footprint_of(live)), 2);
+	assert_int_equal(usher(live, "replay", "--against", live->policy), 2);
+	assert_int_equal(usher(live, "replay", live_path(live, "in"), "--against", live->policy), 5);
+	assert_int_equal(usher(live, "replay", live_path(live, "nothing"), "--against", live->policy), 5);
+	forget_footprint(live);
+}
+
+/* An audit log at level all says the same as a footprint. */
+static void replay_reads_logs(void **state)
+{
+	struct live *live = *state;
+	char script[400];
+	live->options[0] = NULL;
+	live_file(live, "in", 0644, "x\n");
+	live_policy(live, LIVE_BASE "files { allow all $dir/; deny EPERM delete $dir/in; } audit { level all; }");
+	snprintf(script, sizeof(script), "cd %s; cat in none; echo >new; mv new newer; rm in; true", live->dir);
+	assert_int_equal(live_sh(live, script), 0);
+	assert_int_equal(usher(live, "replay", live->audit, "--against", live->policy), 0);
+	live_policy(live, LIVE_BASE "files { allow all $dir/; deny create $dir/new*; }");
+	assert_int_equal(usher(live, "replay", "--json", live->audit, "--against", live->policy), 1);
+	json_t *json = output_json(live);
+	assert_int_equal(json_array_size(json_object_get(json, "newly_denied")), 2);
+	assert_int_equal(json_array_size(json_object_get(json, "newly_allowed")), 1);
+	json_decref(json);
+}
+
+static void diff_is_weighted(void **state)
+{
+	struct live *live = *state;
+	char script[400];
+	forget_footprint(live);
+	record_into(live);
+	live_file(live, "a", 0644, "x\n");
+	live_file(live, "b", 0644, "x\n");
+	live_policy(live, ALLOW_ALL);
+	snprintf(script, sizeof(script), "cd %s; cat b b b a", live->dir);
+	assert_int_equal(live_sh(live, script), 0);
+	const char *one = write_policy(live, "one.policy", "files { default deny; allow read $dir/a; allow read $dir/b; allow read /x; }\n");
+	const char *two = write_policy(live, "two.policy", "files { default deny; allow read $dir/b stage log; deny read $dir/[a-f]; }\n");
+	assert_int_equal(usher(live, "diff", "--footprint", footprint_of(live), one, two), 1);
+	const char *b = strstr(live->out, "/b   1 access, 3 calls"), *a = strstr(live->out, "/a   1 access, 1 call");
+	assert_true(b && a && b < a && strstr(a, "/x\n"));
+	assert_int_equal(usher(live, "diff", "--footprint", live_path(live, "none"), one, two), 5);
+	forget_footprint(live);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, live_setup, live_teardown)
 static const struct CMUnitTest tests[] = { 
 	TEST(diff_says_what_changes),
@@ -260,6 +357,9 @@ static const struct CMUnitTest tests[] = {
 	TEST(record_survives_a_kill),
 	TEST(record_refuses_what_it_cannot_have),
 	TEST(a_full_disk_stops_nothing),
+	TEST(replay_says_what_would_change),
+	TEST(replay_reads_logs),
+	TEST(diff_is_weighted),
 };
 
 int main(int argc, char **argv)

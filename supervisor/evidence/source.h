@@ -1,0 +1,28 @@
+/* Where accesses are read from: footprints, and texts in which others have recorded them. */
+#ifndef USHER_SOURCE_H
+#define USHER_SOURCE_H
+
+#include "access.h"
+
+enum source_kind { SOURCE_FOOTPRINT, SOURCE_LOG, SOURCE_STRACE, SOURCE_AUSEARCH };
+
+struct source {
+	const char *file;
+	int64_t since_ns;	/* what came last before that is left out */
+
+	/* Out. */
+	enum source_kind kind;
+	uint64_t runs, killed, lost;	/* footprints: runs without an end, and calls that were not written */
+	uint64_t skipped;		/* lines that say nothing of an access */
+	const char *why;		/* more about an error; may be NULL */
+};
+
+/* FN until it returns other than 0. That, 0, or -errno; -EINVAL: it is none of these kinds. */
+typedef int source_fn(void *ctx, const struct access *access);
+int source_read(struct source *source, source_fn *fn, void *ctx);
+const char *source_kind_name(enum source_kind kind);
+
+/* Of the kinds. */
+int source_read_log(struct source *source, source_fn *fn, void *ctx);
+
+#endif
