@@ -177,7 +177,9 @@ int plan_make(struct plan *plan, const struct policy *policy, const struct kerne
 void plan_record(struct plan *plan)
 {
 	plan->recorded = (OPS_FILES & plan->policy->cover) | OPS_NETWORK;
-	plan->files = plan->unix_paths = plan->exec = true;
+	plan->files = plan->unix_paths = plan->exec = plan->peers = true;
+	for (int proto = 0; proto < PROTO_COUNT; proto++)
+		plan->peers_of[proto] |= OPS_NETWORK;
 	plan->stat |= (plan->recorded & OP_BIT(OP_STAT)) != 0;
 }
 

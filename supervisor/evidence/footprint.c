@@ -127,7 +127,7 @@ static bool describe(const struct request *req, struct access *a, char via[VIA_S
 	}
 	/* Refused, or judged by a rule on the system call alone. */
 	info = syscall_by_nr(req->notif.data.nr);
-	if (req->n_names || !info || (req->call && a->verdict == ACCESS_ALLOW))
+	if (req->n_names || req->n_peers || !info || (req->call && a->verdict == ACCESS_ALLOW))
 		return false;
 	a->object = bytes_of(info->name);
 	return true;
@@ -151,13 +151,27 @@ static void count(struct footprint *footprint, const struct access *access)
 	pthread_mutex_unlock(&footprint->mutex);
 }
 
+static void note_peers(struct footprint *footprint, const struct request *req, struct access *access)
+{
+	char text[POLICY_PEER_TEXT];
+
+	for (unsigned i = 0; i < req->n_peers; i++) {
+		access->proto = (int)req->peers[i].proto;
+		access->ops = req->peer_ops;
+		access->object = bytes_of(policy_peer_text(&req->peers[i], text));
+		count(footprint, access);
+	}
+}
+
 void footprint_note(struct footprint *footprint, const struct request *req)
 {
 	char via[VIA_SIZE];
 	struct access access;
 
-	if (!describe(req, &access, via))
+	if (!describe(req, &access, via)) {
+		note_peers(footprint, req, &access);
 		return;
+	}
 	count(footprint, &access);
 	/* exec of a script: the interpreter is an access of its own. */
 	if (req->n_names > 1 && !access.to.len && access.object.s != req->objects[1].path && has_path(&req->objects[1], req->ops[1])) {
