@@ -3,7 +3,7 @@
  * decided of a path depends on its pair alone; so a pair that is decided differently has a path to show, and where no
  * pair is there is no such path. The search is breadth first: the path that is shown is a shortest one.
  */
-#include "difference.h"
+#include "difference_state.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -67,7 +67,7 @@ static bool own(const struct policy_verdict *verdict)
 
 static bool same_rules(const struct difference *known, const struct difference *new)
 {
-	return known->kind == new->kind && known->staged == new->staged && known->before.rule == new->before.rule &&
+	return known->peer == new->peer && (!new->peer || known->proto == new->proto) && known->kind == new->kind && known->staged == new->staged && known->before.rule == new->before.rule &&
 	       known->after.rule == new->after.rule && policy_denies(&known->before) == policy_denies(&new->before) &&
 	       policy_denies(&known->after) == policy_denies(&new->after);
 }
@@ -82,6 +82,23 @@ static struct difference *difference_add(struct differences *all, const struct d
 	return &list[all->n++];
 }
 
+struct difference *difference_note(struct differences *all, struct difference *new, const struct policy_decision *before,
+				   const struct policy_decision *after)
+{
+	new->kind = difference_of(before, after, &new->staged);
+	if (new->kind == DIFFERENCE_NONE)
+		return NULL;
+	new->before = new->staged ? before->would : before->enforced;
+	new->after = new->staged ? after->would : after->enforced;
+	if (own(&new->before) || own(&new->after))
+		return NULL;
+	for (size_t i = 0; i < all->n; i++)
+		if (same_rules(&all->list[i], new))
+			return &all->list[i];
+	all->partial |= all->n == PAIRS_MAX;
+	return all->n < PAIRS_MAX ? difference_add(all, new) : NULL;
+}
+
 /* ---- paths ----------------------------------------------------------------------------------- */
 
 struct compared {
@@ -91,42 +108,26 @@ struct compared {
 	struct search search;
 };
 
-/* The path of node AT, malloc'ed. NULL: no memory, or it is longer than paths can be. */
+/* The path of node AT, malloc'ed. NULL: no memory. */
 static char *node_path(const struct compared *c, size_t at)
 {
 	char path[PATH_MAX];
 	int len = search_string(&c->search, at, path, sizeof(path));
-	return len < 0 ? NULL : strdup(len ? path : "/");
+	return strdup(len < 0 ? "(longer than paths can be)" : len ? path : "/");
 }
 
 static int note_op(struct compared *c, size_t at, enum policy_op op, const struct policy_decision *before,
 		   const struct policy_decision *after)
 {
 	struct difference new = { .ops = OP_BIT(op), .nr = -1 };
+	struct difference *known = difference_note(c->all, &new, before, after);
 
-	new.kind = difference_of(before, after, &new.staged);
-	if (new.kind == DIFFERENCE_NONE)
+	if (!known)
 		return 0;
-	new.before = new.staged ? before->would : before->enforced;
-	new.after = new.staged ? after->would : after->enforced;
-	if (own(&new.before) || own(&new.after))
-		return 0;
-	for (size_t i = 0; i < c->all->n; i++)
-		if (same_rules(&c->all->list[i], &new)) {
-			c->all->list[i].ops |= new.ops;
-			return 0;
-		}
-	if (c->all->n == PAIRS_MAX) {
-		c->all->partial = true;
-		return 0;
-	}
-	new.witness = node_path(c, at);
-	if (!new.witness)
-		return 0;
-	if (difference_add(c->all, &new))
-		return 0;
-	free(new.witness);
-	return -ENOMEM;
+	known->ops |= new.ops;
+	if (!known->witness)
+		known->witness = node_path(c, at);
+	return known->witness ? 0 : -ENOMEM;
 }
 
 static int note_node(struct compared *c, size_t at)
@@ -271,6 +272,8 @@ int differences_find(struct differences *differences, const struct policy *befor
 
 	*differences = (struct differences){ 0 };
 	result = compare_paths(&c);
+	if (result == 0)
+		result = differences_peers(differences, before, after);
 	for (int nr = 0; nr <= syscall_max() && result == 0; nr++)
 		if (syscall_by_nr(nr))
 			result = compare_call(differences, before, after, nr);

@@ -17,13 +17,15 @@ struct difference {
 	enum difference_kind kind;
 	bool staged;			/* nothing changes but what would be decided without stage log */
 	uint32_t ops;			/* files and sockets: those that these two rules change */
+	bool peer;			/* .witness is an address or a name of .proto */
+	enum policy_proto proto;
 	struct policy_verdict before, after;
 	char *witness;			/* the shortest path; NULL: a system call */
 	int nr;
 	uint64_t args[6];		/* with which it is decided differently */
 };
 
-/* Each with another pair of rules, or another system call; paths first, in no further order. */
+/* Each with another pair of rules, or another system call: paths, addresses, calls. */
 struct differences {
 	struct difference *list;
 	size_t n;

@@ -76,7 +76,10 @@ static void add_target(struct text *text, const struct difference *d, const stru
 {
 	if (d->witness) {
 		changes_add_ops(text, d->ops);
-		text_puts(text, d->ops & OPS_NETWORK && !(d->ops & OPS_FILES) ? " unix " : " ");
+		if (d->peer)
+			text_addf(text, " %s ", policy_proto_name(d->proto));
+		else
+			text_puts(text, d->ops & OPS_NETWORK && !(d->ops & OPS_FILES) ? " unix " : " ");
 		text_puts(text, weight && weight->example ? weight->example : d->witness);
 		return;
 	}
@@ -163,6 +166,8 @@ static json_t *one_json(const struct diff *diff, size_t i)
 	if (d->witness) {
 		json_object_set_new(object, "ops", changes_ops_json(d->ops));
 		json_object_set_new(object, "witness", json_text(d->witness));
+		if (d->peer)
+			json_object_set_new(object, "proto", json_string(policy_proto_name(d->proto)));
 		return object;
 	}
 	const struct syscall_info *info = syscall_by_nr(d->nr);
@@ -201,7 +206,7 @@ static struct weight *weight_of(struct diff *diff, const struct policy_decision 
 	const struct policy_verdict *was = staged ? &before->would : &before->enforced, *is = staged ? &after->would : &after->enforced;
 	for (size_t i = 0; kind != DIFFERENCE_NONE && i < diff->found.n; i++) {
 		const struct difference *d = &diff->found.list[i];
-		if (d->kind == kind && d->staged == staged && d->before.rule == was->rule && d->after.rule == is->rule &&
+		if (!d->peer && d->kind == kind && d->staged == staged && d->before.rule == was->rule && d->after.rule == is->rule &&
 		    policy_denies(&d->before) == policy_denies(was) && policy_denies(&d->after) == policy_denies(is))
 			return &diff->weights[i];
 	}

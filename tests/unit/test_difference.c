@@ -122,6 +122,22 @@ static void calls_with_their_arguments(void **state)
 	policy_free(b);
 }
 
+static void addresses(void **state)
+{
+	(void)state;
+	CHECK("network { default deny; allow connect tcp 10.0.0.0/8:80-90; allow connect tcp example.org:443; }",
+	      "network { default deny; allow connect tcp 10.0.0.0/9:80-90; allow bind tcp [::1]:8080; }",
+	      { DIFFERENCE_DENIED, false, OP_BIT(OP_CONNECT), "10.128.0.0:80" },
+	      { DIFFERENCE_DENIED, false, OP_BIT(OP_CONNECT), "example.org:443" },
+	      { DIFFERENCE_ALLOWED, false, OP_BIT(OP_BIND), "[::1]:8080" });
+	CHECK("network { default deny; allow connect udp *:53; allow connect unix @a*; }",
+	      "network { default deny; allow connect udp *:50-53; allow connect unix @b; allow connect unix @a*; }",
+	      { DIFFERENCE_ALLOWED, false, OP_BIT(OP_CONNECT) | OP_BIT(OP_SENDTO), "0.0.0.0:50" },
+	      { DIFFERENCE_ALLOWED, false, OP_BIT(OP_CONNECT), "@b" });
+	check("syntax 1; network { default deny; allow connect tcp 10.0.0.0/8:80; }",
+	      "syntax 1; network { default deny; allow connect tcp 10.0.0.0/9:80, 10.128.0.0/9:80; }", NULL, 0);
+}
+
 /* ---- nothing is missed, and nothing made up --------------------------------------------------- */
 
 static const char *const globs[] = { "/a", "/a/", "/a/b", "/a/*", "/**/b", "**/*.k", "/a/{b,c}/", "/b?", "/a/**/c", "/[ab]/x.k" };
@@ -181,7 +197,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(equal_however_written), cmocka_unit_test(one_more_and_one_less), cmocka_unit_test(stages_and_errnos),
-		cmocka_unit_test(own_files_do_not_count), cmocka_unit_test(calls_with_their_arguments), cmocka_unit_test(random_policies),
+		cmocka_unit_test(own_files_do_not_count), cmocka_unit_test(calls_with_their_arguments), cmocka_unit_test(addresses), cmocka_unit_test(random_policies),
 	};
 	return cmocka_run_group_tests_name("difference", tests, NULL, NULL);
 }
