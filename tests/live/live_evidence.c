@@ -141,7 +141,7 @@ static void record_counts_accesses(void **state)
 static void record_is_out_of_reach(void **state)
 {
 	struct live *live = *state;
-	char script[400];
+	char script[600];
 	forget_footprint(live);
 	record_into(live);
 	live_policy(live, ALLOW_ALL);
