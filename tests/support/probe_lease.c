@@ -31,7 +31,7 @@ static void enter(const char *dir)
 {
 	sigset_t set;
 	CHECK(chdir(dir) == 0);
-	alarm(60);
+	alarm(240);
 	sigemptyset(&set);
 	sigaddset(&set, SIGNAL_BREAK);
 	CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);

@@ -24,7 +24,7 @@
 static void enter(const char *dir)
 {
 	CHECK(chdir(dir) == 0);
-	alarm(60);
+	alarm(240);
 }
 
 static int wait_status(pid_t pid)
