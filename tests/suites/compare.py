@@ -28,7 +28,7 @@ class Cpython:
     known = {}
 
     def present(self):
-        return subprocess.run([PYTHON, "-c", "import test.test_os"], cwd="/", stderr=subprocess.DEVNULL).returncode == 0
+        return subprocess.run([PYTHON, "-c", "from importlib.util import find_spec as f; exit(f('test.test_os') is None)"], cwd="/", stderr=subprocess.DEVNULL).returncode == 0
 
     def parts(self):
         slow = "" if os.environ.get("USHER_TEST_USHER") or os.environ.get("DIFFERS") else self.slow
