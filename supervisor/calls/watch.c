@@ -73,7 +73,7 @@ int fanotify_mark_fetch(struct request *req)
 		return -EPERM;
 	if (group < 0 && group != -EBADF)
 		return group;
-	if (flags & FAN_MARK_FLUSH && flags != FAN_MARK_FLUSH)
+	if (flags & FAN_MARK_FLUSH && flags & ~(unsigned)(FAN_MARK_FLUSH | FAN_MARK_MOUNT | FAN_MARK_FILESYSTEM))
 		return -EINVAL;
 	/* As of inotify. Rights are asked for when the target's credentials are worn. */
 	if ((group < 0 || !(flags & FAN_MARK_FLUSH)) &&
