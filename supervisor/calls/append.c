@@ -35,7 +35,8 @@ int append_judge(struct request *req)
 	if (flags < 0)
 		return -errno;
 	req->ops[0] = 0;
-	if (!(flags & O_APPEND))
+	/* One that cannot write at all is none that appends, whatever it says. */
+	if (!(flags & O_APPEND) || (flags & O_ACCMODE) == O_RDONLY)
 		return 0;
 	if (req->notif.data.nr == SYS_fcntl && (request_int(req, 2) & O_APPEND))
 		return 0;

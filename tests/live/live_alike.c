@@ -49,9 +49,9 @@ static void job_control_while_a_fifo_is_waited_for(void **state)
 	ALL_OF(*state, COMPARE_ALL, "terminal");
 }
 
-static void a_refused_length_closes_nothing(void **state)
+static void where_something_may_only_be_appended_to(void **state)
 {
-	ALL_OF(*state, APPEND, "refused");
+	ALL_OF(*state, APPEND, "refused", "reads");
 }
 
 static const struct CMUnitTest tests[] = {
@@ -61,7 +61,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(threads, live_setup, compare_teardown),
 	cmocka_unit_test_setup_teardown(starting_programs_from_threads, live_setup, compare_teardown),
 	cmocka_unit_test_setup_teardown(job_control_while_a_fifo_is_waited_for, live_setup, compare_teardown),
-	cmocka_unit_test_setup_teardown(a_refused_length_closes_nothing, live_setup, compare_teardown),
+	cmocka_unit_test_setup_teardown(where_something_may_only_be_appended_to, live_setup, compare_teardown),
 };
 
 int main(void)

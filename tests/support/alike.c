@@ -388,6 +388,16 @@ static void terminal(void)
 
 /* ---- */
 
+/* What is open for reading says O_APPEND and does not mean it. */
+static void only_reads(void)
+{
+	mkdir("d", 0755);
+	int fd = open("d", O_RDONLY | O_DIRECTORY);
+	rmdir("d");
+	say("set", fcntl(fd, F_SETFL, O_APPEND));
+	say("clear", fcntl(fd, F_SETFL, 0));
+}
+
 /* The supervisor's descriptor 0 must not be closed, again and again, so that a child's directory is. */
 static void refused_length(void)
 {
@@ -418,6 +428,7 @@ static const struct {
 } deeds[] = {
 	{ "limit", limit }, { "second", second }, { "watch", watch }, { "mark", mark }, { "nameless", nameless }, { "become", become },
 	{ "leaderless", leaderless }, { "apart", apart }, { "storm", storm }, { "terminal", terminal }, { "refused", refused_length },
+	{ "reads", only_reads },
 };
 
 int main(int argc, char **argv)

@@ -73,14 +73,6 @@ static bool known_nameless(const struct call *call, const struct made *made, int
 	return is_link(call) && (other_names || !(held & 2));
 }
 
-static bool known_open(const struct actor *actor, const struct made *made)
-{
-	const struct path *path = &actor->path[0];
-	bool other_names;
-	/* Of a directory that is gone usher looks no dot up. */
-	return made->slot >= 0 && strchr(path->text, '.') && descriptor_nameless(actor->slot[made->slot], &other_names);
-}
-
 /* "What has no path is not executed where exec is limited at all." */
 bool known_start(const struct actor *actor, const struct made *made)
 {
@@ -92,8 +84,6 @@ bool known_start(const struct actor *actor, const struct made *made)
 bool known_step(const struct actor *actor, const struct call *call, const struct made *made)
 {
 	int slot = meant_slot(actor, made);
-	if (call_opens(call) && known_open(actor, made))
-		return true;
 	/* access(W_OK), utimensat(NULL), and all that is done from there. */
 	if ((strstr(call->name, "access") || strstr(call->name, "utim") || call->number == SYS_chdir) && own_fd(actor, &actor->path[0]))
 		return true;
@@ -116,8 +106,5 @@ const char *known_error(const struct actor *actor, const struct call *call, int 
 	/* It was opened all the same, and closed when there was no number for it. */
 	if (call_opens(call) && err == EMFILE)
 		events_unsure++;
-	/* "... and gets no new name (EXDEV)"; where it could have none anyway, the kernel says that. */
-	if (!options.all_allowed && is_link(call) && (err == EXDEV || err == ENOENT || err == EPERM))
-		return "EXDEV, ENOENT or EPERM";
 	return strerrorname_np(err) ? strerrorname_np(err) : "an unknown error";
 }
