@@ -307,7 +307,7 @@ static void moved_flip(bool bad)
 	if (turn == 50000)
 		return;
 	for (int i = 0; i < 2; i++)
-		snprintf(kept[i], PATH_SIZE, "%s/kept%u", open_dir, turn + (unsigned)i);
+		snprintf(kept[i], PATH_SIZE, "%s/kept%d.%u", open_dir, (int)getpid(), turn + (unsigned)i);
 	if (turn && access(in(kept[0], "keep"), F_OK))
 		success("moved", "deleted what must be kept");
 	mkdir(in(open_dir, "moving"), 0777);

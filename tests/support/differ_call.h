@@ -21,6 +21,8 @@ bool call_opens(const struct call *call);
 bool known_step(const struct actor *actor, const struct call *call, const struct made *made);
 /* The same of a program to be started. */
 bool known_start(const struct actor *actor, const struct made *made);
+/* It leads to its own descriptors, where the kernel asks for no right and usher does. */
+bool own_fd(const struct actor *actor, const struct path *path);
 /* What to call ERR, which the kernel may find at another place. */
 const char *known_error(const struct actor *actor, const struct call *call, int err);
 

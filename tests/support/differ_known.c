@@ -36,7 +36,7 @@ static bool in_procfs(const struct path *path)
 }
 
 /* "In its own /proc/self/fd a process may do all that the modes deny": what of that is possible at all does not change anything. */
-static bool own_fd(const struct actor *actor, const struct path *path)
+bool own_fd(const struct actor *actor, const struct path *path)
 {
 	if (actor->root_user && !actor->other_ids)
 		return false;

@@ -1,5 +1,5 @@
 /* What is no file call but decides how those end: credentials, masks, limits, descriptors; and processes. */
-#include "differ.h"
+#include "differ_call.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -189,7 +189,7 @@ static void do_socket(struct actor *actor)
 	int fd = socket(AF_UNIX, (datagram ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
 	fprintf(actor->out, "%s%s ", connects ? "connect" : "bind", datagram ? " datagrams" : "");
 	path_make(actor, 0);
-	if (fd < 0 || actor->path[0].unusable || actor->path[0].len > sizeof(address.sun_path)) {
+	if (fd < 0 || actor->path[0].unusable || own_fd(actor, &actor->path[0]) || actor->path[0].len > sizeof(address.sun_path)) {
 		close(fd);
 		return;
 	}
