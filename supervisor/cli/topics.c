@@ -31,6 +31,22 @@ const struct topic topics[] = {
 	  "enforced = decide(rules without those at log); would = decide(all rules); where they differ there is a\n"
 	  "record. `default deny stage log;` is a complain mode for a section, `usher run --mode log` for everything\n"
 	  "but `forbid`, which is never staged.\n" },
+	{ "network", "addresses in rules",
+	  "    network {\n"
+	  "        default deny;\n"
+	  "        allow connect tcp 10.20.0.0/16:8080-8089, [fd00::/8]:443, api.example.com:443;\n"
+	  "        allow bind    tcp 127.0.0.1:8000;\n"
+	  "        allow sendto  udp 10.0.0.53:53;      # to connect a datagram socket is to send: one word says both\n"
+	  "        allow connect unix /run/app.sock, @app-*;\n"
+	  "        allow connect netlink NETLINK_ROUTE;\n"
+	  "        forbid connect tcp @metadata;\n"
+	  "        redirect connect tcp *:80 to 127.0.0.1:3128;\n"
+	  "    }\n"
+	  "\n"
+	  "Narrower beats broader, for network, ports and protocol together; where two merely overlap the stricter wins.\n"
+	  "IPv4 in IPv6 is IPv4. A host name means what usher is answered for it, and never opens what a rule about\n"
+	  "addresses denies. Sockets that no rule can speak of (MPTCP, SCTP, UDP-Lite, vsock, ...) cannot be made while\n"
+	  "addresses are restricted; packet and raw sockets need `allow connect raw *`.\n" },
 	{ "exit", "exit statuses",
 	  "usher run:\n"
 	  "  the program's own status; 128+N if signal N killed it (159: SIGSYS)\n"
@@ -60,7 +76,8 @@ const struct topic topics[] = {
 	  "  process    pid, exe, uid, domain\n"
 	  "  syscall    its name; null for records of usher's own\n"
 	  "  action     deny, would-deny, allow; start, stop, gap, error\n"
-	  "  details    op, path, spelled, errno, ...; path_b64 where path is not UTF-8\n"
+	  "  details    op, path, spelled, errno, ...; path_b64 where path is not UTF-8; of addresses op, proto, peer,\n"
+	  "             address, port, and name where a rule's host name stands for it\n"
 	  "\n"
 	  "then id (usher why ID), policy (name@digest), rule (file:line), stage, enforced, us (the call's time with\n"
 	  "usher) and seq. Denials are recorded, everything with `audit { level all; }` or `audit all` on a rule.\n"
@@ -87,7 +104,8 @@ const struct topic warnings[] = {
 	  "Two rules together let the program execute what it wrote.\n" },
 	{ "W009", "a rule allows write and exec", "What the program writes there it may execute.\n" },
 	{ "W011", "a host name in a rule",
-	  "usher resolves the name, and so does the program, and the answers may differ (a CDN). Prefer addresses.\n" },
+	  "usher resolves the name, and so does the program, and the answers may differ (a CDN). Prefer addresses, or let\n"
+	  "the program read usher's answers: `answer read /etc/hosts with hosts;`.\n" },
 	{ "W012", "io_uring is allowed", "Operations of a ring are not system calls: no filter sees them. It is refused while paths are brokered.\n" },
 	{ "W013", "a call that reaches into other processes",
 	  "ptrace and process_vm_writev change what another process does, behind its filter. Landlock keeps them\n"

@@ -46,9 +46,10 @@ CASE(python)
 CASE(shell)
 CASE(storm)
 CASE(creds)
+CASE(net)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, live_setup, live_teardown)
-static const struct CMUnitTest tests[] = { TEST(web), TEST(redis), TEST(postgres), TEST(python), TEST(shell), TEST(storm), TEST(creds) };
+static const struct CMUnitTest tests[] = { TEST(web), TEST(redis), TEST(postgres), TEST(python), TEST(shell), TEST(storm), TEST(creds), TEST(net) };
 
 int main(int argc, char **argv)
 {
