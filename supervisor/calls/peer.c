@@ -166,7 +166,7 @@ int peer_of(struct request *req, struct address *address, enum policy_op op, str
 	struct socket_call *call = socket_call(req);
 	int proto = peer_proto(call->domain, call->type, call->protocol);
 
-	if (!plan->peers || address->len < sizeof(sa_family_t))
+	if ((proto != PROTO_UNIX && !plan->peers) || address->len < sizeof(sa_family_t))
 		return 0;
 	if (proto < 0) {
 		/* Giving an address back is all that may be done with it. */

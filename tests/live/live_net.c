@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
@@ -11,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -121,6 +124,10 @@ static void names_without_a_path(void **state)
 		 "uconnect 6 %s => ok\nuconnect 7 @in-other => ECONNREFUSED\nubind 8 sock => ok\n", getpid(), getpid(), outside);
 	script_expect(live, script, expected);
 	close(server);
+	/* Also where nothing is said of any other address. */
+	live_policy(live, COMPARE_ALL "network { default allow; deny EHOSTDOWN connect,bind,sendto unix @in-no*; }");
+	script_expect(live, "socket stream\nubind 3 @in-no\nubind 3 @in-yes\nsocket stream\nuconnect 4 @in-nobody\nsocket dgram\nusend 5 @in-nobody x 0\n",
+		      "ubind 3 @in-no => EHOSTDOWN\nubind 3 @in-yes => ok\nuconnect 4 @in-nobody => EHOSTDOWN\nusend 5 @in-nobody x 0 => EHOSTDOWN\n");
 }
 
 /* Which sockets can be made at all. */
@@ -244,6 +251,59 @@ static void host_names_are_looked_up(void **state)
 	free(audit);
 }
 
+/* ---- another network ------------------------------------------------------------------------ */
+
+/* In a network namespace of its own: a listener, and a socket that is not connected yet, sent to TO. */
+static void other_network(int to)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(4242), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	if (unshare(CLONE_NEWNET) < 0)
+		_exit(1);
+	int fds[2] = { socket(AF_INET, SOCK_STREAM, 0), socket(AF_INET, SOCK_STREAM, 0) };
+	struct iovec part = { "x", 1 };
+	union { struct cmsghdr header; char room[CMSG_SPACE(sizeof(fds))]; } control = { .header = { CMSG_LEN(sizeof(fds)), SOL_SOCKET, SCM_RIGHTS } };
+	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	memcpy(CMSG_DATA(&control.header), fds, sizeof(fds));
+	_exit(ioctl(fds[0], SIOCSIFFLAGS, &lo) || bind(fds[0], (struct sockaddr *)&at, sizeof(at)) || listen(fds[0], 5) || sendmsg(to, &m, 0) != 1);
+}
+
+static void sockets_are_served_where_they_live(void **state)
+{
+	struct live *live = *state;
+	int pair[2], fds[2] = { -1, -1 }, status;
+	char byte, number[16];
+	struct iovec part = { &byte, 1 };
+	union { struct cmsghdr header; char room[CMSG_SPACE(sizeof(fds))]; } control;
+	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	pid_t pid = fork();
+	if (pid == 0)
+		other_network(pair[1]);
+	close(pair[1]);
+	assert_true(waitpid(pid, &status, 0) == pid);
+	if (status) {
+		print_message("skipped: no network namespace\n");
+		close(pair[0]);
+		return;
+	}
+	assert_int_equal(recvmsg(pair[0], &m, 0), 1);
+	memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fds));
+	snprintf(number, sizeof(number), "%d", fds[1]);
+	live->options[0] = "--pass-fd";
+	live->options[1] = number;
+	live_policy(live, COMPARE_ALL "network { default deny EHOSTDOWN; allow connect tcp 127.0.0.1:4242; }");
+	char script[200], expected[200];
+	snprintf(script, sizeof(script), "nconnect %d 127.0.0.1:4243\nnconnect %d 127.0.0.1:4242\nnsocket tcp\n", fds[1], fds[1]);
+	snprintf(expected, sizeof(expected), "nconnect %d 127.0.0.1:4243 => EHOSTDOWN\nnconnect %d 127.0.0.1:4242 => ok\n", fds[1], fds[1]);
+	script_expect(live, script, expected);
+	/* Here nobody listens there. */
+	assert_int_equal(waiting(fds[0]), 1);
+	close(fds[0]);
+	close(fds[1]);
+	close(pair[0]);
+}
+
 /* ---- waiting -------------------------------------------------------------------------------- */
 
 static double now(void)
@@ -303,6 +363,7 @@ int main(void)
 		CASE(connects_are_redirected),
 		CASE(rates_are_limited),
 		CASE(host_names_are_looked_up),
+		CASE(sockets_are_served_where_they_live),
 		CASE(black_holes_hold_nobody_up),
 		CASE(signals_interrupt),
 	};
