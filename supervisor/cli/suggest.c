@@ -15,6 +15,8 @@
 #include "compiled.h"
 #include "env.h"
 #include "err.h"
+#include "evidence/shape.h"
+#include "evidence/tree.h"
 #include "fd.h"
 #include "load.h"
 #include "syscalls.h"
@@ -101,51 +103,10 @@ static void count_tree(struct count *count, int dir, char *path, size_t len, uns
 
 /* ---- what is never suggested ---- */
 
-/* Directories that nobody means as a whole. What lies deeper in them may be meant. */
+/* What lies deeper in them may be meant. */
 static bool directory_is_protected(const char *dir)
 {
-	static const char *const whole[] = {
-		"",	    "/",	"/etc",	    "/proc",	"/sys",	    "/dev",	"/boot",
-		"/root",    "/home",	"/usr",	    "/var",	"/run",	    "/tmp",	"/opt",
-		"/srv",	    "/bin",	"/sbin",    "/lib",	"/lib64",   "/usr/bin", "/usr/sbin",
-		"/usr/lib", "/var/lib", "/var/run", "/var/tmp", "/dev/shm", NULL,
-	};
-	for (size_t i = 0; whole[i]; i++) {
-		if (strcmp(dir, whole[i]) == 0)
-			return true;
-	}
-	static const char *const trees[] = { "/proc/", "/sys/", "/dev/", "/boot/", "/root/" };
-	for (size_t i = 0; i < ARRAY_SIZE(trees); i++) {
-		if (strncmp(dir, trees[i], strlen(trees[i])) == 0)
-			return true;
-	}
-	/* A home as a whole. */
-	return strncmp(dir, "/home/", 6) == 0 && !strchr(dir + 6, '/');
-}
-
-static bool path_is_credential(const char *path)
-{
-	static const char *const inside[] = { "/.ssh/",	 "/.gnupg/",  "/.aws/",		  "/.azure/",
-					      "/.kube/", "/.docker/", "/.password-store/" };
-	static const char *const begins[] = { "/etc/shadow", "/etc/gshadow", "/etc/sudoers",
-					      "/etc/ssl/private" };
-	static const char *const ends[] = { "/.netrc",	"/.pgpass", "/.git-credentials", "/.npmrc",
-					    "/.pypirc", "/.ssh",    "/.gnupg",		 "/docker.sock" };
-	size_t len = strlen(path);
-	for (size_t i = 0; i < ARRAY_SIZE(inside); i++) {
-		if (strstr(path, inside[i]))
-			return true;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(begins); i++) {
-		if (strncmp(path, begins[i], strlen(begins[i])) == 0)
-			return true;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
-		size_t n = strlen(ends[i]);
-		if (len >= n && strcmp(path + len - n, ends[i]) == 0)
-			return true;
-	}
-	return false;
+	return tree_protected(dir) || strncmp(dir, "/root/", 6) == 0;
 }
 
 /* ---- making them ---- */
@@ -153,23 +114,10 @@ static bool path_is_credential(const char *path)
 /* PATH as a word of the language that matches it and nothing else. */
 static void add_word(struct text *text, const char *path)
 {
-	size_t plain =
-		strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+:@%=~-");
-	/* An IPv6 address has brackets of its own; raw sockets have a star. */
-	if (!path[plain] || *path == '[' || strcmp(path, "*") == 0) {
-		text_puts(text, path);
-		return;
-	}
-	text_puts(text, "\"");
-	for (const unsigned char *c = (const unsigned char *)path; *c; c++) {
-		if (*c < 0x20 || *c >= 0x7f)
-			text_addf(text, "\\x%02X", *c);
-		else if (strchr("*?[]{},\\\"$", *c))
-			text_addf(text, "\\%c", *c);
-		else
-			text_add(text, (const char *)c, 1);
-	}
-	text_puts(text, "\"");
+	struct text glob = { 0 };
+	shape_literal(&glob, path, strlen(path));
+	shape_word(text, glob.s);
+	free(text_take(&glob));
 }
 
 static const char *group_of(enum policy_op op, uint32_t *ops)
@@ -247,7 +195,7 @@ size_t suggest(const struct policy *policy, const struct policy_env *env, const 
 	if (verdict->rule &&
 	    (verdict->rule->action == ACTION_FORBID || verdict->rule->pos.file == POLICY_BUILTIN))
 		*why = "it is forbidden, and no rule can allow it";
-	else if (!asked->call && !asked->peer && path_is_credential(asked->path))
+	else if (!asked->call && !asked->peer && tree_credential(asked->path))
 		*why = "no rule is suggested for what gives away credentials or the machine";
 	if (*why)
 		return 0;

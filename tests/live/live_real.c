@@ -47,9 +47,11 @@ CASE(shell)
 CASE(storm)
 CASE(creds)
 CASE(net)
+CASE(learn)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, live_setup, live_teardown)
-static const struct CMUnitTest tests[] = { TEST(web), TEST(redis), TEST(postgres), TEST(python), TEST(shell), TEST(storm), TEST(creds), TEST(net) };
+static const struct CMUnitTest tests[] = { TEST(web), TEST(redis), TEST(postgres), TEST(python), TEST(shell), TEST(storm), TEST(creds), TEST(net),
+					   TEST(learn) };
 
 int main(int argc, char **argv)
 {

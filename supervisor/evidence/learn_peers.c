@@ -1,0 +1,100 @@
+/*
+ * Addresses. A port that the kernel chose will be another next time: from 32768 on, and 0, it becomes a range. Four hosts on one
+ * port become every host.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fd.h"
+#include "learn.h"
+#include "shape.h"
+
+#define CHOSEN_MIN 32768
+#define HOSTS	   4
+
+struct peer_rule {
+	char *target;
+	enum policy_proto proto;
+	uint32_t ops;
+	uint64_t calls;
+	unsigned peers;
+};
+
+static bool has_port(const struct learn_peer *peer)
+{
+	return (peer->proto == PROTO_TCP || peer->proto == PROTO_UDP) && strrchr(peer->text, ':');
+}
+
+/* The address as a rule has it: HOST is wide, or what stands before the port. */
+static char *target_of(const struct learn_peer *peer, bool wide)
+{
+	const char *colon = strrchr(peer->text, ':');
+
+	if (peer->proto == PROTO_PACKET || peer->proto == PROTO_RAW)
+		return text_copy("*");
+	if (peer->proto == PROTO_UNIX) {
+		struct text name = { 0 };
+		text_puts(&name, "@");
+		(void)shape_add(&name, peer->text + 1, strlen(peer->text + 1), SHAPE_STRONG);
+		return text_take(&name);
+	}
+	if (!has_port(peer))
+		return text_copy(peer->text);
+	long port = strtol(colon + 1, NULL, 10);
+	AUTO_FREE char *host = wide ? text_copy("*") : text_dup(peer->text, (size_t)(colon - peer->text));
+	if (port >= CHOSEN_MIN)
+		return text_printf("%s:%d-65535", host, CHOSEN_MIN);
+	return text_printf("%s:%ld", host, port);
+}
+
+/* So many others are reached by this port. */
+static unsigned hosts_of(const struct learn *learn, const struct learn_peer *peer)
+{
+	const char *port = strrchr(peer->text, ':');
+	unsigned n = 0;
+
+	for (size_t i = 0; i < learn->n_peers; i++) {
+		const struct learn_peer *other = &learn->peers[i];
+		const char *its = strrchr(other->text, ':');
+		bool chosen = atoi(port + 1) >= CHOSEN_MIN && its && atoi(its + 1) >= CHOSEN_MIN;
+		n += other->proto == peer->proto && other->ops == peer->ops && its && (chosen || strcmp(its, port) == 0);
+	}
+	return n;
+}
+
+unsigned learn_peer_rules(const struct learn *learn, enum tree_mood mood, const char *indent, struct text *text)
+{
+	struct peer_rule *rules = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < learn->n_peers; i++) {
+		const struct learn_peer *peer = &learn->peers[i];
+		bool wide = mood != TREE_TIGHT && has_port(peer) && !(peer->ops & OP_BIT(OP_BIND)) && hosts_of(learn, peer) >= HOSTS;
+		char *target = target_of(peer, wide);
+		size_t k = 0;
+		while (k < n && (rules[k].proto != peer->proto || rules[k].ops != peer->ops || strcmp(rules[k].target, target) != 0))
+			k++;
+		if (k == n)
+			*mem_push(&rules, &n) = (struct peer_rule){ .target = target, .proto = peer->proto, .ops = peer->ops };
+		else
+			free(target);
+		rules[k].calls += peer->calls;
+		rules[k].peers++;
+	}
+	for (size_t i = 0; i < n; i++) {
+		char ops[ACCESS_OPS_TEXT];
+		text_addf(text, "%sallow %s %s ", indent, access_ops_text(rules[i].ops, ops), policy_proto_name(rules[i].proto));
+		if (rules[i].proto == PROTO_UNIX)
+			shape_word(text, rules[i].target);
+		else
+			text_puts(text, rules[i].target);
+		text_addf(text, ";   # %" PRIu64 " call%s", rules[i].calls, rules[i].calls == 1 ? "" : "s");
+		if (rules[i].peers > 1)
+			text_addf(text, " to %u", rules[i].peers);
+		text_puts(text, "\n");
+		free(rules[i].target);
+	}
+	free(rules);
+	return (unsigned)n;
+}
