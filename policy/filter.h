@@ -46,6 +46,24 @@ int filter_compile(const struct policy *policy, const struct filter_row *rows, s
 		   struct filter *filter, struct policy_diags *diags);
 void filter_free(struct filter *filter);
 
+/* What filter_compile() is given. */
+struct filter_source {
+	const struct policy *policy;
+	const struct filter_row *rows;
+	size_t n_rows;
+};
+
+/* What a program under one filter lacks of another policy, when the supervisor answers by that policy what is notified. */
+enum filter_differ {
+	FILTER_SAME,
+	FILTER_STRICTER,	/* refused, or disturbed, although the new policy would not */
+	FILTER_LOOSER,		/* let pass, or refused more mildly, although the new policy would not */
+};
+/* The call NR, for some arguments, is answered WAS (SECCOMP_RET_) and should be answered WANTED. */
+typedef void filter_differ_fn(void *ctx, int nr, enum filter_differ how, uint32_t was, uint32_t wanted);
+/* Calls FN for each call that differs, with the worst of it. 0, -E2BIG or -ENOMEM. */
+int filter_differ(const struct filter_source *was, const struct filter_source *now, filter_differ_fn *fn, void *ctx);
+
 /* What the filter should answer: the slow, obvious evaluation of the list above. */
 uint32_t filter_expected(const struct policy *policy, const struct filter_row *rows, size_t n_rows,
 			 const struct seccomp_data *data);
