@@ -267,7 +267,7 @@ static int broker_act(struct request *req, enum resolve_level level, bool again,
 		req->decision = *call;
 		return -EEXIST;
 	}
-	err = req->sandbox->substitutes ? substitute_stat(req) : 0;
+	err = req->rules->substitutes ? substitute_stat(req) : 0;
 	if (!err)
 		err = resolution_error(req);
 	if (!err)
@@ -453,7 +453,7 @@ static int broker_refuse(struct request *req)
 /* What paths mean would change, while rules speak of them. */
 static bool broker_topology(const struct request *req)
 {
-	return req->sandbox->plan->topology_fixed &&
+	return req->rules->plan.topology_fixed &&
 	       (req->notif.data.nr != SYS_unshare || req->notif.data.args[0] & (CLONE_NEWUSER | CLONE_NEWNS));
 }
 
@@ -463,7 +463,7 @@ static int broker_decide_call(struct request *req)
 
 	for (int i = 0; i < 6; i++)
 		args[i] = req->notif.data.args[i];
-	req->decision = policy_decide_call(req->sandbox->policy, req->notif.data.nr, args);
+	req->decision = policy_decide_call(req->rules->policy, req->notif.data.nr, args);
 	return decide_refuses(&req->decision.enforced) ? BROKER_DENIED : 0;
 }
 
@@ -506,10 +506,10 @@ static const struct call *broker_call(const struct request *req)
 	const struct seccomp_data *data = &req->notif.data;
 	const struct call *call = call_by_nr(data->nr);
 
-	if (!call || !call_wanted(call, data->nr, req->sandbox->plan))
+	if (!call || !call_wanted(call, data->nr, &req->rules->plan))
 		return NULL;
 	if (call->trapped)
-		return call->trapped(req->sandbox->plan, (const uint64_t *)data->args) ? call : NULL;
+		return call->trapped(&req->rules->plan, (const uint64_t *)data->args) ? call : NULL;
 	for (size_t i = 0; i < call->n_tests; i++)
 		if ((data->args[call->tests[i].arg] & call->tests[i].mask) == call->tests[i].value)
 			return call;
@@ -519,6 +519,7 @@ static const struct call *broker_call(const struct request *req)
 bool broker_handle(struct request *req)
 {
 	request_begin(req);
+	req->rules = ruleset_take(&req->sandbox->rulesets);
 	req->call = broker_call(req);
 	/* A receiver that cannot see the sender's number cannot read it either. */
 	if (req->notif.pid == 0)

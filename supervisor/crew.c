@@ -216,7 +216,7 @@ static void lead_finish(struct member *member)
 
 static void crew_sync(struct crew *crew, bool on)
 {
-	if (crew->sync != on && crew->sandbox->plan->kernel->sync_wake &&
+	if (crew->sync != on && crew->sandbox->launched->kernel->sync_wake &&
 	    !listener_sync_wake(crew->sandbox->listener, on))
 		crew->sync = on;
 }

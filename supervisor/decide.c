@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "calls/peer.h"
-#include "sandbox.h"
+#include "ruleset.h"
 
 static const struct policy_rule nameless_rule =
 	BUILTIN_RULE(SECTION_FILES, EACCES, "an object without a path is opened again with the access already held at most");
@@ -68,14 +68,14 @@ static void decide_links(const struct policy *policy, const struct object *objec
 }
 
 /* Ruling 10 where the target may give paths another meaning. */
-static bool own_file(const struct sandbox *sandbox, const struct object *object, uint32_t ops)
+static bool own_file(const struct ruleset *rules, const struct object *object, uint32_t ops)
 {
 	struct stat dir = { 0 };
 
 	if (object->parent >= 0 && fstat(object->parent, &dir))
 		return true;
-	for (size_t i = 0; i < sandbox->n_own; i++) {
-		const struct own_file *own = &sandbox->own[i];
+	for (size_t i = 0; i < rules->n_own; i++) {
+		const struct own_file *own = &rules->own[i];
 		bool itself = object->exists && object->st.st_ino == own->ino && object->st.st_dev == own->dev;
 		bool inside = object->parent >= 0 && dir.st_ino == own->ino && dir.st_dev == own->dev;
 		if (own->above ? itself && (ops & OP_BIT(OP_RENAME)) : itself || inside)
@@ -95,26 +95,26 @@ static void decide_below(const struct policy *policy, const struct object *objec
 
 struct policy_decision decide_object(const struct request *req, const struct object *object, uint32_t ops)
 {
-	const struct sandbox *sandbox = req->sandbox;
+	const struct ruleset *rules = req->rules;
 	struct policy_decision decision = { 0 };
-	uint32_t restricted = ops & sandbox->plan->restricted;
+	uint32_t restricted = ops & rules->plan.restricted;
 
 	if (!ops)
 		return decision;
 	if (object->nameless) {
 		/* Where the policy confines nothing of that, it does not matter which names it had. */
 		if (!nameless_allows(object, restricted) &&
-		    (policy_confines(sandbox->policy, true) & restricted || own_file(sandbox, object, ops)))
+		    (policy_confines(rules->policy, true) & restricted || own_file(rules, object, ops)))
 			decision.enforced = decision.would = decide_verdict(&nameless_rule, EACCES, decide_first_op(restricted));
 		return decision;
 	}
 	if (object->below)
-		decide_below(sandbox->policy, object, ops, &decision);
+		decide_below(rules->policy, object, ops, &decision);
 	else
-		decision = policy_decide_path(sandbox->policy, ops, object->path, object->len);
+		decision = policy_decide_path(rules->policy, ops, object->path, object->len);
 	if (object->n_links)
-		decide_links(sandbox->policy, object, ops, &decision);
-	if (sandbox->n_own && (ops & OPS_MODIFY) && !decide_refuses(&decision.enforced) && own_file(sandbox, object, ops))
+		decide_links(rules->policy, object, ops, &decision);
+	if (rules->n_own && (ops & OPS_MODIFY) && !decide_refuses(&decision.enforced) && own_file(rules, object, ops))
 		decision.enforced = decision.would = decide_verdict(&own_rule, EACCES, decide_first_op(ops & OPS_MODIFY));
 	if (object->foreign && (ops & OPS_MODIFY) && !decide_refuses(&decision.enforced))
 		decision.enforced = decision.would = decide_verdict(&foreign_rule, EACCES, decide_first_op(ops & OPS_MODIFY));
@@ -124,7 +124,7 @@ struct policy_decision decide_object(const struct request *req, const struct obj
 static void decide_peers(struct request *req)
 {
 	for (unsigned i = 0; i < req->n_peers && !decide_refuses(&req->decision.enforced); i++) {
-		struct policy_decision decision = peer_decide(req->sandbox->plan, req->peer_ops, &req->peers[i]);
+		struct policy_decision decision = peer_decide(&req->rules->plan, req->peer_ops, &req->peers[i]);
 
 		if (decide_refuses(&decision.enforced)) {
 			req->decision = decision;

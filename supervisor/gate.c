@@ -47,6 +47,7 @@ struct passing {
 	pid_t tid;
 	dev_t dev;
 	ino_t ino;
+	struct ruleset *rules;		/* that let it pass; held */
 	uint64_t passed_ns, asked_ns;	/* when it passed; and when it was asked to stop last, if it was */
 	bool killed;
 };
@@ -56,13 +57,13 @@ struct pass {
 	pid_t tid;
 	dev_t dev;
 	ino_t ino;
+	struct ruleset *rules;
 	int result;
 	bool done;
 };
 
 struct gate {
 	struct sandbox *sandbox;
-	bool wanted, strict;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t work, done;
@@ -95,6 +96,7 @@ static void gate_drop(struct gate *gate, pid_t tid)
 	if (!old)
 		return;
 	*at = old->next;
+	ruleset_put(old->rules);
 	free(old);
 	gate->n--;
 }
@@ -115,7 +117,11 @@ static int gate_seize(struct gate *gate, const struct pass *pass)
 		passing->tid = pass->tid;
 		*at = passing;
 		gate->n++;
+	} else {
+		ruleset_put(passing->rules);
 	}
+	passing->rules = pass->rules;
+	ruleset_hold(passing->rules);
 	passing->dev = pass->dev;
 	passing->ino = pass->ino;
 	passing->passed_ns = passing->asked_ns = now_ns();
@@ -158,7 +164,7 @@ static void gate_compare(struct gate *gate, pid_t pid)
 	passing->next = *at;
 	*at = passing;
 
-	wrong = started_wrong(gate->sandbox->policy, pid, passing->dev, passing->ino);
+	wrong = started_wrong(passing->rules->policy, pid, passing->dev, passing->ino);
 	if (wrong) {
 		gate_kill(gate, pid, passing, wrong);
 		return;
@@ -309,25 +315,6 @@ static void *gate_main(void *arg)
 	return NULL;
 }
 
-/* Somebody has written down, and not only for the log, what may not be executed. */
-static bool gate_limits(const struct policy *policy)
-{
-	const struct policy_default *fallback = &policy->defaults[SECTION_FILES];
-
-	if (!(policy->cover & OP_BIT(OP_EXEC)))
-		return false;
-	if (fallback->present && fallback->action >= ACTION_DENY && fallback->stage != STAGE_LOG)
-		return true;
-	for (size_t i = 0; i < policy->n_rules; i++) {
-		const struct policy_rule *rule = &policy->rules[i];
-
-		if (rule->section == SECTION_FILES && (rule->ops & OP_BIT(OP_EXEC)) && rule->action >= ACTION_DENY &&
-		    rule->stage != STAGE_LOG && rule->pos.file != POLICY_BUILTIN)
-			return true;
-	}
-	return false;
-}
-
 int gate_new(struct gate **gate, struct sandbox *sandbox)
 {
 	struct gate *new = calloc(1, sizeof(*new));
@@ -336,8 +323,6 @@ int gate_new(struct gate **gate, struct sandbox *sandbox)
 	if (!new)
 		return -ENOMEM;
 	new->sandbox = sandbox;
-	new->wanted = sandbox->plan->exec;
-	new->strict = gate_limits(sandbox->policy);
 	new->last = &new->first;
 	(void)pthread_mutex_init(&new->lock, NULL);
 	(void)pthread_cond_init(&new->work, NULL);
@@ -385,19 +370,19 @@ void gate_free(struct gate *gate)
 	free(gate);
 }
 
-bool gate_wanted(const struct gate *gate)
+bool gate_wanted(const struct request *req)
 {
-	return gate && gate->wanted;
+	return req->sandbox->gate && req->rules->plan.exec;
 }
 
-bool gate_strict(const struct gate *gate)
+bool gate_strict(const struct request *req)
 {
-	return gate && gate->strict;
+	return req->sandbox->gate && req->rules->strict_exec;
 }
 
 int gate_pass(struct gate *gate, const struct request *req, dev_t expected_dev, ino_t expected_ino)
 {
-	struct pass pass = { .tid = (pid_t)req->notif.pid, .dev = expected_dev, .ino = expected_ino, .result = -ESRCH };
+	struct pass pass = { .tid = (pid_t)req->notif.pid, .dev = expected_dev, .ino = expected_ino, .rules = req->rules, .result = -ESRCH };
 
 	(void)pthread_mutex_lock(&gate->lock);
 	if (gate->stop)

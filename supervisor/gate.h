@@ -15,11 +15,10 @@ struct gate;
 int gate_new(struct gate **gate, struct sandbox *sandbox);
 /* Kills what is between the notification and the exec event. */
 void gate_free(struct gate *gate);
-/* False when execve is not restricted by what is enforced: then it may simply go on. GATE may be NULL. */
-bool gate_wanted(const struct gate *gate);
-/* Images are limited by rules of the policy, not only usher's own files by usher: what rules cannot name is
- * refused (ruling 8). */
-bool gate_strict(const struct gate *gate);
+/* False when the policy of REQ does not restrict execve: then it may simply go on. */
+bool gate_wanted(const struct request *req);
+/* Images are limited by rules of that policy, not only usher's own files by usher: what rules cannot name is refused (ruling 8). */
+bool gate_strict(const struct request *req);
 /* Seizes the target of REQ: EXPECTED_DEV/INO is the image that may start, the program or a script's
  * interpreter. After 0 REQ may be answered with CONTINUE. -EPERM: somebody traces it already; -ESRCH: it is
  * gone. Any thread; waits for the gate's. */

@@ -56,7 +56,7 @@ void rates_init(struct rates *rates, const struct policy *policy)
 
 int rate_take(struct request *req, enum policy_op op)
 {
-	struct rate *rate = &req->sandbox->rates.of[op - OP_CONNECT];
+	struct rate *rate = &req->rules->rates.of[op - OP_CONNECT];
 	bool taken;
 	uint64_t now;
 

@@ -75,7 +75,7 @@ static enum policy_section op_section(const struct policy *policy, enum policy_o
 /* "web.policy:22" of the rule or default that decided. */
 static const char *where_of(const struct request *req, enum record_kind kind, char *buf, size_t size)
 {
-	const struct policy *policy = req->sandbox->policy;
+	const struct policy *policy = req->rules->policy;
 	const struct policy_verdict *verdict = record_verdict(req, kind);
 	if (verdict->rule)
 		return policy_where(policy, verdict->rule->pos, buf, size);
@@ -205,7 +205,7 @@ static void add_peer(struct text *text, const struct request *req, const struct 
 	const struct policy_peer *peer = decided_peer(req);
 	char shown[POLICY_PEER_TEXT];
 	bool address = peer->proto == PROTO_TCP || peer->proto == PROTO_UDP || peer->proto == PROTO_ICMP;
-	const char *name = address ? policy_host_of(req->sandbox->policy, peer->ip) : NULL;
+	const char *name = address ? policy_host_of(req->rules->policy, peer->ip) : NULL;
 
 	text_addf(text, "\"op\":\"%s\",\"proto\":\"%s\"", policy_op_name(verdict->op), policy_proto_name(peer->proto));
 	text_puts(text, ",\"peer\":");

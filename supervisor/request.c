@@ -9,6 +9,7 @@
 #include "err.h"
 #include "fd.h"
 #include "park.h"
+#include "ruleset.h"
 #include "sandbox.h"
 
 void request_begin(struct request *req)
@@ -16,6 +17,7 @@ void request_begin(struct request *req)
 	size_t args = sizeof(req->args) < 512 ? sizeof(req->args) : 512;
 
 	req->call = NULL;
+	req->rules = NULL;
 	req->target = NULL;
 	req->n_names = 0;
 	req->bases[0] = req->bases[1] = req->root = -1;
@@ -68,6 +70,9 @@ void request_end(struct request *req)
 	if (req->target)
 		target_put(req->sandbox->targets, req->target);
 	req->target = NULL;
+	if (req->rules)
+		ruleset_put(req->rules);
+	req->rules = NULL;
 }
 
 int fetch_name(struct request *req, int dirfd_arg, int arg, enum name_mode mode, bool empty_ok)

@@ -20,6 +20,7 @@
 #include "target.h"
 
 struct sandbox;
+struct ruleset;
 struct request;
 
 enum reply_kind {
@@ -62,6 +63,7 @@ union call_args {
 
 struct request {
 	struct sandbox *sandbox;
+	struct ruleset *rules;		/* from its beginning to its end */
 	struct seccomp_notif notif;
 	const struct call *call;
 	struct target *target;

@@ -98,9 +98,9 @@ void resolver_free(struct resolver *resolver)
 	free(resolver);
 }
 
-void resolver_ignore_links(struct resolver *resolver)
+void resolver_links(struct resolver *resolver, bool wanted)
 {
-	resolver->no_links = true;
+	atomic_store(&resolver->no_links, !wanted);
 }
 
 void resolver_forget(struct resolver *resolver)

@@ -84,8 +84,8 @@ struct resolver;	/* per sandbox: the launch root, what namespaces are possible *
  * GUARDIAN: magic links are followed only into descendants of this process. */
 int resolver_new(struct resolver **resolver, bool other_roots, pid_t guardian);
 void resolver_free(struct resolver *resolver);
-/* No rule of the policy says beneath: object.links are not wanted. Before the first resolve(). */
-void resolver_ignore_links(struct resolver *resolver);
+/* Whether object.links are WANTED: some rule says beneath. They are, until this says otherwise. */
+void resolver_links(struct resolver *resolver, bool wanted);
 /* Some name may have changed its type (rename, link, mknod): what object_lexical_prompt() remembers is forgotten. */
 void resolver_forget(struct resolver *resolver);
 bool resolver_other_roots(const struct resolver *resolver);

@@ -23,7 +23,7 @@ struct resolver {
 	dev_t proc_dev;			/* of the instance at /proc */
 	bool protected_symlinks;
 	bool nosymfollow;		/* some mount had that option at start */
-	bool no_links;			/* object.links are not wanted */
+	_Atomic bool no_links;		/* object.links are not wanted */
 	_Atomic uint64_t hints[RESOLVE_HINTS];	/* names seen to be prompt: hash, generation and time, see resolve.c */
 	_Atomic uint64_t generation;
 	_Atomic uint64_t plain_devs[RESOLVE_DEVS];	/* anonymous device numbers seen not to be procfs */

@@ -9,9 +9,7 @@
 #include "err.h"
 #include "fd.h"
 #include "gate.h"
-#include "hosts.h"
 #include "park.h"
-#include "substitute.h"
 
 /* Descriptors: two for each cached target, a few for each parked call. What was forked before keeps its own limit. */
 static void raise_limit(void)
@@ -36,48 +34,9 @@ static void sandbox_hung_up(struct loop_op *op, int result)
 		loop_stop(sandbox->loop);
 }
 
-static bool has_beneath(const struct policy *policy)
-{
-	for (size_t i = 0; i < policy->n_rules; i++)
-		if (policy->rules[i].beneath)
-			return true;
-	return false;
-}
-
-static int own_add(struct sandbox *sandbox, const char *path, bool above)
-{
-	struct own_file *more = reallocarray(sandbox->own, sandbox->n_own + 1, sizeof(*more));
-	struct stat st;
-
-	if (!more)
-		return -ENOMEM;
-	sandbox->own = more;
-	if (!stat(path, &st))
-		more[sandbox->n_own++] = (struct own_file){ .dev = st.st_dev, .ino = st.st_ino, .above = above };
-	return 0;
-}
-
-static int own_files(struct sandbox *sandbox)
-{
-	const char *path;
-	int err = 0;
-
-	for (size_t i = 0; !err && (path = policy_forbidden(sandbox->policy, i)); i++) {
-		AUTO_FREE char *up = strdup(path);
-		char *slash;
-
-		err = up ? own_add(sandbox, path, false) : -ENOMEM;
-		while (!err && (slash = strrchr(up, '/')) && slash > up) {
-			*slash = '\0';
-			err = own_add(sandbox, up, true);
-		}
-	}
-	return err;
-}
-
 static int sandbox_make(struct sandbox *sandbox, int root)
 {
-	const struct plan *plan = sandbox->plan;
+	const struct plan *plan = sandbox->launched;
 	int err = targets_new(&sandbox->targets, plan->kernel, plan->exec || plan->creds_vary);
 
 	/* In a network or IPC namespace only root can be without a user namespace of its own. */
@@ -89,45 +48,40 @@ static int sandbox_make(struct sandbox *sandbox, int root)
 		resolver_launch_root(sandbox->resolver, fd_take(&root));
 	if (root > 0)
 		fd_close(root);
-	if (!err && !plan->topology_fixed)
-		err = own_files(sandbox);
-	if (!err && !has_beneath(plan->policy) && !sandbox->footprint)
-		resolver_ignore_links(sandbox->resolver);
+	if (!err)
+		resolver_links(sandbox->resolver, rulesets_current(&sandbox->rulesets)->beneath || sandbox->footprint);
 	if (!err)
 		err = parking_new(&sandbox->parking, sandbox);
 	if (!err && (plan->exec || plan->creds_vary))
 		err = gate_new(&sandbox->gate, sandbox);
-	if (!err)
-		err = hosts_start(&sandbox->hosts, plan->policy, sandbox->audit);
-	if (!err && substitute_any(plan->policy))
-		err = substitutes_new(&sandbox->substitutes, plan->policy);
 	return err ? err : crew_start(&sandbox->crew, sandbox);
 }
 
 int sandbox_open(struct sandbox **sandbox, const struct sandbox_options *options)
 {
 	struct sandbox *new = calloc(1, sizeof(*new));
-	int err;
+	struct ruleset *first = NULL;
+	int err = new ? ruleset_new(&first, options->plan, NULL, options->audit) : -ENOMEM;
 
-	if (!new) {
+	if (err) {
 		fd_close(options->listener);
 		if (options->root > 0)
 			fd_close(options->root);
-		return -ENOMEM;
+		free(new);
+		return err;
 	}
 	raise_limit();
 	new->listener = options->listener;
 	new->guardian = options->guardian;
-	new->policy = options->plan->policy;
-	new->plan = options->plan;
+	new->launched = options->plan;
 	new->loop = options->loop;
+	rulesets_init(&new->rulesets, new->loop, first);
 	new->audit = options->audit;
 	new->footprint = options->footprint;
 	new->gone = options->gone;
 	new->ctx = options->ctx;
 	new->hangup.done = sandbox_hung_up;
 	entry_locks_init(&new->entries);
-	rates_init(&new->rates, new->policy);
 	err = sandbox_make(new, options->root);
 	if (err) {
 		sandbox_close(new);
@@ -135,6 +89,14 @@ int sandbox_open(struct sandbox **sandbox, const struct sandbox_options *options
 	}
 	*sandbox = new;
 	return 0;
+}
+
+int sandbox_swap(struct sandbox *sandbox, struct ruleset *next)
+{
+	/* Never back: whoever has the old one still does not ask for them. */
+	if (next->beneath)
+		resolver_links(sandbox->resolver, true);
+	return rulesets_swap(&sandbox->rulesets, next);
 }
 
 int sandbox_run(struct sandbox *sandbox)
@@ -151,7 +113,7 @@ void sandbox_close(struct sandbox *sandbox)
 	if (sandbox->crew)
 		crew_stop(sandbox->crew);
 	gate_free(sandbox->gate);
-	hosts_stop(sandbox->hosts);
+	rulesets_stop(&sandbox->rulesets);
 	if (sandbox->crew) {
 		parking_stop(sandbox->parking);
 		abandoned = !crew_free(sandbox->crew);
@@ -165,8 +127,7 @@ void sandbox_close(struct sandbox *sandbox)
 	redirects_free(sandbox->redirects);
 	parking_free(sandbox->parking);
 	resolver_free(sandbox->resolver);
-	substitutes_free(sandbox->substitutes);
-	free(sandbox->own);
+	rulesets_free(&sandbox->rulesets);
 	targets_free(sandbox->targets);
 	free(sandbox);
 }

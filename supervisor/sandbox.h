@@ -1,4 +1,4 @@
-/* One sandbox: one listener, one crew, one policy. Sandboxes share nothing but code. */
+/* One sandbox: one listener, one crew, one policy at a time. Sandboxes share nothing but code. */
 #ifndef USHER_SANDBOX_H
 #define USHER_SANDBOX_H
 
@@ -9,10 +9,10 @@
 #include "calls/entry.h"
 #include "loop.h"
 #include "plan.h"
-#include "rate.h"
 #include "policy.h"
 #include "request.h"
 #include "resolve.h"
+#include "ruleset.h"
 #include "target.h"
 
 struct abstract;
@@ -22,29 +22,20 @@ struct crew;
 struct parking;
 struct gate;
 struct redirects;
-struct substitutes;
-struct hosts;
-
-struct own_file { dev_t dev; ino_t ino; bool above; };	/* above: a directory that leads to one */
 
 struct sandbox {
 	int listener;			/* owned */
 	pid_t guardian;			/* as seen by the supervisor */
-	const struct policy *policy;
-	const struct plan *plan;
+	const struct plan *launched;	/* what cannot be changed any more: filter, Landlock, topology; borrowed */
+	struct rulesets rulesets;
 	struct targets *targets;
 	struct resolver *resolver;
 	struct loop *loop;		/* the ring, on the main thread */
 	struct crew *crew;		/* serving threads */
 	struct parking *parking;	/* calls that wait by nature */
 	struct gate *gate;		/* execve */
-	struct substitutes *substitutes;	/* NULL: no file is replaced */
 	struct audit *audit;
 	struct footprint *footprint;	/* NULL: nothing is recorded */
-	struct own_file *own;		/* usher's own, where the target may change what paths mean; else NULL */
-	size_t n_own;
-	struct hosts *hosts;		/* NULL: no rule names one */
-	struct rates rates;
 	_Atomic(struct redirects *) redirects;	/* connects that lead elsewhere (calls/redirect.c) */
 	_Atomic(struct abstract *) abstract;	/* socket names bound by the tree; freed by abstract_free() (calls/abstract.h) */
 	struct entry_locks entries;	/* names kept in their places (calls/entry.c) */
@@ -73,6 +64,8 @@ struct sandbox_options {
 int sandbox_open(struct sandbox **sandbox, const struct sandbox_options *options);
 /* loop_run() on the calling thread until the last task has gone or loop_stop(). 0 or -errno. */
 int sandbox_run(struct sandbox *sandbox);
+/* On the loop's thread: NEXT decides from now on. 0 and NEXT is taken over, or -EBUSY. */
+int sandbox_swap(struct sandbox *sandbox, struct ruleset *next);
 /* Stops serving: what is not answered gets ENOSYS from the kernel. */
 void sandbox_close(struct sandbox *sandbox);
 

@@ -254,8 +254,8 @@ static int make_device(struct request *req, const struct policy_rule *rule)
 
 static int replace(struct request *req, struct object *object, const struct policy_rule *rule)
 {
-	AUTO_FD fd = rule->answer == ANSWER_HOSTS ? hosts_make(req->sandbox->policy)
-						  : fcntl(req->sandbox->substitutes->fds[rule->number], F_DUPFD_CLOEXEC, 3);
+	AUTO_FD fd = rule->answer == ANSWER_HOSTS ? hosts_make(req->rules->policy)
+						  : fcntl(req->rules->substitutes->fds[rule->number], F_DUPFD_CLOEXEC, 3);
 	char path[sizeof(object->path)];
 	size_t len = object->len;
 	bool slash = object->slash;

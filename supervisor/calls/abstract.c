@@ -129,7 +129,7 @@ static bool abstract_reachable(struct sandbox *sandbox, const struct address *ad
 	struct bound copy = { 0 }, *bound = NULL;
 
 	/* Without Landlock nothing scopes abstract names natively either. */
-	if (address->len <= NAME_AT || address->un.sun_family != AF_UNIX || address->un.sun_path[0] || !sandbox->plan->landlock)
+	if (address->len <= NAME_AT || address->un.sun_family != AF_UNIX || address->un.sun_path[0] || !sandbox->launched->landlock)
 		return true;
 	if (!abstract || address->len > sizeof(address->un))
 		return false;

@@ -216,7 +216,7 @@ static int bind_path(struct request *req)
 		binding.dir = object->parent;
 		return binding_run(&binding);
 	}
-	if (object->below || !req->sandbox->plan->kernel->landlock_abi || !bind_free_below(req->sandbox->policy, object))
+	if (object->below || !req->rules->plan.kernel->landlock_abi || !bind_free_below(req->rules->policy, object))
 		return bind_last(&binding);
 	binding.fenced = true;
 	err = binding_run(&binding);

@@ -68,7 +68,7 @@ int connect_serve(struct request *req)
 		err = rate_take(req, OP_CONNECT);
 	if (err)
 		return err;
-	if (!call->redirected && req->sandbox->plan->redirects)
+	if (!call->redirected && req->rules->plan.redirects)
 		redirect_forget(req->sandbox, call->fd);
 	socket_out(req, &call->addr, &call->out);
 	if (connect_waits(call))

@@ -49,7 +49,7 @@ int execveat_fetch(struct request *req)
 	if (err)
 		return err;
 
-	if (req->sandbox->plan->kernel->execve_check)
+	if (req->rules->plan.kernel->execve_check)
 		known |= AT_EXECVE_CHECK;
 	if (flags & ~known)
 		return -EINVAL;
@@ -64,7 +64,7 @@ static int exec_permitted(const struct request *req, int pin)
 	long result;
 
 	/* Before 6.14 access(2) by the effective ids, which knows of noexec too, but not of files that are being written. */
-	if (req->sandbox->plan->kernel->execve_check)
+	if (req->rules->plan.kernel->execve_check)
 		result = syscall(SYS_execveat, pin, "", none, none, AT_EMPTY_PATH | AT_EXECVE_CHECK);
 	else
 		result = syscall(SYS_faccessat2, pin, "", X_OK, AT_EMPTY_PATH | AT_EACCESS);
@@ -161,7 +161,7 @@ static bool exec_named(const struct policy *policy, const char *path, size_t len
 
 static bool exec_allowed(const struct request *req, const struct object *object)
 {
-	struct policy_decision decision = policy_decide_path(req->sandbox->policy, OP_BIT(OP_EXEC), object->path, object->len);
+	struct policy_decision decision = policy_decide_path(req->rules->policy, OP_BIT(OP_EXEC), object->path, object->len);
 
 	return policy_allows(&decision.enforced);
 }
@@ -172,9 +172,9 @@ int exec_judge(struct request *req)
 	struct image image;
 
 	req->ops[0] = OP_BIT(OP_EXEC);
-	if (object->nameless && !gate_strict(req->sandbox->gate))
+	if (object->nameless && !gate_strict(req))
 		req->ops[0] = 0;
-	if (!gate_wanted(req->sandbox->gate) || object->pin < 0)
+	if (!gate_wanted(req) || object->pin < 0)
 		return 0;
 	if (S_ISLNK(object->st.st_mode))
 		return -ELOOP;
@@ -182,8 +182,8 @@ int exec_judge(struct request *req)
 		int err = exec_image(req, object, &image);
 		if (err)
 			return err;
-		if (image.kind == IMAGE_LOADER && gate_strict(req->sandbox->gate) &&
-		    !exec_named(req->sandbox->policy, object->path, object->len)) {
+		if (image.kind == IMAGE_LOADER && gate_strict(req) &&
+		    !exec_named(req->rules->policy, object->path, object->len)) {
 			req->refused_by = &loader_rule;
 			return -EACCES;
 		}
@@ -195,7 +195,7 @@ int exec_judge(struct request *req)
 		if (err)
 			return err;
 		object = &req->objects[1];
-		if (object->nameless && !gate_strict(req->sandbox->gate))
+		if (object->nameless && !gate_strict(req))
 			req->ops[1] = 0;
 	}
 	return -ELOOP;
@@ -210,7 +210,7 @@ int exec_serve(struct request *req)
 		err = exec_permitted(req, req->objects[0].pin);
 		return err ? err : reply_value(req, 0);
 	}
-	if (gate_wanted(req->sandbox->gate)) {
+	if (gate_wanted(req)) {
 		err = gate_pass(req->sandbox->gate, req, image->st.st_dev, image->st.st_ino);
 		if (err == -EPERM) {
 			req->refused_by = &traced_rule;
@@ -221,7 +221,7 @@ int exec_serve(struct request *req)
 	}
 	target_forget(req->sandbox->targets, req->target->tid);
 	/* The leader's number will be this thread's, at a time that only the gate sees; till then the leader goes on calling. */
-	if (!gate_wanted(req->sandbox->gate) && req->target->tid != req->target->tgid)
+	if (!gate_wanted(req) && req->target->tid != req->target->tgid)
 		target_distrust(req->sandbox->targets, req->target->tgid);
 	req->reply.kind = REPLY_CONTINUE;
 	return 0;

@@ -57,7 +57,7 @@ void list_release(struct request *req)
 }
 
 /* DIR (LEN bytes, with a slash at the end) has room for a name. */
-static bool entry_hidden(const struct sandbox *sandbox, char *dir, size_t len, const char *name)
+static bool entry_hidden(const struct policy *policy, char *dir, size_t len, const char *name)
 {
 	struct policy_decision decision;
 	size_t name_len = strlen(name);
@@ -65,12 +65,12 @@ static bool entry_hidden(const struct sandbox *sandbox, char *dir, size_t len, c
 	if (!strcmp(name, ".") || !strcmp(name, "..") || len + name_len > PATH_MAX + NAME_MAX)
 		return false;
 	memcpy(dir + len, name, name_len + 1);
-	decision = policy_decide_path(sandbox->policy, OP_BIT(OP_STAT), dir, len + name_len);
+	decision = policy_decide_path(policy, OP_BIT(OP_STAT), dir, len + name_len);
 	return decide_refuses(&decision.enforced) && decision.enforced.err == ENOENT;
 }
 
 /* Keeps what is not hidden of the N bytes of ENTRIES: how many are left. */
-static size_t list_filter(const struct sandbox *sandbox, char *dir, size_t len, char *entries, size_t n, bool old)
+static size_t list_filter(const struct policy *policy, char *dir, size_t len, char *entries, size_t n, bool old)
 {
 	size_t kept = 0, size;
 
@@ -82,7 +82,7 @@ static size_t list_filter(const struct sandbox *sandbox, char *dir, size_t len, 
 		memcpy(&reclen, entry + (old ? offsetof(struct old_entry, reclen) : offsetof(struct dirent64, d_reclen)), sizeof(reclen));
 		size = reclen;
 		ASSERT(size && at + size <= n);
-		if (entry_hidden(sandbox, dir, len, name))
+		if (entry_hidden(policy, dir, len, name))
 			continue;
 		memmove(entries + kept, entry, size);
 		kept += size;
@@ -110,7 +110,7 @@ int list_serve(struct request *req)
 		n = syscall(req->notif.data.nr, req->args.list.fd, entries, size < LIST_MAX ? size : LIST_MAX);
 		if (n < 0)
 			return -errno;
-		kept = (long)list_filter(sandbox, dir, (size_t)len, entries, (size_t)n, old);
+		kept = (long)list_filter(req->rules->policy, dir, (size_t)len, entries, (size_t)n, old);
 	} while (n && !kept);
 	if (kept) {
 		reply_out(req, req->notif.data.args[1], entries, (size_t)kept);

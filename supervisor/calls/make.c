@@ -121,7 +121,7 @@ int socket_make_serve(struct request *req)
 	const struct socket_call *call = socket_call(req);
 	bool inet = call->domain == AF_INET || call->domain == AF_INET6;
 
-	if (!req->n_peers && req->sandbox->plan->peers_enforced)
+	if (!req->n_peers && req->rules->plan.peers_enforced)
 		return peer_refuse_unknown(req, inet ? -EPROTONOSUPPORT : -EAFNOSUPPORT);
 	req->reply.kind = REPLY_CONTINUE;
 	return 0;

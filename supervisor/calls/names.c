@@ -251,7 +251,7 @@ static bool around_denied(const struct request *req, const struct object *object
 
 	while (!object->below && len > 0 && object->path[--len] != '/')
 		;
-	return policy_denies_below(req->sandbox->policy, OPS_FILES, object->path, len ? len : 1, rule);
+	return policy_denies_below(req->rules->policy, OPS_FILES, object->path, len ? len : 1, rule);
 }
 
 static int gains(struct request *req, bool rename, bool tree, const struct object *from, const struct object *to)
@@ -262,7 +262,7 @@ static int gains(struct request *req, bool rename, bool tree, const struct objec
 	if (from->below || to->below)
 		gained = around_denied(req, from, &rule) || around_denied(req, to, &rule);
 	else
-		gained = policy_gains(req->sandbox->policy, rename, tree, from->path, from->len, to->path, to->len, &rule);
+		gained = policy_gains(req->rules->policy, rename, tree, from->path, from->len, to->path, to->len, &rule);
 	if (!gained)
 		return 0;
 	return serve_deny(req, EXDEV, rename ? OP_RENAME : OP_LINK, rule);
@@ -382,7 +382,7 @@ int link_serve(struct request *req)
 	/* An O_TMPFILE file gets its first name: only by whom may write it, for the name may allow that. What has a link left has
 	 * a name that is not known, and would gain by this one, where anything is denied at all. */
 	if (!err && from->nameless && !S_ISDIR(from->st.st_mode) && (!(from->held & 2) || from->st.st_nlink) &&
-	    policy_confines(req->sandbox->policy, true) & OPS_FILES)
+	    policy_confines(req->rules->policy, true) & OPS_FILES)
 		err = -EXDEV;
 	if (!err && !from->nameless)
 		err = gains(req, false, false, from, to);

@@ -162,7 +162,7 @@ static int peer_name(const struct address *address, enum policy_op op, struct po
 
 int peer_of(struct request *req, struct address *address, enum policy_op op, struct policy_peer *peer)
 {
-	const struct plan *plan = req->sandbox->plan;
+	const struct plan *plan = &req->rules->plan;
 	struct socket_call *call = socket_call(req);
 	int proto = peer_proto(call->domain, call->type, call->protocol);
 

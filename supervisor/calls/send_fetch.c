@@ -78,7 +78,7 @@ static bool steers(struct request *req, const struct cmsghdr *header)
 	bool four = header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_RETOPTS;
 	bool six = header->cmsg_level == IPPROTO_IPV6 && (header->cmsg_type == IPV6_RTHDR || header->cmsg_type == IPV6_2292RTHDR);
 
-	if (!req->sandbox->plan->peers_enforced || (!four && !six))
+	if (!req->rules->plan.peers_enforced || (!four && !six))
 		return false;
 	req->refused_by = &steering_rule;
 	return true;
@@ -251,9 +251,9 @@ static bool goes_along(struct request *req, struct message *message)
 	req->refused_by = NULL;
 	if (found <= 0 || !req->n_peers)
 		return !found;
-	decision = peer_decide(req->sandbox->plan, OP_BIT(OP_SENDTO), &peer);
+	decision = peer_decide(&req->rules->plan, OP_BIT(OP_SENDTO), &peer);
 	return policy_allows(&decision.enforced) && policy_allows(&decision.would) &&
-	       decision.enforced.rule == peer_decide(req->sandbox->plan, OP_BIT(OP_SENDTO), &req->peers[0]).enforced.rule;
+	       decision.enforced.rule == peer_decide(&req->rules->plan, OP_BIT(OP_SENDTO), &req->peers[0]).enforced.rule;
 }
 
 /* Only datagrams have their address looked at; a path of another kind of socket is not looked up by the

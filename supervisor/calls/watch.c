@@ -69,7 +69,7 @@ int fanotify_mark_fetch(struct request *req)
 	int err;
 
 	/* Marks on a whole mount or file system are about paths that cannot be judged. */
-	if (flags & (FAN_MARK_MOUNT | FAN_MARK_FILESYSTEM) && !req->sandbox->plan->free)
+	if (flags & (FAN_MARK_MOUNT | FAN_MARK_FILESYSTEM) && !req->rules->plan.free)
 		return -EPERM;
 	if (group < 0 && group != -EBADF)
 		return group;
@@ -118,7 +118,7 @@ int fanotify_mark_serve(struct request *req)
 
 	if (serve_path_only(req, group) || (group && serve_path_only(req, 0)))
 		return -EBADF;
-	if (!req->sandbox->plan->free && group_opens(fd))
+	if (!req->rules->plan.free && group_opens(fd))
 		return -EPERM;
 	if (syscall(SYS_fanotify_mark, fd, flags, req->notif.data.args[2], AT_FDCWD,
 		    group ? object_proc_path(req->objects[0].pin, path, sizeof(path)) : NULL))

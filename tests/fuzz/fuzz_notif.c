@@ -33,6 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { KIND_RAW, KIND_POINTER, KIND_NEAR_END, KIND_FD, KINDS };
 
 static struct sandbox sandbox;
+static struct ruleset rules;
 static struct request request;
 static struct name names[REQUEST_NAMES];
 static struct object objects[REQUEST_NAMES];
@@ -47,7 +48,9 @@ static void fuzz_begin(void)
 
 	ASSERT(memory == (void *)(uintptr_t)MEMORY);
 	ASSERT(!mprotect((char *)memory + SIZE, 4096, PROT_NONE));
-	sandbox.plan = &plan;
+	rules.plan = plan;
+	atomic_store(&rules.balance, 1);	/* never given back by the last */
+	sandbox.launched = &plan;
 	ASSERT(!targets_new(&sandbox.targets, &kernel, true));
 	fds[0] = open("/dev/null", O_RDWR | O_CLOEXEC);
 	fds[1] = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -145,6 +148,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy((void *)(uintptr_t)MEMORY, data + 2 + ARGS, rest);
 
 	request_begin(&request);
+	request.rules = &rules;
+	ruleset_hold(&rules);
 	request.notif = (struct seccomp_notif){ .pid = (uint32_t)gettid() };
 	request.notif.data.nr = data[0] | data[1] << 8;
 	for (unsigned i = 0; i < 6; i++)

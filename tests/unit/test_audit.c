@@ -40,6 +40,7 @@ static const char policy_text[] = "syntax 1;\n"
 struct fixture {
 	struct policy *policy;
 	struct sandbox sandbox;
+	struct ruleset rules;
 	struct target target;
 	struct name names[2];
 	struct object objects[2];
@@ -56,7 +57,7 @@ static int setup(void **state)
 		policy_load_text(&f->policy, &env, "web.policy", policy_text, strlen(policy_text), &diags),
 		0);
 	policy_diags_free(&diags);
-	f->sandbox.policy = f->policy;
+	f->rules.policy = f->policy;
 	/* The program of the records is this one. */
 	f->target = (struct target){ .tid = 4712,
 				     .tgid = 4711,
@@ -64,6 +65,7 @@ static int setup(void **state)
 				     .pidfd = -1,
 				     .cred.euid = 33 };
 	f->req = (struct request){ .sandbox = &f->sandbox,
+				   .rules = &f->rules,
 				   .target = &f->target,
 				   .names = f->names,
 				   .objects = f->objects,
