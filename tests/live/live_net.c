@@ -288,7 +288,8 @@ static void sockets_are_served_where_they_live(void **state)
 		return;
 	}
 	assert_int_equal(recvmsg(pair[0], &m, 0), 1);
-	memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fds));
+	assert_true(m.msg_controllen >= CMSG_LEN(sizeof(fds)));
+	memcpy(fds, CMSG_DATA((struct cmsghdr *)m.msg_control), sizeof(fds));
 	snprintf(number, sizeof(number), "%d", fds[1]);
 	live->options[0] = "--pass-fd";
 	live->options[1] = number;
