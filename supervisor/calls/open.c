@@ -208,7 +208,9 @@ int open_judge(struct request *req)
 	if (!req->n_names)
 		return 0;	/* O_PATH */
 	object = &req->objects[0];
-	if (object->nameless && object->err) {
+	/* What has no name is not hidden: the error, and that a directory is none to write, is the kernel's to say. */
+	if (object->nameless && (object->err || (S_ISDIR(object->st.st_mode) && !(how->flags & TMPFILE_BIT) &&
+						 (how_writes(how) || how_has(how, O_CREAT) || how_has(how, O_TRUNC))))) {
 		req->ops[0] = 0;
 	} else if (how->flags & TMPFILE_BIT) {
 		/* A name in that directory, though it has none yet. */

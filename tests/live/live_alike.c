@@ -21,7 +21,7 @@ static void all_of(struct live *live, const char *policy, const char *const *nam
 
 static void errors_in_the_kernels_order(void **state)
 {
-	ALL_OF(*state, COMPARE_ALL, "limit", "second");
+	ALL_OF(*state, COMPARE_ALL, "limit", "second", "reads");
 }
 
 static void watches(void **state)

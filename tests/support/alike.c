@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <poll.h>
 #include <pthread.h>
 #include <pty.h>
@@ -396,6 +397,9 @@ static void only_reads(void)
 	rmdir("d");
 	say("set", fcntl(fd, F_SETFL, O_APPEND));
 	say("clear", fcntl(fd, F_SETFL, 0));
+	struct open_how how = { .flags = O_RDONLY | O_CREAT, .mode = 0600, .resolve = RESOLVE_IN_ROOT };
+	say("create", syscall(SYS_openat2, fd, "..", &how, sizeof(how)));
+	say("write", openat(fd, ".", O_WRONLY));
 }
 
 /* The supervisor's descriptor 0 must not be closed, again and again, so that a child's directory is. */
