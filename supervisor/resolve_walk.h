@@ -56,6 +56,8 @@ struct walk {
 /* Not procfs, by its number alone. */
 bool resolve_dev_plain(struct resolver *resolver, dev_t dev);
 bool resolve_on_proc(struct resolver *resolver, int fd, const struct stat *st);
+/* /proc/self/fd of who runs this. Borrowed. */
+int resolver_self_fd(const struct resolver *resolver);
 /* The end of a walk. Each returns 0, or -errno that is not about the path. */
 enum { WALK_AGAIN = 1 };	/* it was removed while we looked: walk once more */
 /* PIN is handed over. */

@@ -20,7 +20,7 @@ static void verbs_and_options(void **state)
 	assert_says(live->err, "did you mean 'check'?");
 	/* Of verbs that come later nothing is promised. */
 	assert_int_equal(usher(live, "promote"), 2);
-	assert_says(live->err, "there are: run check test why replay diff dump doctor help\n");
+	assert_says(live->err, "there are: run check test why learn replay diff dump doctor help\n");
 	assert_int_equal(usher(live, "check", "--strickt", "web"), 2);
 	assert_says(live->err, "did you mean '--strict'?");
 	assert_int_equal(usher(live, "check", "-x", "web"), 2);
