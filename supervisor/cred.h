@@ -42,6 +42,8 @@ void cred_own(struct cred_worker *worker);
 /* On a serving thread between cred_own() and cred_wear(): raises the supervisor's own capabilities. False if they were up
  * already, or if the thread acts for a target: then what failed has failed. Asserts on failure. */
 bool cred_power(void);
+/* May our root send the numbers of others as its own (SCM_CREDENTIALS)? Not in a user namespace that does not own our PID namespace. */
+bool cred_any_pid(void);
 /* True when targets can never differ from us (ordinary user). */
 bool cred_constant(void);
 

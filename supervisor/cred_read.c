@@ -3,8 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "body.h"
@@ -163,4 +167,19 @@ int cred_read(int proc, struct cred *cred, mode_t *mask, pid_t *tgid)
 		cred->effective = cred->permitted = 0;
 	}
 	return 0;
+}
+
+bool cred_any_pid(void)
+{
+	static _Atomic int any;	/* 0: not yet known, 1: no, 2: yes */
+
+	if (!atomic_load_explicit(&any, memory_order_relaxed)) {
+		AUTO_FD pids = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+		AUTO_FD owner = pids < 0 ? -1 : ioctl(pids, NS_GET_USERNS);
+		struct stat own, its;
+		bool same = owner >= 0 && !fstat(owner, &its) && !stat("/proc/self/ns/user", &own) && own.st_ino == its.st_ino;
+
+		atomic_store_explicit(&any, same ? 2 : 1, memory_order_relaxed);
+	}
+	return atomic_load_explicit(&any, memory_order_relaxed) == 2;
 }

@@ -202,6 +202,17 @@ bool below_init(int dir, pid_t number)
 	return parent == 1;
 }
 
+pid_t target_number(const struct target *target)
+{
+	struct numbers numbers;
+	char name[48];
+
+	(void)snprintf(name, sizeof(name), "task/%d/status", target->tgid);
+	if (numbers_read(target->proc, name, &numbers))
+		return -1;
+	return numbers.list[numbers.n - 1];
+}
+
 /* It is the first process of a namespace, or in ours, where numbers are judged otherwise. The target is below it. */
 bool resolver_guardian(const struct resolver *resolver, const struct target *target, pid_t number)
 {

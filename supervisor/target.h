@@ -56,6 +56,8 @@ int target_dir(struct target *target, int dirfd);
 /* An O_PATH descriptor of its cwd or root. Owned by the caller. -errno. */
 int target_cwd(struct target *target);
 int target_root(struct target *target);
+/* Its process's number in its own PID namespace. -1: unknown. */
+pid_t target_number(const struct target *target);
 /* Its umask now. */
 int target_umask(struct target *target, mode_t *mask);
 /* One resource limit, by prlimit(2). */

@@ -35,9 +35,17 @@ static bool creds_claimable(const struct target *target, const struct ucred *cre
 
 static int control_creds(struct request *req, struct message *message, const struct cmsghdr *header)
 {
+	pid_t number;
+
 	if (header->cmsg_len != CMSG_LEN(sizeof(struct ucred)))
 		return -EINVAL;
 	memcpy(&message->creds, CMSG_DATA(header), sizeof(message->creds));
+	/* In a PID namespace of its own it counts otherwise than we: only itself is understood then. */
+	number = target_number(req->target);
+	if (number != req->target->tgid && message->creds.pid != number)
+		return -EPERM;
+	if (message->creds.pid == number)
+		message->creds.pid = req->target->tgid;
 	if (!creds_claimable(req->target, &message->creds))
 		return -EPERM;
 	message->has_creds = true;
@@ -158,7 +166,7 @@ static void message_creds(const struct request *req, const struct socket_call *c
 		message->creds = (struct ucred){ .pid = target->tgid, .uid = target->cred.ruid, .gid = target->cred.rgid };
 	}
 	message->has_creds = true;
-	if (cred_constant() || message->n_fds)
+	if (cred_constant() || message->n_fds || !cred_any_pid())
 		message->creds.pid = getpid();
 }
 

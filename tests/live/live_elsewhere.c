@@ -14,9 +14,11 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/msg.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <dirent.h>
@@ -384,9 +386,32 @@ static void procfs(void)
 	_exit(fflush(stdout));
 }
 
+/* Named sockets, with and without saying who sends. */
+static void datagrams(void)
+{
+	struct sockaddr_un to = { AF_UNIX, "sock" };
+	struct ucred self = { getpid(), getuid(), getgid() };
+	char control[CMSG_SPACE(sizeof(self))] = "", byte = 'x';
+	struct iovec part = { &byte, 1 };
+	struct msghdr message = { .msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = &part, .msg_iovlen = 1 };
+	int server = socket(AF_UNIX, SOCK_DGRAM, 0), client = socket(AF_UNIX, SOCK_DGRAM, 0);
+	say("bind", bind(server, (struct sockaddr *)&to, sizeof(to)));
+	say("send", sendmsg(client, &message, 0));
+	message.msg_control = control;
+	message.msg_controllen = sizeof(control);
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_CREDENTIALS;
+	header->cmsg_len = CMSG_LEN(sizeof(self));
+	memcpy(CMSG_DATA(header), &self, sizeof(self));
+	say("as itself", sendmsg(client, &message, 0));
+	for (int i = 0; i < 2; i++)
+		say("receive", recv(server, &byte, 1, MSG_DONTWAIT));
+}
+
 static const struct { const char *name; void (*run)(void); } programs[] = {
 	{ "network", network }, { "queues", queues }, { "ids", ids }, { "not_mapped", not_mapped }, { "several", several },
-	{ "fifo", fifo }, { "lease", lease }, { "nested", nested }, { "procfs", procfs },
+	{ "fifo", fifo }, { "lease", lease }, { "nested", nested }, { "procfs", procfs }, { "datagrams", datagrams },
 };
 
 static int program(const char *name, const char *dir)
@@ -433,6 +458,8 @@ static char *natively(struct live *live, const char *self, const char *name)
 	return text;
 }
 
+static const char *own_namespaces;	/* of usher run --unshare */
+
 /* The program says the same under POLICY as natively, and SOMEWHERE therein EXPECTED. */
 static void compare(struct live *live, const char *policy, const char *name, const char *expected)
 {
@@ -452,6 +479,8 @@ static void compare(struct live *live, const char *policy, const char *name, con
 	assert_true(fd >= 0 && dup2(fd, 9) == 9);
 	close(fd);
 	memcpy(live->options, pass, sizeof(pass));
+	live->options[2] = own_namespaces ? "--unshare" : NULL;
+	live->options[3] = own_namespaces;
 	live_runl(live, "/proc/self/fd/9", name, live_path(live, "work"), NULL);
 	if (live->status || strcmp(live->out, native) || !strstr(live->out, expected))
 		fail_msg("%s: status %d, natively:\n%s\nunder usher:\n%s%s", name, live->status, native, live->out, live->err);
@@ -645,6 +674,13 @@ static void processes_of_the_sandbox(void **state)
 		 "kill -9 3; } 2>/dev/null; exit 0", "usher-guardian\nsh\nenviron\nfd\nadjusted\n");
 }
 
+static void sockets_inside(void **state)
+{
+	own_namespaces = "user,pid,net";
+	compare(*state, ALL, "datagrams", "as itself: ok\nreceive: ok\nreceive: ok\n");
+	own_namespaces = NULL;
+}
+
 static void what_cannot_be(void **state)
 {
 	static const struct { const char *list, *says; } cases[] = {
@@ -671,7 +707,7 @@ static const struct CMUnitTest tests[] = {
 	CASE(network_of_its_own), CASE(queues_of_its_own), CASE(network_where_paths_are_denied),
 	CASE(queues_where_paths_are_denied), CASE(ids_of_its_own), CASE(ids_without_a_map),
 	CASE(several_ids), CASE(calls_that_wait), CASE(calls_that_are_stuck), CASE(deeper), CASE(a_procfs_of_its_own), CASE(our_procfs_again), CASE(procfs_bound_to_itself),
-	CASE(run_in_all_of_them), CASE(run_and_own_nothing), CASE(rules_hold_inside), CASE(processes_of_the_sandbox), CASE(what_cannot_be),
+	CASE(run_in_all_of_them), CASE(run_and_own_nothing), CASE(rules_hold_inside), CASE(processes_of_the_sandbox), CASE(sockets_inside), CASE(what_cannot_be),
 };
 
 int main(int argc, char **argv)
