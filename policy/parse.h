@@ -250,5 +250,7 @@ void policy_digest(struct loader *loader);
 void rule_print_options(struct text *text, const struct policy_rule *rule);
 char *rule_canonical(const struct policy_rule *rule, const struct note *note);
 void ops_print(struct text *text, uint32_t ops);
+/* As it would be written; PORTS: of a protocol that has them. */
+void address_print(struct text *text, const struct policy_addr *addr, bool ports);
 
 #endif

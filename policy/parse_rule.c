@@ -155,7 +155,18 @@ static bool read_network(struct reading *reading)
 	reading->good &= reading->rule.n_addrs + reading->rule.n_patterns > 0;
 	text_addf(&reading->objects, "%s ", proto->name);
 	AUTO_FREE char *source = parse_source(parser, &first);
-	text_puts(&reading->objects, source);
+	if (!strchr(source, '$')) {
+		text_puts(&reading->objects, source);
+		return true;
+	}
+	/* Who asks why wants to see what variables stand for. */
+	const struct policy_rule *rule = &reading->rule;
+	bool ports = rule->proto == PROTO_TCP || rule->proto == PROTO_UDP;
+	objects_patterns(&reading->objects, rule->patterns, rule->n_patterns);
+	for (size_t i = 0; i < rule->n_addrs; i++) {
+		text_puts(&reading->objects, i || rule->n_patterns ? ", " : "");
+		address_print(&reading->objects, &rule->addrs[i], ports);
+	}
 	return true;
 }
 

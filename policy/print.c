@@ -77,6 +77,39 @@ static void canonical_list(struct text *text, struct strings *list)
 	strings_free(list);
 }
 
+void address_print(struct text *text, const struct policy_addr *addr, bool ports)
+{
+	char ip[INET6_ADDRSTRLEN] = "";
+	bool four = addr->prefix >= 96 && memcmp(addr->ip, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12) == 0;
+	unsigned bits = four ? 32 : 128, prefix = four ? addr->prefix - 96u : addr->prefix;
+	switch (addr->kind) {
+	case ADDR_CIDR:
+		inet_ntop(four ? AF_INET : AF_INET6, four ? addr->ip + 12 : addr->ip, ip, sizeof(ip));
+		text_addf(text, four ? "%s" : "[%s", ip);
+		if (prefix < bits)
+			text_addf(text, "/%u", prefix);
+		text_puts(text, four ? "" : "]");
+		break;
+	case ADDR_ANY:
+		text_puts(text, "*");
+		break;
+	case ADDR_ABSTRACT:
+		text_addf(text, "@%s", addr->text);
+		return;
+	case ADDR_GROUP:
+	case ADDR_HOST:
+		text_puts(text, addr->text);
+	}
+	if (!ports || (addr->port_lo == 0 && addr->port_hi == UINT16_MAX && addr->kind != ADDR_ANY))
+		return;
+	if (addr->port_lo == 0 && addr->port_hi == UINT16_MAX)
+		text_puts(text, ":*");
+	else if (addr->port_lo == addr->port_hi)
+		text_addf(text, ":%u", addr->port_lo);
+	else
+		text_addf(text, ":%u-%u", addr->port_lo, addr->port_hi);
+}
+
 static char *address_canonical(const struct policy_addr *addr)
 {
 	char ip[INET6_ADDRSTRLEN] = "";

@@ -150,6 +150,36 @@ static void layers_follow_the_rules(void **state)
 	drop(&made);
 }
 
+/* What the broker does for the program, Landlock refuses it; and nothing else. */
+static void landlock_refuses_the_calls_about_ports(void **state)
+{
+	(void)state;
+	static const struct { const char *text; uint64_t net; bool peers, enforced, redirects; } rows[] = {
+		{ "files { default deny; }", 0, false, false, false },
+		{ "network { default allow; }", 0, false, false, false },
+		{ "network { default allow; deny connect unix @x; }", 0, false, false, false },
+		{ "network { default allow; deny sendto udp *:1; }", 0, true, true, false },
+		{ "network { default allow; deny connect tcp *:1; }", LANDLOCK_ACCESS_NET_CONNECT_TCP, true, true, false },
+		{ "network { default allow; deny bind tcp *:1; }", LANDLOCK_ACCESS_NET_BIND_TCP, true, true, false },
+		{ "network { default deny stage log; }", LANDLOCK_ACCESS_NET_BIND_TCP | LANDLOCK_ACCESS_NET_CONNECT_TCP, true, false, false },
+		{ "network { default deny; redirect connect tcp *:80 to 127.0.0.1:1; }", LANDLOCK_ACCESS_NET_BIND_TCP | LANDLOCK_ACCESS_NET_CONNECT_TCP,
+		  true, true, true },
+	};
+	static const struct kernel old = { .major = 6, .minor = 1, .wait_killable = true, .landlock_abi = 3 };
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct made made = make(rows[i].text, &modern, false);
+		assert_int_equal(made.result, 0);
+		assert_int_equal(made.plan.landlock_net, rows[i].net);
+		assert_int_equal(made.plan.peers, rows[i].peers);
+		assert_int_equal(made.plan.peers_enforced, rows[i].enforced);
+		assert_int_equal(made.plan.redirects, rows[i].redirects);
+		drop(&made);
+		made = make(rows[i].text, &old, false);
+		assert_int_equal(made.plan.landlock_net, 0);
+		drop(&made);
+	}
+}
+
 static void free_is_where_nothing_is_denied(void **state)
 {
 	static const struct { const char *text; bool free; } cases[] = {
@@ -343,6 +373,7 @@ static void the_plan_is_printed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(landlock_refuses_the_calls_about_ports),
 		cmocka_unit_test(what_cannot_be_enforced_is_refused),
 		cmocka_unit_test(all_of_it_is_named_at_once),
 		cmocka_unit_test(what_concerns_other_verbs_is_noted),
