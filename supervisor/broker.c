@@ -463,7 +463,7 @@ static int broker_resume(struct request *req, int result)
 	if (park->end == PARK_TIMEOUT)
 		return park->on_timeout;
 	err = cred_wear(req->worker, &req->target->cred, req->real_ids);
-	if (err && park->op == PARK_OPEN && result >= 0)
+	if (err && (park->op == PARK_OPEN || park->op == PARK_ACCEPT) && result >= 0)
 		fd_close(result);
 	if (!err)
 		err = park->done(req, result);

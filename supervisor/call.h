@@ -18,7 +18,7 @@ enum call_when {
 	CALL_UNIX,	/* connect, bind, sends with an address: policies with files or network sections */
 	CALL_PEERS,	/* socket: while rules speak of addresses */
 	CALL_REDIRECTS,	/* getpeername: while connects are redirected */
-	CALL_LISTEN,	/* listen: while rules restrict what TCP sockets are bound to */
+	CALL_LISTEN,	/* listen, accept: while rules restrict what TCP sockets are bound to */
 	CALL_EXEC,	/* execve, execveat */
 	CALL_CRED,	/* set*id, setgroups, capset: only to forget cached credentials; when they may differ */
 	CALL_PROCESS,	/* a process by its number, for what Landlock does not keep inside */

@@ -223,6 +223,9 @@ static void parked_prepare(struct parked *parked, struct io_uring_sqe *sqe)
 	case PARK_SENDMSG:
 		io_uring_prep_sendmsg(sqe, what->fd, what->msg, (unsigned)what->flags);
 		break;
+	case PARK_ACCEPT:
+		io_uring_prep_accept(sqe, what->fd, (struct sockaddr *)(uintptr_t)what->addr, what->len, what->flags);
+		break;
 	case PARK_POLL:
 		io_uring_prep_poll_add(sqe, what->fd, (unsigned)what->flags);
 		break;

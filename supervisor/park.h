@@ -20,7 +20,7 @@
 #define PARKED_MAX 4096
 #define PARKED_FDS 6
 
-enum park_op { PARK_OPEN, PARK_CONNECT, PARK_SENDMSG, PARK_POLL };
+enum park_op { PARK_OPEN, PARK_CONNECT, PARK_SENDMSG, PARK_POLL, PARK_ACCEPT };
 /* How it ended: with a result; by a signal; by its timeout; because the target is gone. */
 enum park_end { PARK_DONE, PARK_INTERRUPTED, PARK_TIMEOUT, PARK_GONE };
 
@@ -31,6 +31,7 @@ struct park {
 	mode_t mode;
 	const struct sockaddr *addr;
 	socklen_t addr_len;
+	socklen_t *len;		/* PARK_ACCEPT: of what .addr, which is written there, has room for */
 	struct msghdr *msg;
 	struct timespec timeout;	/* 0: none */
 	int on_timeout;		/* -errno answered then */

@@ -114,13 +114,18 @@ void socket_out(const struct request *req, const struct address *address, struct
 }
 
 /* A wait without a limit is taken up again after a signal, one with a limit is not. */
-void socket_timeout(const struct socket_call *call, struct park *park, int on_timeout)
+void socket_wait(const struct socket_call *call, int option, struct park *park, int on_timeout)
 {
 	struct timeval limit = { 0 };
 	socklen_t len = sizeof(limit);
 
-	(void)getsockopt(call->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, &len);
+	(void)getsockopt(call->fd, SOL_SOCKET, option, &limit, &len);
 	park->timeout = (struct timespec){ .tv_sec = limit.tv_sec, .tv_nsec = limit.tv_usec * 1000 };
 	park->on_timeout = on_timeout;
 	park->interrupted = limit.tv_sec || limit.tv_usec ? -EINTR : -ERESTARTSYS;
+}
+
+void socket_timeout(const struct socket_call *call, struct park *park, int on_timeout)
+{
+	socket_wait(call, SO_SNDTIMEO, park, on_timeout);
 }

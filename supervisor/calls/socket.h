@@ -70,5 +70,7 @@ void socket_out(const struct request *req, const struct address *address, struct
 /* SO_SNDTIMEO into PARK: what a wait ends with when it is over, and when a signal comes. */
 struct park;
 void socket_timeout(const struct socket_call *call, struct park *park, int on_timeout);
+/* The same of OPTION. */
+void socket_wait(const struct socket_call *call, int option, struct park *park, int on_timeout);
 
 #endif

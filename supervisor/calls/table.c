@@ -168,6 +168,10 @@ const struct call call_table[] = {
 		.serve = getpeername_serve, .release = socket_release },
 	[SYS_listen] = { .name = "listen", .when = CALL_LISTEN, .ops = OP_BIT(OP_BIND), .fetch = listen_fetch, .serve = listen_serve,
 		.release = socket_release },
+	[SYS_accept] = { .name = "accept", .when = CALL_LISTEN, .ops = OP_BIT(OP_BIND), .fetch = accept_fetch, .serve = accept_serve,
+		.release = socket_release },
+	[SYS_accept4] = { .name = "accept4", .when = CALL_LISTEN, .ops = OP_BIT(OP_BIND), .fetch = accept_fetch, .serve = accept_serve,
+		.release = socket_release },
 
 	[SYS_ftruncate] = { .name = "ftruncate", .when = CALL_APPEND, .ops = OP_BIT(OP_WRITE), .fetch = append_fetch,
 		.judge = append_judge, .serve = ftruncate_serve, .release = append_release },

@@ -1,4 +1,4 @@
-/* connect, bind, listen and sends with an address: made on the target's own socket, AF_UNIX pathnames as paths. */
+/* connect, bind, listen, accept and sends with an address: made on the target's own socket, AF_UNIX pathnames as paths. */
 #ifndef USHER_CALLS_UNIX_H
 #define USHER_CALLS_UNIX_H
 
@@ -14,6 +14,8 @@ int sendmmsg_fetch(struct request *req);
 int send_serve(struct request *req);
 int listen_fetch(struct request *req);
 int listen_serve(struct request *req);
+int accept_fetch(struct request *req);
+int accept_serve(struct request *req);
 void socket_release(struct request *req);
 
 #endif

@@ -71,6 +71,19 @@ static void streams_send(void **state)
 		"nsendmsg 4 127.0.0.1=3 two\nnrecv 5\nnsendmsg 4 none three\nnrecv 5\nnsendmmsg 4 none none four\nnrecv 5\nclose 5\npipes\nnsendmsg 4 none x\nnsendmsg 4 none x\npipes\n");
 }
 
+static void accepting(void **state)
+{
+	compare(*state,
+		"nsocket tcp\nnbind 3 127.0.0.1:0\naccept 3\nlisten 3 5\nnsocket tcp\nnconnect 4 127.0.0.1=3\nnaccept 3 0 28\nnsocket tcp+n\nnaccept 6 0 16\nnbind 6 127.0.0.1:0\nlisten 6 5\nnaccept 6 0 16\n"
+		"nsocket tcp\nnconnect 7 127.0.0.1=6\nnaccept 6 0x800 16\nflags 8\nnsocket tcp\nnconnect 9 127.0.0.1=3\nnaccept 3 0x80000 4\nflags 10\nnaccept 3 0x10000 16\nnaccept 99 0 16\nnaccept 0 0 16\n"
+		"rcvtimeo 3 200\nslowly 190 naccept 3 0 16\nnsocket tcp\nnconnect 11 127.0.0.1=3\nnaccept 3 0 -1\nnsocket tcp\nnconnect 12 127.0.0.1=3\ncall accept 3 !bad !bad\nnsocket udp\nnaccept 13 0 16\n"
+		"socket stream\nubind 14 sock\nlisten 14 5\nsocket stream\nuconnect 15 sock\naccept 14\npeercred 16\nwrite 15 hello\nread 16\nsocket stream\nuconnect 17 sock\nnofile 18\naccept 14\nnofile 64\naccept 14\nfds\n");
+	struct live *live = *state;
+	live_policy(live, ALLOWED);
+	script_expect(live, "nsocket tcp\nnbind 3 127.0.0.1:0\nlisten 3 5\nalarmed 200 0 accept 3\nnlater 3 200\nalarmed 50 1 accept 3\n", "accept 3 => EINTR\n");
+	assert_non_null(strstr(live->out, "alarmed 50 1 accept 3 => ok 5\n"));
+}
+
 static void limits_of_time(void **state)
 {
 	/* A backlog that is full: nobody answers. */
@@ -356,6 +369,7 @@ int main(void)
 		CASE(binding),
 		CASE(datagrams),
 		CASE(streams_send),
+		CASE(accepting),
 		CASE(limits_of_time),
 		CASE(rules_decide),
 		CASE(names_without_a_path),

@@ -46,11 +46,17 @@ static int bound(int type, unsigned *port)
 	return fd;
 }
 
-/* A TCP and an MPTCP socket for whoever asks. */
+/* A TCP and an MPTCP socket for whoever asks, and one that listens, with somebody who waits. */
 static void hand_out(int listener)
 {
-	int fd = accept(listener, NULL, NULL);
-	int fds[2] = { socket(AF_INET, SOCK_STREAM, 0), socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP) };
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_ANY) };
+	socklen_t len = sizeof(at);
+	int fd = accept(listener, NULL, NULL), client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fds[3] = { socket(AF_INET, SOCK_STREAM, 0), socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP), socket(AF_INET, SOCK_STREAM, 0) };
+	(void)bind(fds[2], (struct sockaddr *)&at, sizeof(at));
+	(void)listen(fds[2], 5);
+	(void)getsockname(fds[2], (struct sockaddr *)&at, &len);
+	(void)connect(client, (struct sockaddr *)&at, sizeof(at));
 	struct iovec part = { "x", 1 };
 	union { struct cmsghdr header; char room[CMSG_SPACE(sizeof(fds))]; } control = { .header = { CMSG_LEN(sizeof(fds)), SOL_SOCKET, SCM_RIGHTS } };
 	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
@@ -58,6 +64,8 @@ static void hand_out(int listener)
 	(void)!sendmsg(fd, &m, 0);
 	close(fds[0]);
 	close(fds[1]);
+	close(fds[2]);
+	close(client);
 	close(fd);
 }
 

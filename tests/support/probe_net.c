@@ -204,6 +204,51 @@ static void cmd_nset(char **arg)	/* FD LEVEL NAME VALUE: an int */
 	answer(setsockopt((int)number(arg[0]), (int)number(arg[1]), (int)number(arg[2]), &value, sizeof(value)));
 }
 
+static void cmd_naccept(char **arg)	/* FD FLAGS ROOM: accept4 with so much room for an address */
+{
+	union net_address at = { 0 };
+	socklen_t len = (socklen_t)number(arg[2]);
+	int fd = accept4((int)number(arg[0]), &at.any, &len, (int)number(arg[1]));
+	if (fd < 0) {
+		answer(-1);
+		return;
+	}
+	printf("ok %d ", fd);
+	show(&at, len);
+	printf("\n");
+}
+
+static void cmd_rcvtimeo(char **arg)	/* FD MILLISECONDS */
+{
+	struct timeval time = { number(arg[1]) / 1000, number(arg[1]) % 1000 * 1000 };
+	answer(setsockopt((int)number(arg[0]), SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)));
+}
+
+static void cmd_nflags(char **arg)	/* FD: F_GETFD and F_GETFL */
+{
+	printf("ok %d %o\n", fcntl((int)number(arg[0]), F_GETFD), fcntl((int)number(arg[0]), F_GETFL));
+}
+
+static union net_address hole;
+static socklen_t hole_len;
+
+static void *later(void *arg)
+{
+	struct timespec time = { .tv_nsec = (long)arg * 1000000 };
+	nanosleep(&time, NULL);
+	(void)connect(socket(AF_INET, SOCK_STREAM, 0), &hole.any, hole_len);
+	return NULL;
+}
+
+static void cmd_nlater(char **arg)	/* FD MILLISECONDS: then somebody connects to where FD listens */
+{
+	pthread_t thread;
+	hole_len = sizeof(hole);
+	CHECK(getsockname((int)number(arg[0]), &hole.any, &hole_len) == 0);
+	CHECK(pthread_create(&thread, NULL, later, (void *)number(arg[1])) == 0);
+	answer(0);
+}
+
 static void on_alarm(int signal)
 {
 	(void)signal;
@@ -222,8 +267,6 @@ static void cmd_alarmed(char **arg)	/* MILLISECONDS RESTART COMMAND...: SIGALRM 
 	CHECK(setitimer(ITIMER_REAL, &time, NULL) == 0);
 }
 
-static union net_address hole;
-static socklen_t hole_len;
 static atomic_int held;
 
 static void *hold(void *arg)
@@ -262,6 +305,7 @@ static void cmd_nholes(char **arg)
 const struct command net_commands[] = {
 	{ "nsocket", 1, cmd_nsocket }, { "nbind", 2, cmd_nbind }, { "nconnect", 2, cmd_nconnect }, { "nname", 1, cmd_nname }, { "npeer", 1, cmd_npeer },
 	{ "nsend", 4, cmd_nsend }, { "nsendmsg", 3, cmd_nsendmsg }, { "nsendmmsg", 4, cmd_nsendmmsg }, { "nrecv", 1, cmd_nrecv },
-	{ "nwait", 1, cmd_nwait }, { "nset", 4, cmd_nset }, { "alarmed", -1, cmd_alarmed }, { "nholes", 3, cmd_nholes },
+	{ "nwait", 1, cmd_nwait }, { "nset", 4, cmd_nset }, { "naccept", 3, cmd_naccept }, { "rcvtimeo", 2, cmd_rcvtimeo }, { "flags", 1, cmd_nflags }, { "nlater", 2, cmd_nlater },
+	{ "alarmed", -1, cmd_alarmed }, { "nholes", 3, cmd_nholes },
 	{ .name = NULL },
 };

@@ -228,22 +228,31 @@ static int w_ring(void)
 	static struct io_uring_params params;
 	return result(syscall(SYS_io_uring_setup, 4, &params));
 }
-/* Of those that came from outside one is TCP and one MPTCP; neither is connected. */
+/* Of those that came from outside one is TCP and one MPTCP, neither connected; the third listens, and somebody waits there. */
 static int received(int which)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	struct sockaddr_in a = four(tcp);
 	char byte;
 	struct iovec part = { &byte, 1 };
-	union { struct cmsghdr header; char room[CMSG_SPACE(2 * sizeof(int))]; } control;
+	union { struct cmsghdr header; char room[CMSG_SPACE(3 * sizeof(int))]; } control;
 	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0), fds[2] = { -1, -1 };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), fds[3] = { -1, -1, -1 };
 	strncpy(at.sun_path, outside, sizeof(at.sun_path) - 1);
 	if (connect(fd, (void *)&at, sizeof(at)) < 0 || recvmsg(fd, &m, 0) != 1 || !CMSG_FIRSTHDR(&m))
 		return 1000;
 	memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fds));
+	if (which == 2)
+		return result(accept(fds[2], NULL, NULL));
+	if (which == 3)
+		return result(accept4(fds[2], NULL, NULL, SOCK_CLOEXEC));
+	if (which == 4)
+		return result(listen(fds[2], 5));
 	return result(connect(fds[which], (void *)&a, sizeof(a)));
 }
+static int w_received_accept(void) { return received(2); }
+static int w_received_accept4(void) { return received(3); }
+static int w_received_listen(void) { return received(4); }
 static int w_received(void) { return received(0); }
 static int w_received_mptcp(void) { return received(1); }
 
@@ -254,7 +263,7 @@ static const struct { const char *name; int (*run)(void); } ways[] = {
 	WAY(fastopen_connect), WAY(fastopen_turned), WAY(mptcp), WAY(mptcp_high), WAY(smc), WAY(sctp), WAY(raw), WAY(packet), WAY(packet_old), WAY(vsock),
 	WAY(netlink), WAY(udplite), WAY(sendto), WAY(sendmsg), WAY(sendmmsg), WAY(sendto_unspec), WAY(sendmsg_unspec), WAY(sendto_four_on_six),
 	WAY(sendmmsg_second), WAY(udp_connect), WAY(udp_connect_four_on_six), WAY(corked), WAY(bind), WAY(listen), WAY(listen6), WAY(source_route),
-	WAY(source_route_control), WAY(ring), WAY(received), WAY(received_mptcp),
+	WAY(source_route_control), WAY(ring), WAY(received), WAY(received_mptcp), WAY(received_accept), WAY(received_accept4), WAY(received_listen),
 };
 
 static int try_ways(void)
