@@ -206,7 +206,7 @@ static void print_text(const struct learning *learning)
 	printf("%s: observed %" PRIu64 " accesses, %u files need a rule, granted %s%zu existing files under %u rules\n", file, learn->accesses,
 	       learning->counts.files, learning->more ? "more than " : "", learning->granted, learning->counts.rules);
 	if (learn->n_refused)
-		printf("%zu accesses are not proposed; the end of the file says why\n", learn->n_refused);
+		printf("%zu of them not proposed; the end of the file says why\n", learn->n_refused);
 	if (learning->mood != TREE_TIGHT)
 		printf("--tight grants less. ");
 	printf("Next: usher check %s%s\n", strchr(file, '/') ? "" : "./", file);

@@ -20,7 +20,10 @@ static int write_base(struct learning *learning)
 	struct text text = { 0 };
 	learning->base = text_printf("%s/learn.policy", learning->scratch);
 	text_puts(&text, "syntax 1;\npolicy learn;\n");
+	size_t before = text.len;
 	learning_includes(learning->output, true, &text);
+	if (text.len == before)
+		cli_warn(learning->cli, "base/org.policy is not found: nothing is forbidden while learning");
 	text_puts(&text, "files { default deny ENOENT; }\nnetwork { default deny ENETUNREACH; }\n");
 	FILE *file = fopen(learning->base, "we");
 	bool good = file && fwrite(text.s, 1, text.len, file) == text.len;

@@ -67,9 +67,9 @@ static void add_heading(const struct learning *learning, const char *comment, st
 	strftime(date, sizeof(date), "%Y-%m-%d", &tm);
 	text_addf(text, "# %s, %s: %" PRIu64 " accesses of %u run%s%s", comment, date, learning->learn.accesses, runs, runs == 1 ? "" : "s",
 		  learning->argv ? " of" : "");
-	for (size_t i = 0; learning->argv && learning->argv[i]; i++) {
+	for (size_t i = 0, len = 0; learning->argv && learning->argv[i] && len < 100; len += strlen(learning->argv[i++])) {
 		text_puts(text, " ");
-		escape_add(text, learning->argv[i], strlen(learning->argv[i]));
+		escape_add(text, learning->argv[i], strnlen(learning->argv[i], 100));
 	}
 	text_puts(text, "\n");
 	if (learning->partial)

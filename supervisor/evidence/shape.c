@@ -85,10 +85,11 @@ static size_t hex_at(const char *s, size_t len)
 /* What mkstemp and its like make up, where a word begins: letters and digits, or upper and lower case, in no order. */
 static size_t random_at(const char *s, size_t len)
 {
-	size_t n = 0, digits = 0, uppers = 0, lowers = 0;
+	size_t n = 0, mixed = 0, uppers = 0, lowers = 0;
 
 	for (; n < len && (isalnum((unsigned char)s[n]) || s[n] == '_'); n++) {
-		digits += isdigit((unsigned char)s[n]) != 0;
+		/* Not "python3": a digit in the midst of letters. */
+		mixed += n && isalpha((unsigned char)s[n]) && isdigit((unsigned char)s[n - 1]);
 		uppers += isupper((unsigned char)s[n]) != 0;
 		lowers += islower((unsigned char)s[n]) != 0;
 	}
@@ -96,7 +97,7 @@ static size_t random_at(const char *s, size_t len)
 		return 0;
 	if (lowers && n >= 9 && strncmp(s, "tmp", 3) == 0)
 		return n;
-	return (digits && lowers + uppers) || (uppers > 1 && lowers > 1) ? n : 0;
+	return mixed || (uppers > 1 && lowers > 1) ? n : 0;
 }
 
 bool shape_add(struct text *text, const char *name, size_t len, enum shape_kind kind)

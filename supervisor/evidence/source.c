@@ -82,8 +82,8 @@ int source_read(struct source *source, source_fn *fn, void *ctx)
 	switch (source->kind) {
 	case SOURCE_FOOTPRINT: return read_footprint(source, fn, ctx);
 	case SOURCE_LOG: return source_read_log(source, fn, ctx);
-	case SOURCE_STRACE:
-	case SOURCE_AUSEARCH:
+	case SOURCE_STRACE: return source_read_strace(source, fn, ctx);
+	case SOURCE_AUSEARCH: return source_read_ausearch(source, fn, ctx);
 	default: return -EINVAL;
 	}
 }

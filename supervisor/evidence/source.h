@@ -24,5 +24,7 @@ const char *source_kind_name(enum source_kind kind);
 
 /* Of the kinds. */
 int source_read_log(struct source *source, source_fn *fn, void *ctx);
+int source_read_strace(struct source *source, source_fn *fn, void *ctx);
+int source_read_ausearch(struct source *source, source_fn *fn, void *ctx);
 
 #endif

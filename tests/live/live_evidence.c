@@ -1,4 +1,4 @@
-/* What is learnt of a program, and what is made of it: diff, record, replay. */
+/* What is learnt of a program, and what is made of it: diff, record, replay, learn. */
 #include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -349,6 +349,119 @@ static void diff_is_weighted(void **state)
 	forget_footprint(live);
 }
 
+/* ---- learn ---- */
+
+static void learn_adds_to_a_policy(void **state)
+{
+	struct live *live = *state;
+	char rules[1024];
+	live_file(live, "a", 0644, "x\n");
+	live_file(live, "b", 0644, "x\n");
+	live_file(live, "secret", 0644, "x\n");
+	snprintf(rules, sizeof(rules), LIVE_BASE "# mine\nfiles { allow read %s/a; # this too\n deny read %s/secret; forbid read %s/never; }\n", live->dir, live->dir, live->dir);
+	live_file(live, "never", 0644, "x\n");
+	char *dollar;
+	while ((dollar = strstr(rules, "$probe"))) {
+		memcpy(dollar, "/nopro", 6);
+	}
+	const char *policy = write_policy(live, "mine.policy", rules);
+	char *before = live_read(policy);
+	assert_int_equal(usher(live, "learn", "--update", policy, "--", "/bin/cat", live_path(live, "a"), live_path(live, "b"), live_path(live, "secret")), 0);
+	assert_says(live->out, "x\nx\nx\n");
+	char *after = live_read(policy);
+	assert_int_equal(strncmp(after, before, strlen(before)), 0);
+	const char *added = after + strlen(before);
+	assert_says(added, "/b;");
+	assert_null(strstr(added, "/a;"));
+	assert_says(added, "# Not proposed:\n#   read ");
+	assert_says(added, "/secret   mine.policy:");
+	free(before);
+	free(after);
+	/* Twice adds nothing. */
+	before = live_read(policy);
+	assert_int_equal(usher(live, "learn", "--update", policy, "--", "/bin/cat", live_path(live, "a"), live_path(live, "b")), 1);
+	after = live_read(policy);
+	assert_string_equal(before, after);
+	free(before);
+	free(after);
+	/* What is forbidden is forbidden while learning. */
+	(void)usher(live, "learn", "--json", "--update", policy, "--", "/bin/cat", live_path(live, "never"));
+	assert_says(live->err, "ermission denied");
+	assert_null(strstr(live->out, "x\n"));
+}
+
+static void learn_reads_what_others_recorded(void **state)
+{
+	struct live *live = *state;
+	char text[2048];
+	const char *dir = live->dir;
+	live_file(live, "real/a", 0644, "x\n");
+	live_symlink(live, "real", "link");
+	snprintf(text, sizeof(text),
+		 "101 openat(AT_FDCWD, \"%s/link/a\", O_RDONLY|O_CLOEXEC) = 3\n"
+		 "[pid   102] 12:00:00.123 openat(AT_FDCWD</nowhere>, \"rel\\303\\244tive\", O_WRONLY|O_CREAT|O_TRUNC, 0644) = 4</nowhere/rel>\n"
+		 "101 openat(AT_FDCWD, \"%s/cut\", O_RDWR <unfinished ...>\n"
+		 "102 openat(AT_FDCWD, \"%s/other/none\", O_RDONLY) = -1 ENOENT (No such file or directory)\n"
+		 "101 <... openat resumed>) = 5\n"
+		 "102 rename(\"%s/x\", \"%s/y\") = 0\n"
+		 "102 connect(3, {sa_family=AF_INET, sin_port=htons(5432), sin_addr=inet_addr(\"10.0.0.7\")}, 16) = 0\n"
+		 "102 connect(3, {sa_family=AF_UNIX, sun_path=\"%s/sock\"}, 110) = 0\n"
+		 "102 openat(AT_FDCWD, \"relative\", O_RDONLY) = 3\n"
+		 "102 exit_group(0) = ?\n",
+		 dir, dir, dir, dir, dir, dir);
+	const char *trace = live_file(live, "trace", 0644, text), *policy = live_path(live, "new.policy");
+	assert_int_equal(usher(live, "learn", "--tight", "-o", policy, "--from", trace), 0);
+	char *learnt = live_read(policy);
+	assert_says(learnt, "/real/a;");
+	assert_says(learnt, "\"/nowhere/rel\\xC3\\xA4tive\";");
+	assert_says(learnt, "allow read,write       ");
+	assert_says(learnt, "/cut;");
+	assert_says(learnt, "/y;");
+	assert_says(learnt, "allow connect tcp 10.0.0.7:5432;");
+	assert_says(learnt, "allow connect unix     ");
+	assert_null(strstr(learnt, "/none"));
+	free(learnt);
+	assert_int_equal(usher(live, "replay", trace, "--against", policy), 0);
+	/* It is not overwritten. */
+	assert_int_equal(usher(live, "learn", "-o", policy, "--from", trace), 2);
+
+	static const char raw[] = "type=SECCOMP msg=audit(1363815123.123:456): auid=1 uid=1 gid=1 ses=1 pid=9 comm=\"x\" exe=\"/bin/x\" sig=31 "
+#ifdef __x86_64__
+				  "arch=c000003e syscall=165 compat=0 ip=0x7 code=0x7ffc0000\n"
+#else
+				  "arch=c00000b7 syscall=40 compat=0 ip=0x7 code=0x7ffc0000\n"
+#endif
+				  "type=SYSCALL msg=audit(1363815123.123:457): arch=c000003e syscall=2\n";
+	const char *kernel = live_file(live, "raw", 0644, raw), *calls = live_path(live, "calls.policy");
+	assert_int_equal(usher(live, "learn", "-o", calls, "--from", kernel), 0);
+	learnt = live_read(calls);
+	assert_says(learnt, "allow mount;");
+	free(learnt);
+	assert_int_equal(usher(live, "learn", "-o", live_path(live, "x.policy"), "--from", live_file(live, "junk", 0644, "nothing of that kind\n")), 5);
+	assert_int_equal(usher(live, "learn", "-o", live_path(live, "x.policy"), "--", "/no/such/program"), 5);
+	assert_int_equal(usher(live, "learn", "--", "true"), 2);
+	assert_int_equal(usher(live, "learn", "-o", "x.policy"), 2);
+	assert_int_equal(access(live_path(live, "x.policy"), F_OK), -1);
+}
+
+static void learn_runs_more_than_once(void **state)
+{
+	struct live *live = *state;
+	char script[400];
+	const char *policy = live_path(live, "runs.policy");
+	snprintf(script, sizeof(script), "echo x >%s/out.$$.txt; exit 3", live->dir);
+	assert_int_equal(usher(live, "learn", "--json", "--runs", "2", "-o", policy, "--", "/bin/sh", "-c", script), 0);
+	json_t *json = output_json(live);
+	assert_int_equal(json_integer_value(json_object_get(json, "runs")), 2);
+	assert_int_equal(json_integer_value(json_object_get(json, "partial")), 2);
+	json_decref(json);
+	char *learnt = live_read(policy);
+	assert_says(learnt, "/out.");
+	assert_says(learnt, "2 calls, 2 runs; e.g. ");
+	assert_says(learnt, "# 2 of the runs did not end with status 0");
+	free(learnt);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, live_setup, live_teardown)
 static const struct CMUnitTest tests[] = { 
 	TEST(diff_says_what_changes),
@@ -360,6 +473,9 @@ static const struct CMUnitTest tests[] = {
 	TEST(replay_says_what_would_change),
 	TEST(replay_reads_logs),
 	TEST(diff_is_weighted),
+	TEST(learn_adds_to_a_policy),
+	TEST(learn_reads_what_others_recorded),
+	TEST(learn_runs_more_than_once),
 };
 
 int main(int argc, char **argv)
