@@ -6,8 +6,8 @@
  *      syscall_max(): ENOSYS
  *   2. the rows at FILTER_FIRST (hardening): the strictest that matches
  *   3. the policy's enforced and would decision on (nr, args), when it is anything but a plain allow:
- *      notify, so that the supervisor answers and records; or directly in BPF when the row says
- *      never_notify, the rule says audit none or count, or there is no supervisor to ask
+ *      notify, so that the supervisor answers and records, and so that stages can move while the program
+ *      runs; or directly in BPF when the row says never_notify, or the rule says sealed, audit none or count
  *   4. the rows at FILTER_BROKER: notify, also when 3 only logs, unless a row there with FILTER_ALLOW holds
  *   5. allow
  * restart_syscall, rt_sigreturn, exit and exit_group are always allowed unless killed by rule.

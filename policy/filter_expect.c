@@ -68,6 +68,12 @@ static uint32_t verdict_sealed(const struct policy_verdict *verdict)
 	}
 }
 
+/* No supervisor is asked about it: nobody wants to hear of it, or it has been proven. */
+static bool answered_here(const struct policy_verdict *verdict)
+{
+	return verdict->sealed || verdict->audit == AUDIT_NONE || verdict->audit == AUDIT_COUNT;
+}
+
 static bool audit_each(enum policy_audit audit)
 {
 	return audit == AUDIT_ALL || audit == AUDIT_ALERT;
@@ -78,10 +84,10 @@ uint32_t filter_policy_answer(const struct policy_decision *decision, bool never
 	const struct policy_verdict *enforced = &decision->enforced, *would = &decision->would;
 	bool allowed = enforced->action == ACTION_ALLOW;
 	bool differs = allowed != (would->action == ACTION_ALLOW);
-	bool quiet = enforced->audit == AUDIT_NONE || enforced->audit == AUDIT_COUNT;
+	bool quiet = answered_here(enforced);
 
 	/* A difference is an event of the rule that would decide, so that rule says who hears of it. */
-	if (differs && (would->audit == AUDIT_NONE || would->audit == AUDIT_COUNT)) {
+	if (differs && answered_here(would)) {
 		if (allowed)
 			return would->audit == AUDIT_NONE ? SECCOMP_RET_ALLOW : SECCOMP_RET_LOG;
 		differs = false;

@@ -191,6 +191,16 @@ static bool read_beneath(struct reading *reading, const struct token *token)
 	return !mistake(reading, diag);
 }
 
+static bool read_sealed(struct reading *reading, const struct token *token)
+{
+	reading->rule.sealed = true;
+	if (reading->rule.section == SECTION_SYSCALLS)
+		return true;
+	struct policy_diag *diag = parse_error(reading->parser, token, "'sealed' belongs to rules about system calls");
+	policy_diag_help(diag, "only those can be put into the kernel's filter");
+	return !mistake(reading, diag);
+}
+
 static bool read_option(struct reading *reading, const struct word *word, const struct token *token)
 {
 	struct parser *parser = reading->parser;
@@ -217,6 +227,8 @@ static bool read_option(struct reading *reading, const struct word *word, const 
 		return read_expires(reading);
 	case OPTION_BENEATH:
 		return read_beneath(reading, token);
+	case OPTION_SEALED:
+		return read_sealed(reading, token);
 	case OPTION_TO:
 		if (rule->action != ACTION_REDIRECT)
 			mistake(reading, parse_error(parser, token, "'to' belongs to 'redirect'"));

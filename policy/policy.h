@@ -111,6 +111,7 @@ struct policy_rule {
 	uint32_t ops;		/* files, network, mounts */
 	bool staged;		/* the stage was written down */
 	bool beneath;
+	bool sealed;		/* a syscalls rule that the filter answers by itself, so that its stage cannot move */
 	struct policy_pattern *patterns;
 	size_t n_patterns;
 
@@ -140,6 +141,7 @@ struct policy_default {
 	int err;
 	enum policy_stage stage;
 	enum policy_audit audit;
+	bool sealed;
 	struct policy_pos pos;
 	bool written;		/* there was a default statement */
 };
@@ -268,6 +270,7 @@ struct policy_verdict {
 	int err;			/* positive errno when denied */
 	enum policy_stage stage;
 	enum policy_audit audit;
+	bool sealed;			/* as of the rule or default */
 	enum policy_op op;		/* the operation that decided (files) */
 	const struct policy_rule *rule;	/* NULL: the section's default, or no rule at all */
 };

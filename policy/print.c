@@ -65,6 +65,8 @@ void rule_print_options(struct text *text, const struct policy_rule *rule)
 		print_answer(text, rule);
 	if (rule->staged)
 		text_addf(text, " stage %s", policy_stage_name(rule->stage));
+	if (rule->sealed)
+		text_puts(text, " sealed");
 }
 
 static void canonical_list(struct text *text, struct strings *list)

@@ -29,7 +29,7 @@ static int bare_errno(enum policy_section section)
 static bool same_default(const struct policy_default *a, const struct policy_default *b)
 {
 	return a->action == b->action && (a->action == ACTION_ALLOW || a->err == b->err) && a->stage == b->stage &&
-	       a->audit == b->audit;
+	       a->audit == b->audit && a->sealed == b->sealed;
 }
 
 static void settle_defaults(struct loader *loader)
@@ -349,11 +349,15 @@ static void settle_prefixes(struct loader *loader)
 static void settle_mode_log(struct policy *policy)
 {
 	for (size_t i = 0; i < policy->n_rules; i++)
-		if (policy->rules[i].action != ACTION_FORBID)
+		if (policy->rules[i].action != ACTION_FORBID) {
 			policy->rules[i].stage = STAGE_LOG;
+			policy->rules[i].sealed = false;	/* counted, and to be enforced without a restart */
+		}
 	for (int section = 0; section < SECTION_COUNT; section++)
-		if (policy->defaults[section].present)
+		if (policy->defaults[section].present) {
 			policy->defaults[section].stage = STAGE_LOG;
+			policy->defaults[section].sealed = false;
+		}
 }
 
 void settle(struct loader *loader)

@@ -30,7 +30,7 @@ static inline struct policy_verdict rule_verdict(const struct policy_rule *rule)
 	return (struct policy_verdict){
 		.action = rule->action, .err = rule->action >= ACTION_DENY ? rule->err : 0,
 		.stage = rule->action == ACTION_FORBID && rule->stage == STAGE_LOG ? STAGE_DENY : rule->stage,
-		.audit = rule->audit, .rule = rule,
+		.audit = rule->audit, .sealed = rule->sealed, .rule = rule,
 	};
 }
 
@@ -41,7 +41,7 @@ static inline struct policy_verdict default_verdict(const struct policy_default 
 		return (struct policy_verdict){ .action = ACTION_ALLOW };
 	return (struct policy_verdict){
 		.action = def->action, .err = def->action == ACTION_ALLOW ? 0 : def->err,
-		.stage = def->stage, .audit = def->audit,
+		.stage = def->stage, .audit = def->audit, .sealed = def->sealed,
 	};
 }
 

@@ -133,6 +133,13 @@ static void sealed_stays(void **state)
 	differ(texts[8], false, texts[9], false);
 	assert_int_equal(found[SYS_personality], FILTER_LOOSER);
 	assert_int_equal(found[SYS_read], FILTER_LOOSER);
+	/* The same rule, and what it means where it is sealed: to a filter that asks it makes no difference. */
+	differ("syscalls { default allow; deny EPERM acct stage kill sealed; }", false, "syscalls { default allow; deny EPERM acct stage kill; }", false);
+	assert_int_equal(found[SYS_acct], FILTER_STRICTER);
+	differ("syscalls { default allow; deny EPERM acct; }", false, "syscalls { default allow; deny EPERM acct stage kill sealed; }", false);
+	assert_int_equal(found[SYS_acct], FILTER_SAME);
+	differ("syscalls { default deny ENOSYS sealed; allow @system-service; }", false, "syscalls { default allow; allow @system-service; }", false);
+	assert_int_equal(found[SYS_acct], FILTER_STRICTER);
 	differ("syscalls { default allow; deny EPERM read; }", false, "", false);
 	assert_int_equal(found[SYS_read], FILTER_STRICTER);
 }
@@ -150,6 +157,36 @@ static enum filter_differ at_point(const struct compiled *a, const struct compil
 	if (!was_passes && was != SECCOMP_RET_USER_NOTIF && (now_passes || now == SECCOMP_RET_USER_NOTIF))
 		return FILTER_STRICTER;
 	return FILTER_SAME;
+}
+
+/* policy-language 1.5, the last column. */
+static void sealed_is_answered_by_the_filter(void **state)
+{
+	static const struct { const char *text; uint32_t answer; } cases[] = {
+		{ "deny EPERM acct", SECCOMP_RET_USER_NOTIF },
+		{ "deny EPERM acct stage log", SECCOMP_RET_USER_NOTIF },
+		{ "deny EPERM acct stage log sealed", SECCOMP_RET_LOG },
+		{ "deny EPERM acct sealed", SECCOMP_RET_ERRNO | EPERM },
+		{ "deny EPERM acct stage trap sealed", SECCOMP_RET_TRAP },
+		{ "deny EPERM acct stage kill sealed", SECCOMP_RET_KILL_PROCESS },
+		{ "forbid EPERM acct sealed", SECCOMP_RET_ERRNO | EPERM },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct seccomp_data data = { .nr = SYS_acct, .arch = FILTER_ARCH };
+		struct policy_diags diags = { 0 };
+		struct compiled one;
+		struct filter filter;
+		char text[100];
+
+		snprintf(text, sizeof(text), "syscalls { default allow; %s; }", cases[i].text);
+		one = load(text, false);
+		assert_int_equal(filter_compile(one.policy, rows, ARRAY_SIZE(rows), &filter, &diags), 0);
+		assert_int_equal(filter_run(&filter, &data, NULL), cases[i].answer);
+		filter_free(&filter);
+		policy_free(one.policy);
+	}
 }
 
 static void all_pairs(void **state)
@@ -187,6 +224,7 @@ int main(void)
 		cmocka_unit_test(stages_move),
 		cmocka_unit_test(what_passes_is_looser),
 		cmocka_unit_test(sealed_stays),
+		cmocka_unit_test(sealed_is_answered_by_the_filter),
 		cmocka_unit_test(all_pairs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
