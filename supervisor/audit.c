@@ -27,6 +27,7 @@
 #include "escape.h"
 #include "fd.h"
 #include "record.h"
+#include "ruleset.h"
 #include "sandbox.h"
 #include "sink.h"
 
@@ -53,6 +54,7 @@ struct audit {
 	_Atomic unsigned long calls, denied, would_denied;
 
 	pthread_mutex_t mutex; /* guards what follows */
+	char label[256];       /* of the policy that decides now; empty: .policy */
 	struct seen *seen;     /* open addressing, a power of two */
 	size_t n_seen, size_seen;
 	bool seen_full;
@@ -320,10 +322,20 @@ void audit_record(struct audit *audit, struct request *req)
 		return;
 	settle_type(req);
 	struct record record = audit_next(audit);
+	record.policy = req->rules->policy;
 	if (audit->file)
 		write_record(audit, &record, req);
 	if (shown)
 		show(audit, req, kind, &record);
+}
+
+void audit_policy(struct audit *audit, const struct policy *policy)
+{
+	if (!audit)
+		return;
+	pthread_mutex_lock(&audit->mutex);
+	(void)record_label(audit->label, sizeof(audit->label), policy);
+	pthread_mutex_unlock(&audit->mutex);
 }
 
 void audit_event(struct audit *audit, const char *action, const char *message)
@@ -331,7 +343,12 @@ void audit_event(struct audit *audit, const char *action, const char *message)
 	if (!audit)
 		return;
 	struct text text = { 0 };
+	char label[sizeof(audit->label)];
 	struct record record = audit_next(audit);
+	pthread_mutex_lock(&audit->mutex);
+	strcpy(label, audit->label);
+	pthread_mutex_unlock(&audit->mutex);
+	record.label = *label ? label : NULL;
 	record_event(&text, &record, action, message, 0);
 	if (audit->file)
 		sink_put(audit->file, text.s, text.len);

@@ -28,6 +28,8 @@ struct audit_options {
 int audit_new(struct audit **audit, struct loop *loop, const struct policy *policy, const struct audit_options *options);
 /* What happened to REQ: decision and reply are set. Any thread. */
 void audit_record(struct audit *audit, struct request *req);
+/* Records of usher's own name POLICY from now on. AUDIT may be NULL. */
+void audit_policy(struct audit *audit, const struct policy *policy);
 /* Something of usher's own: "start", "stop", "error"; TEXT is a message. */
 void audit_event(struct audit *audit, const char *action, const char *text);
 /* Writes what is queued (waits, bounded), prints the summary, frees. */

@@ -313,6 +313,8 @@ static void broker_record(struct request *req)
 	atomic_fetch_add_explicit(&sandbox->calls, 1, memory_order_relaxed);
 	if (policy_denies(&req->decision.enforced))
 		atomic_fetch_add_explicit(&sandbox->denied, 1, memory_order_relaxed);
+	else if (policy_denies(&req->decision.would))
+		atomic_fetch_add_explicit(&sandbox->would_deny, 1, memory_order_relaxed);
 	/* A record of a relative name reads where it started from. */
 	if (decide_refuses(&req->decision.would) && req->n_names && req->names[req->decided].path[0] != '/')
 		(void)cred_power();

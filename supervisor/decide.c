@@ -114,8 +114,8 @@ struct policy_decision decide_object(const struct request *req, const struct obj
 		decision = policy_decide_path(rules->policy, ops, object->path, object->len);
 	if (object->n_links)
 		decide_links(rules->policy, object, ops, &decision);
-	if (rules->n_own && (ops & OPS_MODIFY) && !decide_refuses(&decision.enforced) && own_file(rules, object, ops))
-		decision.enforced = decision.would = decide_verdict(&own_rule, EACCES, decide_first_op(ops & OPS_MODIFY));
+	if (rules->n_own && (ops & (OPS_MODIFY | OPS_NETWORK)) && !decide_refuses(&decision.enforced) && own_file(rules, object, ops))
+		decision.enforced = decision.would = decide_verdict(&own_rule, EACCES, decide_first_op(ops & (OPS_MODIFY | OPS_NETWORK)));
 	if (object->foreign && (ops & OPS_MODIFY) && !decide_refuses(&decision.enforced))
 		decision.enforced = decision.would = decide_verdict(&foreign_rule, EACCES, decide_first_op(ops & OPS_MODIFY));
 	return decision;

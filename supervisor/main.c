@@ -10,7 +10,7 @@
 
 static int verb_unknown(const struct cli *cli, const char *name)
 {
-	const char *names[16] = { NULL };
+	const char *names[32] = { NULL };
 	for (size_t i = 0; cli_verbs[i] && i + 1 < ARRAY_SIZE(names); i++)
 		names[i] = cli_verbs[i]->name;
 	const char *nearest = cli_nearest(name, names);

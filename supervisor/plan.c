@@ -192,12 +192,18 @@ static bool net_right(const struct plan *plan, const struct policy_rule *rule)
 	return rule->section == SECTION_NETWORK && rule->proto == PROTO_TCP && (plan->landlock_net & rights) == rights;
 }
 
+bool plan_moves(const struct policy_rule *rule)
+{
+	return rule->section != SECTION_SYSCALLS || (rule->action == ACTION_ALLOW && rule->stage != STAGE_LOG) ||
+	       (!rule->sealed && rule->audit != AUDIT_NONE && rule->audit != AUDIT_COUNT);
+}
+
 static const char *layer_of(const struct plan *plan, const struct policy_rule *rule)
 {
 	if (rule->section == SECTION_SYSCALLS) {
 		if (rule->action == ACTION_ALLOW && rule->stage != STAGE_LOG)
 			return "filter";
-		return rule->audit == AUDIT_NONE || rule->audit == AUDIT_COUNT ? "filter" : "filter, broker";
+		return plan_moves(rule) ? "filter, broker" : "filter";
 	}
 	if (net_right(plan, rule))
 		return "broker, Landlock";

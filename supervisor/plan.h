@@ -38,6 +38,8 @@ int plan_make(struct plan *plan, const struct policy *policy, const struct kerne
 void plan_record(struct plan *plan);
 /* A Landlock ruleset for the child as the plan says: an owned descriptor, -1 with *NEEDED false if none is needed, or -errno. */
 int plan_landlock(const struct plan *plan, bool *needed);
+/* May the stage of RULE move without a restart? Not if the filter answers by itself (ruling 13). */
+bool plan_moves(const struct policy_rule *rule);
 void plan_print(const struct plan *plan, FILE *to, bool json);
 
 #endif

@@ -98,11 +98,15 @@ static void add_timestamp(struct text *text, int64_t realtime_ns)
 	text_addf(text, "{\"timestamp\":\"%s.%06ldZ\"", date, (long)(realtime_ns % 1000000000 / 1000));
 }
 
+int record_label(char *label, size_t size, const struct policy *policy)
+{
+	return snprintf(label, size, "%s@%.7s", policy->name ? policy->name : "", policy->digest);
+}
+
 static void add_end(struct text *text, const struct record *record)
 {
 	char name[256];
-	int len = snprintf(name, sizeof(name), "%s@%.7s", record->policy->name ? record->policy->name : "",
-			   record->policy->digest);
+	int len = record->label ? snprintf(name, sizeof(name), "%s", record->label) : record_label(name, sizeof(name), record->policy);
 	text_addf(text, ",\"id\":\"%s\",\"policy\":", record->id);
 	escape_json(text, name, len < (int)sizeof(name) ? (size_t)len : sizeof(name) - 1);
 }

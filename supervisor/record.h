@@ -19,6 +19,7 @@ struct record {
 	char id[RECORD_ID_SIZE]; /* 12 hex digits; the first 8 never recur within a run */
 	int64_t realtime_ns;
 	const struct policy *policy;
+	const char *label; /* "web@3f2a91c" instead of that, or NULL */
 	const struct policy_var *vars; /* --set */
 	size_t n_vars;
 };
@@ -32,6 +33,8 @@ enum record_kind record_kind(const struct request *req);
 
 /* The verdict that a record of KIND is about. */
 const struct policy_verdict *record_verdict(const struct request *req, enum record_kind kind);
+/* "web@3f2a91c" of POLICY; as snprintf(3). */
+int record_label(char *label, size_t size, const struct policy *policy);
 /* A JSON line with its newline, added to TEXT. */
 void record_request(struct text *text, const struct record *record, const struct request *req);
 /* Of usher's own. MESSAGE may be NULL. LOST: how many records a "gap" stands for, else 0. */

@@ -39,7 +39,7 @@ struct sandbox {
 	_Atomic(struct redirects *) redirects;	/* connects that lead elsewhere (calls/redirect.c) */
 	_Atomic(struct abstract *) abstract;	/* socket names bound by the tree; freed by abstract_free() (calls/abstract.h) */
 	struct entry_locks entries;	/* names kept in their places (calls/entry.c) */
-	_Atomic unsigned long calls, denied;
+	_Atomic unsigned long calls, denied, would_deny;
 	void (*gone)(void *ctx);
 	void *ctx;
 	bool hung_up;			/* loop's thread: no task uses the filter any more */

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "audit.h"
+#include "control/control.h"
+#include "control/socket.h"
 #include "err.h"
 #include "evidence/footprint.h"
 #include "fd.h"
@@ -22,7 +24,9 @@
 #include "run.h"
 #include "sandbox.h"
 
-enum { OPT_MODE = CLI_LONG, OPT_AUDIT, OPT_RECORD, OPT_USER, OPT_CHDIR, OPT_PASS_FD, OPT_SUMMARY, OPT_NO_LANDLOCK, OPT_UNSHARE };
+enum {
+	OPT_MODE = CLI_LONG, OPT_AUDIT, OPT_RECORD, OPT_USER, OPT_CHDIR, OPT_PASS_FD, OPT_SUMMARY, OPT_NO_LANDLOCK, OPT_UNSHARE, OPT_NAME
+};
 
 static const struct cli_option options[] = {
 	CLI_OPTION_POLICY("the policy: a name, or a file if it has a '/'"),
@@ -34,6 +38,7 @@ static const struct cli_option options[] = {
 	{ "unshare", OPT_UNSHARE, "LIST", "namespaces of its own: user, mnt, pid, net, ipc, uts, cgroup" },
 	{ "chdir", OPT_CHDIR, "DIR", "change to this directory first" },
 	{ "pass-fd", OPT_PASS_FD, "N", "keep descriptor N open for the program; may be repeated" },
+	{ "name", OPT_NAME, "NAME", "how usher ps and the other verbs call it; POLICY.PID otherwise" },
 	{ "summary", OPT_SUMMARY, NULL, "end with two lines about denials, also without a terminal" },
 	{ "no-landlock", OPT_NO_LANDLOCK, NULL, "do without the second layer" },
 	{ NULL, 0, NULL, NULL },
@@ -85,6 +90,9 @@ static int option(struct run *run, int opt)
 		return *optarg ? 0 : cli_usage(run->cli, &cli_verb_run, "--chdir needs the name of a directory");
 	case OPT_PASS_FD:
 		return run_fds_add(&run->fds, optarg, run->cli);
+	case OPT_NAME:
+		run->name = optarg;
+		return control_name_good(optarg) ? 0 : cli_usage(run->cli, &cli_verb_run, "--name takes letters, digits, '.', '_' and '-', not '%s'", optarg);
 	case OPT_SUMMARY:
 		run->summary = true;
 		return 0;
@@ -189,6 +197,32 @@ static int program_root(const struct run *run)
 	return root < 0 ? -errno : root;
 }
 
+/* Without a socket there are no verbs for the program, which is wrong only if a name was given to use them by. */
+static int open_control(struct run *run)
+{
+	const char *what = NULL;
+	const struct control_options how = {
+		.name = run->name,
+		.program = run->argv[0],
+		.sandbox = run->sandbox,
+		.loop = run->loop,
+		.audit = run->audit,
+		.audit_file = run->audit_file,
+		.vars = run->cli->vars,
+		.n_vars = run->cli->n_vars,
+		.mode_log = run->mode_log,
+		.no_landlock = run->no_landlock,
+	};
+	int result = control_open(&run->control, &how, &what);
+	if (result < 0 && run->name) {
+		cli_error(run->cli, "--name %s: %s (%s)", run->name, what, strerror(-result));
+		return result;
+	}
+	if (result < 0 && run->cli->verbose)
+		cli_note(run->cli, "no control socket: %s (%s)", what, strerror(-result));
+	return 0;
+}
+
 static int serve(struct run *run)
 {
 	int root = program_root(run);
@@ -206,6 +240,8 @@ static int serve(struct run *run)
 		.ctx = &run->session,
 	};
 	int result = sandbox_open(&run->sandbox, &how);
+	if (result == 0 && open_control(run))
+		return CLI_RUN_FAILED;
 	if (result == 0)
 		result = session_start(&run->session, run->loop, &run->launch);
 	if (result < 0)
@@ -230,6 +266,7 @@ static int start(struct run *run)
 	launch_end(&run->launch);
 	if (served)
 		status = run_ended(run);
+	control_close(run->control);
 	sandbox_close(run->sandbox);
 	close_record(run, status);
 	session_end(&run->session);
@@ -240,6 +277,7 @@ static int start(struct run *run)
 	}
 	audit_free(run->audit);
 	loop_free(run->loop);
+	control_free(run->control);
 	return status;
 }
 

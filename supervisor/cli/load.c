@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "control/socket.h"
 #include "diag.h"
 #include "env.h"
 #include "err.h"
@@ -130,6 +131,12 @@ static int forbid_own(struct policy *policy)
 		error = forbid(policy, policy->files[i].path);
 		if (!error && policy->files[i].main)
 			error = forbid(policy, drop_ins);
+	}
+	for (size_t i = 0; !error; i++) {
+		AUTO_FREE char *dir = control_forbidden(i);
+		if (!dir)
+			break;
+		error = forbid(policy, dir);
 	}
 	return error;
 }

@@ -14,7 +14,7 @@
 
 struct run {
 	const struct cli *cli;
-	const char *audit_file, *record_file, *chdir;
+	const char *audit_file, *record_file, *chdir, *name;
 	bool mode_log, summary, no_landlock;
 	int namespaces;		/* --unshare: CLONE_NEW* */
 	struct run_user user;
@@ -39,6 +39,7 @@ struct run {
 	struct footprint *footprint;
 	struct sandbox *sandbox;
 	struct session session;
+	struct control *control;
 };
 
 /* run_prepare.c: from the policy to .agent, before the first fork. 0, or CLI_RUN_FAILED after a message. */

@@ -368,6 +368,12 @@ static void cmd_script(char **arg)
 	exit(run_script());
 }
 
+static void cmd_talk(char **arg)
+{
+	(void)arg;
+	exit(run_talk());
+}
+
 static const struct command commands[] = {
 	{ "open", 2, cmd_open }, { "openat", 3, cmd_openat }, { "openat2", 4, cmd_openat2 }, { "cat", 1, cmd_cat },
 	{ "write", 2, cmd_write }, { "read", 1, cmd_read }, { "close", 1, cmd_close }, { "stat", 1, cmd_stat },
@@ -379,7 +385,7 @@ static const struct command commands[] = {
 	{ "connect", 1, cmd_connect }, { "bind", 1, cmd_bind }, { "exec", 1, cmd_exec }, { "kill", 2, cmd_kill },
 	{ "rlimit", 1, cmd_rlimit }, { "capbset", 1, cmd_capbset }, { "status", 1, cmd_status }, { "fds", 0, cmd_fds },
 	{ "env", 1, cmd_env }, { "pid", 0, cmd_pid }, { "getuid", 0, cmd_getuid }, { "cwd", 0, cmd_cwd },
-	{ "pause", 0, cmd_pause }, { "ptpeer", 0, cmd_ptpeer }, { "script", 0, cmd_script }, { .name = NULL },
+	{ "pause", 0, cmd_pause }, { "ptpeer", 0, cmd_ptpeer }, { "script", 0, cmd_script }, { "talk", 0, cmd_talk }, { "again", 3, cmd_again }, { .name = NULL },
 };
 
 int run_command(char **argv, int argc)

@@ -27,6 +27,9 @@ int open_flags(const char *text);
 int run_command(char **argv, int argc);
 /* Commands from stdin, one a line. In a word \e is nothing (an empty path), \xHH a byte, \s a space, <N*TEXT> is TEXT N times. */
 int run_script(void);
+/* The commands of the input as they come: one answer each, for somebody who waits for it. */
+int run_talk(void);
+void cmd_again(char **arg);
 /* A scene's check: says so and ends the probe if it does not hold. */
 void probe_check(int holds, const char *what, int line);
 #define CHECK(holds) probe_check(!!(holds), #holds, __LINE__)

@@ -3,9 +3,11 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define WORDS_MAX 32
 #define WORD_MAX 70000
@@ -47,6 +49,48 @@ static char *expand(const char *word)
 	return text;
 }
 
+/* One line of words as a command. */
+static int run_line(char *line)
+{
+	char *words[WORDS_MAX + 1], *save = NULL;
+	int n = 0;
+	for (char *word = strtok_r(line, " \t", &save); word && n < WORDS_MAX; word = strtok_r(NULL, " \t", &save))
+		words[n++] = expand(word);
+	words[n] = NULL;
+	int status = n ? run_command(words, n) : 0;
+	for (int i = 0; i < n; i++)
+		free(words[i]);
+	return status;
+}
+
+/* again N cat PATH: "ok N" if something could be read each time. */
+void cmd_again(char **arg)
+{
+	long n = number(arg[0]), good = 0;
+	for (long i = 0; i < n; i++) {
+		char byte;
+		int fd = open(arg[2], O_RDONLY | O_CLOEXEC);
+		if (fd >= 0 && read(fd, &byte, 1) == 1)
+			good++;
+		if (fd >= 0)
+			close(fd);
+	}
+	answer(good == n ? n : -1);
+}
+
+int run_talk(void)
+{
+	char line[4096];
+	while (fgets(line, sizeof(line), stdin)) {
+		line[strcspn(line, "\n")] = '\0';
+		int status = run_line(line);
+		if (status)
+			return status;
+		fflush(stdout);
+	}
+	return 0;
+}
+
 int run_script(void)
 {
 	char *line = NULL;
@@ -60,19 +104,12 @@ int run_script(void)
 	FILE *from = have ? fmemopen(all, have, "r") : NULL;
 	CHECK(from);
 	while (getline(&line, &size, from) > 0) {
-		char *words[WORDS_MAX + 1], *save = NULL;
-		int n = 0;
 		line[strcspn(line, "\n")] = '\0';
 		if (!*line || *line == '#')
 			continue;
 		printf("%s => ", line);
 		fflush(stdout);
-		for (char *word = strtok_r(line, " \t", &save); word && n < WORDS_MAX; word = strtok_r(NULL, " \t", &save))
-			words[n++] = expand(word);
-		words[n] = NULL;
-		int status = n ? run_command(words, n) : 0;
-		for (int i = 0; i < n; i++)
-			free(words[i]);
+		int status = run_line(line);
 		if (status)
 			return status;
 	}
