@@ -66,8 +66,8 @@ static char *skip_front(char *line, long *pid)
 	*pid = 0;
 	if (strncmp(at, "[pid ", 5) == 0)
 		at += 5 + strspn(at + 5, " ");
-	if (isdigit((unsigned char)*at))
-		*pid = strtol(at, &at, 10);
+	for (; isdigit((unsigned char)*at); at++)
+		*pid = *pid < INT32_MAX ? *pid * 10 + *at - '0' : *pid;
 	while (*at == ']' || *at == ' ' || *at == '\t')
 		at++;
 	while (isdigit((unsigned char)*at) || *at == ':' || *at == '.')
@@ -242,7 +242,7 @@ static bool result_of(const char *rest, struct access *access)
 static int take_call(struct reading *reading, const struct call *call, char *text)
 {
 	struct access access = { .proto = -1, .ops = call->ops, .count = 1, .domain = { "main", 4 } };
-	char *args[ARGS_MAX], *rest;
+	char *args[ARGS_MAX], *rest = NULL;
 	int n = split(text, args, &rest);
 	bool skip = n <= call->path || !result_of(rest, &access);
 	const char *dirfd = call->dirfd >= 0 && !skip ? args[call->dirfd] : NULL;
