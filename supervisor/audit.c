@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "audit_file.h"
 #include "err.h"
 #include "escape.h"
 #include "fd.h"
@@ -47,6 +48,8 @@ struct audit {
 	const struct policy *policy;
 	struct audit_options options;
 	char *file_name;
+	struct audit_file *log;
+	uint64_t lost_before;
 	struct sink *file, *terminal;
 	uint32_t id_key;
 	uint16_t id_run;
@@ -110,51 +113,28 @@ static size_t terminal_gap(void *ctx, unsigned long lost, char *buf, size_t size
 	return (size_t)snprintf(buf, size, "usher: %lu lines could not be shown\n", lost);
 }
 
-/* A file that a crash left in the middle of a line gets a newline first. */
-static int file_finish_line(int fd, const char *name)
-{
-	struct stat st;
-	char last = '\n';
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_size == 0)
-		return 0;
-	AUTO_FD reader = open(name, O_RDONLY | O_CLOEXEC);
-	if (reader < 0 || pread(reader, &last, 1, st.st_size - 1) != 1 || last == '\n')
-		return 0;
-	return write(fd, "\n", 1) == 1 ? 0 : -errno;
-}
-
-/* O_NONBLOCK for the open only: a FIFO without a reader is an error and not a hang. */
-static int file_open(const char *name)
-{
-	AUTO_FD fd = open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
-	if (fd < 0)
-		return -errno;
-	int flags = fcntl(fd, F_GETFL);
-	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
-		return -errno;
-	int error = file_finish_line(fd, name);
-	/* A full disk is no reason not to start: what is lost will be counted. */
-	return error && error != -ENOSPC && error != -EDQUOT ? error : fd_take(&fd);
-}
-
 static int audit_open(struct audit *audit, struct loop *loop)
 {
 	int error = 0;
 	const char *file = audit->options.file;
 	if (file) {
-		AUTO_FD fd = file_open(file);
-		if (fd < 0)
-			return fd;
-		/* A pipe (/dev/stderr) has no path but the one that was given. */
+		const struct audit_settings settings = audit_settings(audit->policy);
+		struct stat st;
+		int fd = -1;
+		error = audit_file_open(&audit->log, file, &settings, &fd, &audit->lost_before);
+		if (error)
+			return error;
+		AUTO_FD opened = fd;
 		audit->file_name = realpath(file, NULL);
 		if (!audit->file_name)
 			audit->file_name = strdup(file);
-		error = audit->file_name ? sink_new(&audit->file, loop, fd, true, FILE_QUEUE, audit_gap, audit) : -ENOMEM;
+		error = audit->file_name ? sink_new(&audit->file, loop, opened, true, FILE_QUEUE, audit_gap, audit) : -ENOMEM;
 		if (error)
 			return error;
-		(void)fd_take(&fd);
+		(void)fd_take(&opened);
+		sink_rotates(audit->file, S_ISREG(fstat(fd, &st) ? 0 : st.st_mode) ? settings.size : 0, (uint64_t)st.st_size, audit_file_next, audit->log);
+		sink_syncs(audit->file, settings.fsync_ns);
+		sink_counts(audit->file, audit_file_put(audit->log), audit_file_written(audit->log));
 	}
 	if (audit->options.terminal || audit->options.json)
 		error = sink_new(&audit->terminal, loop, STDERR_FILENO, false, TERMINAL_QUEUE,
@@ -183,8 +163,24 @@ int audit_new(struct audit **audit, struct loop *loop, const struct policy *poli
 		audit_free(new);
 		return error;
 	}
+	if (new->lost_before) {
+		char line[512];
+		size_t len = audit_gap(new, (unsigned long)new->lost_before, line, sizeof(line));
+		(void)sink_put(new->file, line, len);
+	}
 	*audit = new;
 	return 0;
+}
+
+bool audit_has_file(const struct audit *audit)
+{
+	return audit && audit->log;
+}
+
+void audit_reopen(struct audit *audit)
+{
+	if (audit_has_file(audit))
+		sink_reopen(audit->file);
 }
 
 /* ---- what is shown ---- */
@@ -417,6 +413,7 @@ void audit_free(struct audit *audit)
 	if (!audit)
 		return;
 	unsigned long lost = sink_free(audit->file);
+	audit_file_free(audit->log);
 	(void)sink_free(audit->terminal);
 	bool any = atomic_load(&audit->denied) + atomic_load(&audit->would_denied) > 0;
 	if (audit->options.summary || (any && audit->options.terminal && !audit->options.json) || lost)

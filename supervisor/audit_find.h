@@ -5,10 +5,12 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* FN, for each record of FILE with PART or OTHER (NULL: only PART) in its text, until it returns other than 0. That, 0, or
+/* FN, for each record of FILE, and of FILE.1, FILE.2.gz... before it, with PART or OTHER (NULL: only PART) in its text, until it returns other than 0. That, 0, or
  * -errno of the file. */
 typedef int audit_scan_fn(void *ctx, json_t *record);
 int audit_scan(const char *file, const char *part, const char *other, audit_scan_fn *fn, void *ctx);
+/* Those before it only. */
+int audit_scan_rotated(const char *file, const char *part, const char *other, audit_scan_fn *fn, void *ctx);
 
 bool audit_is_denial(const json_t *record);
 /* The record whose id begins with PREFIX; NULL: the last denial. -ENODATA: there is none, -EEXIST: more than one. */

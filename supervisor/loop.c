@@ -196,6 +196,15 @@ int loop_write(struct loop *loop, struct loop_op *op, int fd, const void *data, 
 	return 0;
 }
 
+int loop_fsync(struct loop *loop, struct loop_op *op, int fd)
+{
+	struct io_uring_sqe *sqe = loop_get(loop, op);
+
+	io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
+	io_uring_sqe_set_data(sqe, op);
+	return 0;
+}
+
 int loop_personality(struct loop *loop)
 {
 	return io_uring_register_personality(&loop->ring);

@@ -31,6 +31,7 @@ void loop_cancel(struct loop *loop, struct loop_op *op);	/* done() is called wit
 int loop_timer(struct loop *loop, struct loop_op *op, uint64_t ns);	/* done(-ETIME) */
 int loop_poll(struct loop *loop, struct loop_op *op, int fd, unsigned events);	/* one-shot; done(revents) */
 int loop_write(struct loop *loop, struct loop_op *op, int fd, const void *data, size_t len);
+int loop_fsync(struct loop *loop, struct loop_op *op, int fd);
 
 /* From any thread, while it wears what the operations are to be done with: a personality for sqe->personality, or -errno. */
 int loop_personality(struct loop *loop);

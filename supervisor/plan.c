@@ -24,7 +24,7 @@
 static const struct {
 	const char *block, *name;	/* NULL: the whole block */
 } later[] = {
-	{ "audit", "rotate" }, { "audit", "footprint" }, { "audit", "fsync" }, { "audit", "metrics" }, { "rollout", NULL },
+	{ "audit", "footprint" }, { "audit", "metrics" }, { "rollout", NULL },
 };
 
 __attribute__((format(printf, 4, 5))) static void refuse(struct policy_diags *diags, struct policy_pos pos, const char *help,
@@ -82,8 +82,8 @@ static void check_audit(const struct policy_setting *setting, struct policy_diag
 	} else if (strcmp(setting->name, "level") == 0) {
 		if (strcmp(word, "deny") != 0 && strcmp(word, "all") != 0)
 			refuse(diags, setting->pos, NULL, "level is 'deny' or 'all'");
-	} else {
-		refuse(diags, setting->pos, "there are log, level, rotate and footprint", "unknown setting '%s' of audit",
+	} else if (strcmp(setting->name, "rotate") != 0 && strcmp(setting->name, "fsync") != 0) {
+		refuse(diags, setting->pos, "there are log, level, rotate, fsync and footprint", "unknown setting '%s' of audit",
 		       setting->name);
 	}
 }

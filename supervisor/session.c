@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -94,6 +95,23 @@ static void continued(struct session *session, const struct signalfd_siginfo *in
 	(void)loop_timer(session->loop, &session->continue_op, CONTINUE_NS);
 }
 
+/* Would SIGNO end the program? Then whoever sent it meant usher. */
+static bool child_minds(const struct session *session, int signo)
+{
+	static const char *const keys[] = { "\nSigCgt:", "\nSigIgn:" };
+	char path[40], text[4096];
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", atomic_load(&session->launch->page->child));
+	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
+	text[n > 0 ? n : 0] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const char *at = strstr(text, keys[i]);
+		if (at && strtoull(at + strlen(keys[i]), NULL, 16) >> (signo - 1) & 1)
+			return true;
+	}
+	return false;
+}
+
 static void signals_come(struct loop_op *op, int result)
 {
 	struct session *session = container_of(op, struct session, signal_op);
@@ -105,6 +123,11 @@ static void signals_come(struct loop_op *op, int result)
 			continued(session, &info);
 		if (!passed_on(&info))
 			continue;
+		if (info.ssi_signo == SIGUSR1 && session->reopen) {
+			session->reopen(session->reopen_ctx);
+			if (!child_minds(session, SIGUSR1))
+				continue;
+		}
 		if (atomic_load(&session->launch->page->exited))
 			signal_orphans(session, &info);
 		else

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 #include "err.h"
 #include "fd.h"
 #include "loop.h"
+#include "now.h"
 #include "text.h"
 
 #define SINK_CLOSE_NS UINT64_C(2000000000)
@@ -32,6 +34,7 @@ struct sink {
 
 	pthread_mutex_t mutex; /* guards what follows, up to the empty line */
 	struct text filling;
+	unsigned long filling_lines;
 	bool busy;
 	unsigned long lost, unreported;
 
@@ -42,12 +45,24 @@ struct sink {
 	unsigned long claimed; /* lost lines that the gap line tells of */
 	bool torn, closing;
 	struct loop_op wake, write, timer;
+
+	sink_next_fn *next;
+	void *next_ctx;
+	uint64_t full, bytes; /* a new file at .full; in this one there are .bytes */
+	bool reopen;
+	uint64_t sync_ns, synced_ns;
+	bool dirty;
+	struct loop_op sync, sync_timer;
+	unsigned long writing_lines;
+	_Atomic uint64_t *put, *written;
 };
 
 static void sink_woken(struct loop_op *op, int result);
 static void sink_written(struct loop_op *op, int result);
 static void sink_writable(struct loop_op *op, int result);
 static void sink_too_late(struct loop_op *op, int result);
+static void sink_synced(struct loop_op *op, int result);
+static void sink_sync_due(struct loop_op *op, int result);
 
 int sink_new(struct sink **sink, struct loop *loop, int fd, bool owned, size_t limit, sink_gap_fn *gap,
 	     void *ctx)
@@ -65,6 +80,8 @@ int sink_new(struct sink **sink, struct loop *loop, int fd, bool owned, size_t l
 		.mutex = PTHREAD_MUTEX_INITIALIZER,
 		.wake.done = sink_woken,
 		.timer.done = sink_too_late,
+		.sync_ns = SINK_NEVER,
+		.sync_timer.done = sink_sync_due,
 	};
 	*sink = new;
 	return 0;
@@ -94,6 +111,8 @@ static bool sink_turn(struct sink *sink)
 			sink->filling = empty;
 		}
 		sink->filling.len = 0;
+		sink->writing_lines = sink->filling_lines;
+		sink->filling_lines = 0;
 	}
 	more = more && sink->writing.len > 0;
 	sink->busy = more;
@@ -116,10 +135,17 @@ static void sink_fail(struct sink *sink)
 		sink->unreported -= sink->claimed;
 	pthread_mutex_unlock(&sink->mutex);
 	sink->writing.len = 0;
+	/* Lost, but said to be: a kill does not lose it once more. */
+	if (sink->written)
+		atomic_fetch_add(sink->written, sink->writing_lines);
 }
 
 static void sink_succeed(struct sink *sink)
 {
+	sink->bytes += sink->writing.len;
+	sink->dirty = true;
+	if (sink->written)
+		atomic_fetch_add(sink->written, sink->writing_lines);
 	pthread_mutex_lock(&sink->mutex);
 	sink->unreported -= sink->claimed;
 	pthread_mutex_unlock(&sink->mutex);
@@ -146,8 +172,36 @@ static void sink_submit(struct sink *sink)
 	}
 }
 
+/* Nothing is under way. The old one is closed when its last line is where it is to be. */
+static void sink_change(struct sink *sink)
+{
+	bool full = sink->full && sink->bytes >= sink->full;
+	int fd;
+
+	if (!sink->next || (!full && !sink->reopen))
+		return;
+	fd = sink->next(sink->next_ctx, full && !sink->reopen);
+	sink->reopen = false;
+	/* Not again at once, if that cannot be done now. */
+	if (fd < 0) {
+		sink->bytes = full ? sink->bytes - sink->full / 8 : sink->bytes;
+		return;
+	}
+	if (sink->sync_ns != SINK_NEVER)
+		(void)fdatasync(sink->fd);
+	if (sink->owned)
+		(void)fd_close(sink->fd);
+	off_t end = lseek(fd, 0, SEEK_END);
+	sink->fd = fd;
+	sink->owned = true;
+	sink->bytes = end > 0 ? (uint64_t)end : 0;
+	sink->torn = false;
+}
+
 static void sink_next(struct sink *sink)
 {
+	if (!sink->sync.pending)
+		sink_change(sink);
 	if (sink_turn(sink))
 		sink_submit(sink);
 	else if (sink->closing)
@@ -158,6 +212,49 @@ static void sink_woken(struct loop_op *op, int result)
 {
 	(void)result;
 	sink_next(container_of(op, struct sink, wake));
+}
+
+/* What was written is to be on the disk: true when the next line has to wait for that. */
+static bool sink_sync(struct sink *sink)
+{
+	uint64_t now = now_ns();
+
+	if (sink->sync_ns == SINK_NEVER || !sink->dirty || sink->sync.pending)
+		return false;
+	if (sink->sync_ns && now - sink->synced_ns < sink->sync_ns && !sink->closing) {
+		if (!sink->sync_timer.pending)
+			(void)loop_timer(sink->loop, &sink->sync_timer, sink->sync_ns - (now - sink->synced_ns));
+		return false;
+	}
+	sink->synced_ns = now;
+	sink->dirty = false;
+	sink->sync = (struct loop_op){ .done = sink_synced };
+	return loop_fsync(sink->loop, &sink->sync, sink->fd) == 0;
+}
+
+static void sink_synced(struct loop_op *op, int result)
+{
+	(void)result;
+	sink_next(container_of(op, struct sink, sync));
+}
+
+/* While a line is being written its end will see to it. */
+static void sink_sync_due(struct loop_op *op, int result)
+{
+	struct sink *sink = container_of(op, struct sink, sync_timer);
+
+	if (sink->closing) {
+		loop_stop(sink->loop);
+		return;
+	}
+	if (result != -ETIME && result != 0)
+		return;
+	pthread_mutex_lock(&sink->mutex);
+	bool idle = !sink->busy;
+	sink->busy |= idle;
+	pthread_mutex_unlock(&sink->mutex);
+	if (idle && !sink_sync(sink))
+		sink_next(sink);
 }
 
 static void sink_written(struct loop_op *op, int result)
@@ -171,6 +268,8 @@ static void sink_written(struct loop_op *op, int result)
 			return;
 		}
 		sink_succeed(sink);
+		if (sink_sync(sink))
+			return;
 	} else if (result == -EAGAIN) {
 		sink->write = (struct loop_op){ .done = sink_writable };
 		if (loop_poll(sink->loop, &sink->write, sink->fd, POLLOUT) == 0)
@@ -231,6 +330,36 @@ static void sink_write_now(struct sink *sink)
 
 /* ---- */
 
+void sink_rotates(struct sink *sink, uint64_t size, uint64_t have, sink_next_fn *next, void *ctx)
+{
+	sink->full = size;
+	sink->bytes = have;
+	sink->next = next;
+	sink->next_ctx = ctx;
+}
+
+void sink_syncs(struct sink *sink, uint64_t after_ns)
+{
+	sink->sync_ns = after_ns;
+}
+
+void sink_counts(struct sink *sink, _Atomic uint64_t *put, _Atomic uint64_t *written)
+{
+	sink->put = put;
+	sink->written = written;
+}
+
+void sink_reopen(struct sink *sink)
+{
+	sink->reopen = true;
+	pthread_mutex_lock(&sink->mutex);
+	bool idle = !sink->busy;
+	sink->busy |= idle;
+	pthread_mutex_unlock(&sink->mutex);
+	if (idle)
+		sink_next(sink);
+}
+
 bool sink_put(struct sink *sink, const char *line, size_t len)
 {
 	bool wake = false;
@@ -238,6 +367,9 @@ bool sink_put(struct sink *sink, const char *line, size_t len)
 	bool room = sink->filling.len + len <= sink->limit;
 	if (room) {
 		text_add(&sink->filling, line, len);
+		sink->filling_lines++;
+		if (sink->put)
+			atomic_fetch_add_explicit(sink->put, 1, memory_order_relaxed);
 		wake = !sink->busy;
 		sink->busy = true;
 	} else {
@@ -277,6 +409,7 @@ static bool sink_busy(struct sink *sink)
 static void sink_drain(struct sink *sink)
 {
 	sink->closing = true;
+	loop_cancel(sink->loop, &sink->sync_timer);
 	bool busy = sink_busy(sink);
 	if ((!busy && !sink_turn(sink)) || loop_timer(sink->loop, &sink->timer, SINK_CLOSE_NS) < 0)
 		return;
@@ -285,8 +418,10 @@ static void sink_drain(struct sink *sink)
 	/* loop_run() also ends for a loop_stop() that others called before. */
 	while (sink_busy(sink) && sink->timer.pending && loop_run(sink->loop) == 0)
 		;
+	if (sink->sync_ns != SINK_NEVER && !sink_busy(sink))
+		(void)fdatasync(sink->fd);
 	loop_cancel(sink->loop, &sink->timer);
-	while (sink->timer.pending && loop_run(sink->loop) == 0)
+	while ((sink->timer.pending || sink->sync_timer.pending) && loop_run(sink->loop) == 0)
 		;
 }
 

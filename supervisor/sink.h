@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct loop;
 struct sink;
@@ -20,6 +21,17 @@ typedef size_t sink_gap_fn(void *ctx, unsigned long lost, char *buf, size_t size
 /* FD is owned if OWNED. LOOP NULL: lines are written at once, by whoever puts them. LIMIT: bytes queued. */
 int sink_new(struct sink **sink, struct loop *loop, int fd, bool owned, size_t limit, sink_gap_fn *gap,
 	     void *ctx);
+/* Another descriptor to go on with, owned, or -errno: it goes on with this one. FULL: because of the size; else of sink_reopen(). */
+typedef int sink_next_fn(void *ctx, bool full);
+/* Between two lines, on the loop's thread: once SIZE bytes (0: never) are in the file. HAVE: so many are there already. */
+void sink_rotates(struct sink *sink, uint64_t size, uint64_t have, sink_next_fn *next, void *ctx);
+/* Written lines are on the disk after so long: 0 at once, SINK_NEVER when the kernel likes. */
+#define SINK_NEVER UINT64_MAX
+void sink_syncs(struct sink *sink, uint64_t after_ns);
+/* Lines that were put and were written are counted here, for who comes after a kill. */
+void sink_counts(struct sink *sink, _Atomic uint64_t *put, _Atomic uint64_t *written);
+/* On the loop's thread. */
+void sink_reopen(struct sink *sink);
 /* False when the line was lost. */
 bool sink_put(struct sink *sink, const char *line, size_t len);
 /* Lines lost so far. Any thread. */

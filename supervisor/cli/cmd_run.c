@@ -223,6 +223,11 @@ static int open_control(struct run *run)
 	return 0;
 }
 
+static void reopen_audit(void *audit)
+{
+	audit_reopen(audit);
+}
+
 static int serve(struct run *run)
 {
 	int root = program_root(run);
@@ -246,6 +251,10 @@ static int serve(struct run *run)
 		result = session_start(&run->session, run->loop, &run->launch);
 	if (result < 0)
 		return run_fail(run, "cannot serve", result);
+	if (audit_has_file(run->audit)) {
+		run->session.reopen = reopen_audit;
+		run->session.reopen_ctx = run->audit;
+	}
 	run_fds_close(&run->fds);
 	audit_event(run->audit, "start", run->argv[0]);
 	launch_go(&run->launch);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit_file.h"
 #include "cli.h"
 #include "control/socket.h"
 #include "diag.h"
@@ -141,6 +142,19 @@ static int forbid_own(struct policy *policy)
 	return error;
 }
 
+/* The log, what was rotated and will be. */
+static int forbid_log(struct policy *policy, const char *log, const struct audit_settings *settings)
+{
+	int error = 0;
+	for (unsigned i = 0; !error; i++) {
+		AUTO_FREE char *name = audit_file_name(log, settings, i);
+		if (!name)
+			break;
+		error = forbid(policy, name);
+	}
+	return error;
+}
+
 /* The file and what SQLite keeps beside it. */
 static int forbid_record(struct policy *policy, const char *file, struct policy_diags *diags)
 {
@@ -187,7 +201,8 @@ int load_file(const char *path, const char *audit_file, const struct policy_env 
 	if (!audit)
 		return error;
 	bool own = is_policy_file(*policy, audit);
-	error = own ? -EINVAL : forbid(*policy, audit);
+	const struct audit_settings settings = audit_settings(*policy);
+	error = own ? -EINVAL : path_is_special(audit) ? 0 : forbid_log(*policy, audit, &settings);
 	if (error)
 		policy_diag_add(diags, DIAG_ERROR, nowhere, 0, "audit log %s: %s", audit,
 				own ? "this is a file of the policy itself" : strerror(-error));

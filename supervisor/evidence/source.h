@@ -2,6 +2,8 @@
 #ifndef USHER_SOURCE_H
 #define USHER_SOURCE_H
 
+#include <jansson.h>
+
 #include "access.h"
 
 enum source_kind { SOURCE_FOOTPRINT, SOURCE_LOG, SOURCE_STRACE, SOURCE_AUSEARCH };
@@ -21,6 +23,11 @@ struct source {
 typedef int source_fn(void *ctx, const struct access *access);
 int source_read(struct source *source, source_fn *fn, void *ctx);
 const char *source_kind_name(enum source_kind kind);
+
+/* One record of our own log. False: it is about no access. KEPT is to be freed in any case, after ACCESS. */
+struct source_record { char *path, *to; };
+bool source_record_read(const json_t *record, struct access *access, struct source_record *kept);
+void source_record_free(struct source_record *kept);
 
 /* Of the kinds. */
 int source_read_log(struct source *source, source_fn *fn, void *ctx);

@@ -53,36 +53,53 @@ static struct bytes bytes_of(const char *text)
 	return (struct bytes){ text, text ? strlen(text) : 0 };
 }
 
-static int take_record(void *ctx, json_t *record)
+bool source_record_read(const json_t *record, struct access *access, struct source_record *kept)
 {
-	struct log_reading *reading = ctx;
 	const json_t *details = json_object_get(record, "details"), *process = json_object_get(record, "process");
 	const char *op = text_of(details, json_object_get(details, "ops") ? "ops" : "op"), *proto = text_of(details, "proto");
 	int verdict = access_verdict_named(text_of(record, "action"));
-	struct access access = { .proto = -1, .count = 1, .ops = access_ops_parse(op, strlen(op)) };
-	AUTO_FREE char *path = path_of(details, "path");
-	AUTO_FREE char *to = path_of(details, "to");
 
-	access.first_ns = access.last_ns = time_of(record);
-	if (verdict < 0 || (!access.ops && !*text_of(record, "syscall"))) {
-		reading->source->skipped++;
-		return 0;
-	}
-	if (access.first_ns < reading->source->since_ns)
-		return 0;
-	access.verdict = (enum access_verdict)verdict;
-	access.error = verdict == ACCESS_DENY || verdict == ACCESS_ALLOW ? errno_of(details) : 0;
-	access.program = bytes_of(text_of(process, "exe"));
-	access.domain = bytes_of(text_of(process, "domain"));
-	access.object = access.ops ? bytes_of(path) : bytes_of(text_of(record, "syscall"));
+	*access = (struct access){ .proto = -1, .count = 1, .ops = access_ops_parse(op, strlen(op)) };
+	*kept = (struct source_record){ 0 };
+	if (verdict < 0 || (!access->ops && !*text_of(record, "syscall")))
+		return false;
 	for (int i = 0; *proto && i < PROTO_COUNT; i++)
 		if (strcmp(proto, policy_proto_name((enum policy_proto)i)) == 0)
-			access.proto = i;
-	if (to && *to && access.ops & (OP_BIT(OP_RENAME) | OP_BIT(OP_LINK))) {
-		access.to = bytes_of(to);
-		access.to_ops = OP_BIT(OP_CREATE);
+			access->proto = i;
+	kept->path = path_of(details, access->proto >= 0 ? "peer" : "path");
+	kept->to = path_of(details, "to");
+	access->first_ns = access->last_ns = time_of(record);
+	access->verdict = (enum access_verdict)verdict;
+	access->error = verdict == ACCESS_WOULD_DENY ? 0 : errno_of(details);
+	access->program = bytes_of(text_of(process, "exe"));
+	access->domain = bytes_of(text_of(process, "domain"));
+	access->object = bytes_of(access->ops ? kept->path : text_of(record, "syscall"));
+	if (kept->to && *kept->to && access->ops & (OP_BIT(OP_RENAME) | OP_BIT(OP_LINK))) {
+		access->to = bytes_of(kept->to);
+		access->to_ops = OP_BIT(OP_CREATE);
 	}
-	return reading->fn(reading->ctx, &access);
+	return true;
+}
+
+void source_record_free(struct source_record *kept)
+{
+	free(kept->path);
+	free(kept->to);
+}
+
+static int take_record(void *ctx, json_t *record)
+{
+	struct log_reading *reading = ctx;
+	struct source_record kept;
+	struct access access;
+	int result = 0;
+
+	if (!source_record_read(record, &access, &kept))
+		reading->source->skipped++;
+	else if (access.last_ns >= reading->source->since_ns)
+		result = reading->fn(reading->ctx, &access);
+	source_record_free(&kept);
+	return result;
 }
 
 int source_read_log(struct source *source, source_fn *fn, void *ctx)
