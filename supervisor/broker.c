@@ -31,6 +31,7 @@
 #include "fd.h"
 #include "listener.h"
 #include "park.h"
+#include "record.h"
 #include "reply.h"
 #include "sandbox.h"
 #include "stage.h"
@@ -322,6 +323,11 @@ static void broker_record(struct request *req)
 		audit_record(sandbox->audit, req);
 	if (sandbox->footprint && !req->recorded)
 		footprint_note(sandbox->footprint, req);
+	if (!req->recorded) {
+		ruleset_count(req->rules, &req->decision, record_section(req, policy_denies(&req->decision.enforced) ? &req->decision.enforced
+															  : &req->decision.would));
+		shadow_note(&sandbox->shadow, req);
+	}
 	req->recorded = true;
 }
 

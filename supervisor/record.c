@@ -72,18 +72,26 @@ static enum policy_section op_section(const struct policy *policy, enum policy_o
 	return SECTION_FILES;
 }
 
-/* "web.policy:22" of the rule or default that decided. */
-static const char *where_of(const struct request *req, enum record_kind kind, char *buf, size_t size)
+enum policy_section record_section(const struct request *req, const struct policy_verdict *verdict)
+{
+	return decided_object(req) || decided_peer(req) ? op_section(req->rules->policy, verdict->op) : SECTION_SYSCALLS;
+}
+
+const char *record_where(const struct request *req, const struct policy_verdict *verdict, char *buf, size_t size)
 {
 	const struct policy *policy = req->rules->policy;
-	const struct policy_verdict *verdict = record_verdict(req, kind);
 	if (verdict->rule)
 		return policy_where(policy, verdict->rule->pos, buf, size);
 	if (!policy_denies(verdict))
 		return "default";
-	const struct policy_default *section =
-		&policy->defaults[decided_object(req) || decided_peer(req) ? op_section(policy, verdict->op) : SECTION_SYSCALLS];
+	const struct policy_default *section = &policy->defaults[record_section(req, verdict)];
 	return section->present && section->pos.line ? policy_where(policy, section->pos, buf, size) : "default";
+}
+
+/* "web.policy:22" of the rule or default that decided. */
+static const char *where_of(const struct request *req, enum record_kind kind, char *buf, size_t size)
+{
+	return record_where(req, record_verdict(req, kind), buf, size);
 }
 
 /* ---- JSON ---- */
@@ -415,6 +423,14 @@ void record_line(struct text *text, const struct request *req, enum record_kind 
 		text_addf(text, "  why %.8s", id);
 }
 
+void record_what(struct text *text, const struct request *req)
+{
+	const struct object *object = decided_object(req);
+	add_deed(text, req, RECORD_DENY);
+	if (object)
+		escape_add(text, object->path, object->len);
+}
+
 /* FNV-1a: only tells repetitions apart from news. */
 static uint64_t hash_bytes(uint64_t hash, const void *data, size_t len)
 {
@@ -422,6 +438,11 @@ static uint64_t hash_bytes(uint64_t hash, const void *data, size_t len)
 	for (size_t i = 0; i < len; i++)
 		hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
 	return hash;
+}
+
+uint64_t record_bytes_hash(const void *data, size_t len)
+{
+	return hash_bytes(UINT64_C(0xcbf29ce484222325), data, len);
 }
 
 uint64_t record_hash(const struct request *req, enum record_kind kind)

@@ -43,6 +43,13 @@ void record_event(struct text *text, const struct record *record, const char *ac
 /* "denied read /srv/www/.git/config (nginx 4711)  web.policy:22  why d3f9", escaped, without "usher: " and
  * newline. ID NULL: without why. */
 void record_line(struct text *text, const struct request *req, enum record_kind kind, const char *id);
+/* Whose default VERDICT, about REQ, is where it is no rule's. */
+enum policy_section record_section(const struct request *req, const struct policy_verdict *verdict);
+/* "web.policy:22" of VERDICT about REQ. */
+const char *record_where(const struct request *req, const struct policy_verdict *verdict, char *buf, size_t size);
+/* "read /srv/www/x" of the enforced decision, escaped. */
+void record_what(struct text *text, const struct request *req);
+uint64_t record_bytes_hash(const void *data, size_t len);
 /* Of two equal denials: the same number. */
 uint64_t record_hash(const struct request *req, enum record_kind kind);
 /* What to ask usher why: "read /srv/www/leak", as it was asked, quoted for a shell. */

@@ -82,9 +82,12 @@ int ruleset_new(struct ruleset **ruleset, const struct plan *plan, struct policy
 	new->plan = *plan;
 	new->policy = plan->policy;
 	new->owned = policy;
+	new->hits = calloc(new->policy->n_rules + SECTION_COUNT, sizeof(*new->hits));
+	if (!new->hits)
+		err = -ENOMEM;
 	new->beneath = has_beneath(new->policy);
 	new->strict_exec = limits_exec(new->policy);
-	if (!plan->topology_fixed)
+	if (!err && !plan->topology_fixed)
 		err = own_files(new);
 	rates_init(&new->rates, new->policy);
 	if (!err)
@@ -99,12 +102,35 @@ int ruleset_new(struct ruleset **ruleset, const struct plan *plan, struct policy
 	return 0;
 }
 
+static struct hit *hit_of(struct ruleset *ruleset, const struct policy_verdict *verdict, enum policy_section section)
+{
+	size_t n = ruleset->policy->n_rules;
+
+	if (!verdict->rule)
+		return &ruleset->hits[n + section];
+	return verdict->rule->number < n ? &ruleset->hits[verdict->rule->number] : NULL;
+}
+
+void ruleset_count(struct ruleset *ruleset, const struct policy_decision *decision, enum policy_section section)
+{
+	struct hit *used = hit_of(ruleset, &decision->enforced, section), *would;
+
+	if (used)
+		atomic_fetch_add_explicit(&used->used, 1, memory_order_relaxed);
+	if (!policy_denies(&decision->would) || policy_denies(&decision->enforced))
+		return;
+	would = hit_of(ruleset, &decision->would, section);
+	if (would)
+		atomic_fetch_add_explicit(&would->would, 1, memory_order_relaxed);
+}
+
 void ruleset_free(struct ruleset *ruleset)
 {
 	if (!ruleset)
 		return;
 	hosts_stop(ruleset->hosts);
 	substitutes_free(ruleset->substitutes);
+	free(ruleset->hits);
 	free(ruleset->own);
 	policy_free(ruleset->owned);
 	free(ruleset);

@@ -23,6 +23,8 @@ struct rulesets;
 
 struct own_file { dev_t dev; ino_t ino; bool above; };	/* above: a directory that leads to one */
 
+struct hit { _Atomic uint64_t used, would; };	/* decided; would have denied */
+
 struct ruleset {
 	const struct policy *policy;
 	struct plan plan;
@@ -31,6 +33,7 @@ struct ruleset {
 	struct rates rates;
 	struct own_file *own;		/* usher's own, where the target may change what paths mean; else NULL */
 	size_t n_own;
+	struct hit *hits;		/* of each rule, and behind them of each section's default */
 	bool strict_exec;		/* images are limited by rules of the policy, not only usher's own files by usher */
 	bool beneath;			/* some rule asks for the links that were met */
 
@@ -45,6 +48,8 @@ struct ruleset {
 /* PLAN, with its policy, is copied. POLICY, if not NULL, is the plan's and owned from now on, also on failure. May wait for host names, of
  * which AUDIT (may be NULL) hears. 0 or -errno. */
 int ruleset_new(struct ruleset **ruleset, const struct plan *plan, struct policy *policy, struct audit *audit);
+/* One more call was decided so; SECTION: whose default that is where no rule was. Any thread. */
+void ruleset_count(struct ruleset *ruleset, const struct policy_decision *decision, enum policy_section section);
 /* One that was never put to use. */
 void ruleset_free(struct ruleset *ruleset);
 

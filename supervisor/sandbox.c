@@ -76,6 +76,7 @@ int sandbox_open(struct sandbox **sandbox, const struct sandbox_options *options
 	new->launched = options->plan;
 	new->loop = options->loop;
 	rulesets_init(&new->rulesets, new->loop, first);
+	shadow_init(&new->shadow);
 	new->audit = options->audit;
 	new->footprint = options->footprint;
 	new->gone = options->gone;
@@ -99,6 +100,13 @@ int sandbox_swap(struct sandbox *sandbox, struct ruleset *next)
 	return rulesets_swap(&sandbox->rulesets, next);
 }
 
+int sandbox_shadow(struct sandbox *sandbox, struct ruleset *next)
+{
+	if (next && next->beneath)
+		resolver_links(sandbox->resolver, true);
+	return shadow_set(&sandbox->shadow, sandbox->loop, next);
+}
+
 int sandbox_run(struct sandbox *sandbox)
 {
 	return sandbox->hung_up ? 0 : loop_run(sandbox->loop);
@@ -114,6 +122,8 @@ void sandbox_close(struct sandbox *sandbox)
 		crew_stop(sandbox->crew);
 	gate_free(sandbox->gate);
 	rulesets_stop(&sandbox->rulesets);
+	if (sandbox->shadow.used)
+		rulesets_stop(&sandbox->shadow.rulesets);
 	if (sandbox->crew) {
 		parking_stop(sandbox->parking);
 		abandoned = !crew_free(sandbox->crew);
@@ -128,6 +138,7 @@ void sandbox_close(struct sandbox *sandbox)
 	parking_free(sandbox->parking);
 	resolver_free(sandbox->resolver);
 	rulesets_free(&sandbox->rulesets);
+	shadow_free(&sandbox->shadow);
 	targets_free(sandbox->targets);
 	free(sandbox);
 }

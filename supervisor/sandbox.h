@@ -13,6 +13,7 @@
 #include "request.h"
 #include "resolve.h"
 #include "ruleset.h"
+#include "shadow.h"
 #include "target.h"
 
 struct abstract;
@@ -28,6 +29,7 @@ struct sandbox {
 	pid_t guardian;			/* as seen by the supervisor */
 	const struct plan *launched;	/* what cannot be changed any more: filter, Landlock, topology; borrowed */
 	struct rulesets rulesets;
+	struct shadow shadow;
 	struct targets *targets;
 	struct resolver *resolver;
 	struct loop *loop;		/* the ring, on the main thread */
@@ -66,6 +68,8 @@ int sandbox_open(struct sandbox **sandbox, const struct sandbox_options *options
 int sandbox_run(struct sandbox *sandbox);
 /* On the loop's thread: NEXT decides from now on. 0 and NEXT is taken over, or -EBUSY. */
 int sandbox_swap(struct sandbox *sandbox, struct ruleset *next);
+/* On the loop's thread: NEXT (NULL: nothing) is compared from now on. 0 and NEXT is taken over, or -EBUSY. */
+int sandbox_shadow(struct sandbox *sandbox, struct ruleset *next);
 /* Stops serving: what is not answered gets ENOSYS from the kernel. */
 void sandbox_close(struct sandbox *sandbox);
 

@@ -60,7 +60,7 @@ json_t *remote_ask(const char *path, json_t *request, const char **error)
 
 	free(line);
 	json_decref(request);
-	*error = fd == -ECONNREFUSED ? "nobody serves its socket any more" : fd == -EACCES ? "permission denied" : "it cannot be reached";
+	*error = fd == -ECONNREFUSED && control_socket_sweep(path) ? "nobody serves its socket any more: it was removed" : fd == -EACCES ? "permission denied" : "it cannot be reached";
 	if (fd < 0)
 		return NULL;
 	/* What was refused has its answer all the same. */

@@ -232,6 +232,20 @@ static void change_policy(struct change *change)
 	control->restart = change->restart;
 }
 
+static void change_shadow(struct change *change)
+{
+	struct control *control = change->control;
+
+	if (sandbox_shadow(control->options.sandbox, change->next)) {
+		change_fail(change, CLI_NO, "too many shadow policies are still in use");
+		ruleset_free(change->next);
+		change->next = NULL;
+	} else {
+		change_record(change, rulesets_current(&control->options.sandbox->rulesets)->policy->digest);
+		restart_free(&change->restart);
+	}
+}
+
 static void change_free(struct change *change)
 {
 	if (change->memory)
@@ -259,6 +273,8 @@ static void change_done(struct loop_op *op, int result)
 			   change->restart.refused && !change->force, "diagnostics", json_incref(change->diagnostics));
 	if (change->next && change->kind == CHANGE_POLICY)
 		change_policy(change);
+	else if (change->next)
+		change_shadow(change);
 	if (!change->next)
 		restart_free(&change->restart);
 	if (change->next)

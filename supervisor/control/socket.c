@@ -137,6 +137,18 @@ int control_socket_open(struct control_socket *control, const char *name, const 
 	return err;
 }
 
+bool control_socket_sweep(const char *path)
+{
+	AUTO_FREE char *lock_path = text_printf("%.*s.lock", (int)(strlen(path) - strlen(".sock")), path);
+	AUTO_FD lock = lock_take(lock_path);
+
+	if (lock < 0)
+		return false;
+	(void)unlink(path);
+	(void)unlink(lock_path);
+	return true;
+}
+
 void control_socket_close(struct control_socket *control)
 {
 	if (control->lock >= 0) {

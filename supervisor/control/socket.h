@@ -25,6 +25,8 @@ struct control_socket {
 
 /* Takes NAME. 0, -EADDRINUSE: another supervisor has it; or another -errno. *WHAT says what failed. */
 int control_socket_open(struct control_socket *socket, const char *name, const char **what);
+/* The socket at PATH is removed if nobody holds its name. True if it was. */
+bool control_socket_sweep(const char *path);
 /* And gives it up. */
 void control_socket_close(struct control_socket *socket);
 

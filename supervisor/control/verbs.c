@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "audit.h"
 #include "cli/cli.h"
 #include "cli/json.h"
 #include "control/state.h"
@@ -74,6 +75,7 @@ static void serve_ps(struct client *client)
 		"launched", launched_json(sandbox->launched), "restart", restart_json(&control->restart),
 		"policies", (int)rulesets_count(&sandbox->rulesets));
 
+	(void)json_object_set_new(answer, "shadow", shadow_json(&sandbox->shadow, false));
 	if (control->panic)
 		(void)json_object_set_new(answer, "panic", json_text(control->panic));
 	client_answer(client, "ps", answer, CLI_OK);
@@ -119,12 +121,50 @@ static void serve_panic(struct client *client, const json_t *request)
 	change_start(control, client, change);
 }
 
+/* ---- shadow --------------------------------------------------------------------------------- */
+
+static void serve_shadow(struct client *client, const json_t *request)
+{
+	struct sandbox *sandbox = client->control->options.sandbox;
+	const char *what = string_of(request, "what"), *path = string_of(request, "path");
+	struct change *change;
+	json_t *answer;
+
+	if (what && !strcmp(what, "set") && path && *path == '/') {
+		change = change_asked(client->control, "shadow", request);
+		change->kind = CHANGE_SHADOW;
+		change->mode_log = false;
+		free(change->path);
+		change->path = text_copy(path);
+		change_start(client->control, client, change);
+		return;
+	}
+	if (what && !strcmp(what, "clear")) {
+		(void)sandbox_shadow(sandbox, NULL);
+		audit_event(client->control->options.audit, "shadow", "cleared");
+		client_answer(client, "shadow", NULL, CLI_OK);
+		return;
+	}
+	answer = shadow_json(&sandbox->shadow, what && !strcmp(what, "diff"));
+	if (!answer) {
+		client_error(client, "shadow", CLI_NO, "there is no shadow policy");
+		return;
+	}
+	answer = json_pack("{s:o, s:o}", "shadow", answer, "enforced",
+			   json_string(rulesets_current(&sandbox->rulesets)->policy->digest));
+	(void)json_object_set_new(answer, "up", json_real((double)(now_ns() - client->control->started_ns) / 1e9));
+	client_answer(client, "shadow", answer,
+		      json_integer_value(json_object_get(json_object_get(answer, "shadow"), "denied")) +
+		      json_integer_value(json_object_get(json_object_get(answer, "shadow"), "allowed")) && what && !strcmp(what, "diff") ? CLI_NO : CLI_OK);
+}
+
 void control_serve(struct client *client, const json_t *request)
 {
 	static const struct { const char *verb; void (*plain)(struct client *); void (*serve)(struct client *, const json_t *); } verbs[] = {
 		{ "ps", serve_ps, NULL },
 		{ "reload", NULL, serve_reload },
 		{ "panic", NULL, serve_panic },
+		{ "shadow", NULL, serve_shadow },
 	};
 	const char *verb = string_of(request, "verb");
 
