@@ -24,7 +24,7 @@
 static const struct {
 	const char *block, *name;	/* NULL: the whole block */
 } later[] = {
-	{ "audit", "footprint" }, { "audit", "metrics" }, { "rollout", NULL },
+	{ "audit", "footprint" }, { "audit", "metrics" },
 };
 
 __attribute__((format(printf, 4, 5))) static void refuse(struct policy_diags *diags, struct policy_pos pos, const char *help,
@@ -94,7 +94,7 @@ static void check_settings(const struct policy *policy, struct policy_diags *dia
 	for (size_t i = 0; i < policy->n_settings; i++) {
 		const struct policy_setting *setting = &policy->settings[i];
 		if (for_later(setting)) {
-			const char *name = strcmp(setting->block, "rollout") == 0 ? setting->block : setting->name;
+			const char *name = setting->name;
 			if (!noted || strcmp(noted, name) != 0)
 				policy_diag_add(diags, DIAG_NOTE, setting->pos, (uint32_t)strlen(setting->name),
 						"'%s' has no effect in this version", name);

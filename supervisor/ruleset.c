@@ -147,6 +147,8 @@ static void ruleset_gone(struct loop_op *op, int result)
 	struct ruleset *ruleset = container_of(op, struct ruleset, gone);
 
 	(void)result;
+	if (ruleset->home->retired)
+		ruleset->home->retired(ruleset->home->ctx, ruleset);
 	ruleset->home->slots[ruleset->slot] = NULL;
 	ruleset_free(ruleset);
 }

@@ -57,6 +57,8 @@ void ruleset_free(struct ruleset *ruleset);
 
 struct rulesets {
 	struct loop *loop;
+	void (*retired)(void *ctx, struct ruleset *ruleset);	/* on the loop's thread, before one is freed that was replaced; or NULL */
+	void *ctx;
 	_Atomic uint64_t current;	/* the slot in the upper 16 bits, how often it was taken in the others */
 	struct ruleset *slots[RULESETS_MAX];	/* written by the loop's thread */
 };

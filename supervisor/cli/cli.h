@@ -63,7 +63,7 @@ struct cli_verb {
 
 extern const struct cli_verb cli_verb_run, cli_verb_check, cli_verb_test, cli_verb_why, cli_verb_dump,
 	cli_verb_doctor, cli_verb_help, cli_verb_diff, cli_verb_replay, cli_verb_learn, cli_verb_log;
-extern const struct cli_verb cli_verb_ps, cli_verb_reload, cli_verb_panic, cli_verb_promote, cli_verb_demote, cli_verb_shadow;
+extern const struct cli_verb cli_verb_ps, cli_verb_reload, cli_verb_panic, cli_verb_promote, cli_verb_demote, cli_verb_shadow, cli_verb_rollout;
 extern const struct cli_verb *const cli_verbs[];	/* NULL-ended */
 
 /*

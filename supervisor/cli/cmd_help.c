@@ -16,7 +16,7 @@
 const struct cli_verb *const cli_verbs[] = {
 	&cli_verb_run,	&cli_verb_check,  &cli_verb_test, &cli_verb_why,
 	&cli_verb_log, &cli_verb_learn, &cli_verb_replay, &cli_verb_diff,
-	&cli_verb_ps, &cli_verb_reload, &cli_verb_promote, &cli_verb_demote, &cli_verb_panic, &cli_verb_shadow,
+	&cli_verb_ps, &cli_verb_reload, &cli_verb_promote, &cli_verb_demote, &cli_verb_panic, &cli_verb_shadow, &cli_verb_rollout,
 	&cli_verb_dump, &cli_verb_doctor, &cli_verb_help, NULL,
 };
 

@@ -12,6 +12,7 @@
 #include "move.h"
 #include "remote.h"
 #include "rewrite.h"
+#include "rollout.h"
 #include "text.h"
 
 enum { OPT_RULE = CLI_LONG, OPT_ALL, OPT_EXPECT, OPT_SEAL, OPT_FORCE, OPT_REASON };
@@ -212,14 +213,6 @@ static int write_files(struct promote *promote)
 	return 0;
 }
 
-static bool runs_it(const struct promote *promote, const struct remote *remote)
-{
-	const char *file = json_string_value(json_object_get(remote->ps, "policy_file"));
-	char path[PATH_MAX];
-
-	return !remote->error && file && realpath(promote->policy->files[0].path, path) && !strcmp(path, file);
-}
-
 static char *reason_of(const struct promote *promote)
 {
 	struct text text = { 0 };
@@ -230,7 +223,7 @@ static char *reason_of(const struct promote *promote)
 		const struct move *move = &promote->moves.list[i];
 
 		text_addf(&text, " %s %s->%s%s%s", move_where(&promote->moves, move, where, sizeof(where)), policy_stage_name(move->from),
-			  policy_stage_name(move->edit.stage), move->edit.seal ? " sealed" : "", move->missing ? " (gate not passed)" : "");
+			  policy_stage_name(move->edit.stage), move->edit.seal ? " sealed" : "", move->gate_missed ? " (gate not passed)" : "");
 	}
 	if (promote->reason)
 		text_addf(&text, ": %s", promote->reason);
@@ -256,7 +249,7 @@ static int reload_all(struct promote *promote, size_t *n)
 	size_t i;
 
 	for (i = 0; i < remotes->n && !status; i++) {
-		if (!runs_it(promote, &remotes->list[i]))
+		if (!rollout_runs(&remotes->list[i], promote->policy))
 			continue;
 		status = reload_one(promote, &remotes->list[i], false);
 		++*n;
@@ -266,7 +259,7 @@ static int reload_all(struct promote *promote, size_t *n)
 	/* --seal is for the next start. */
 	(void)undo(promote);
 	while (i-- > 0)
-		if (runs_it(promote, &remotes->list[i]))
+		if (rollout_runs(&remotes->list[i], promote->policy))
 			(void)reload_one(promote, &remotes->list[i], true);
 	cli_error(promote->cli, "the policy's file is as it was");
 	return status;
@@ -310,19 +303,29 @@ static int load(struct promote *promote)
 {
 	struct cli *cli = promote->cli;
 	const struct cli_load how = { .json = promote->verb->name };
-	const char *name = cli->policy;
 
-	for (size_t i = 0; i < promote->remotes.n; i++)
-		if (!promote->remotes.list[i].error && !strcmp(promote->remotes.list[i].name, name))
-			name = json_string_value(json_object_get(promote->remotes.list[i].ps, "policy_file"));
-	for (size_t i = 0; i < promote->remotes.n && name == cli->policy && !strchr(name, '/'); i++) {
-		const json_t *ps = promote->remotes.list[i].ps;
-		const char *policy = json_string_value(json_object_get(ps, "policy"));
+	return cli_load_policy(cli, rollout_file(&promote->remotes, cli->policy), &how, &promote->policy);
+}
 
-		if (policy && !strcmp(policy, name))
-			name = json_string_value(json_object_get(ps, "policy_file"));
+/* What the gates lack is said, and overridden only by force. */
+static int pass_gates(struct promote *promote)
+{
+	struct moves *moves = &promote->moves;
+	AUTO_FREE struct gate_state *states = mem_zero((moves->n + 1) * sizeof(*states));
+	char where[300];
+
+	if (rollout_judge(&promote->remotes, moves, states))
+		return 0;
+	for (size_t i = 0; i < moves->n; i++) {
+		if (states[i].passed)
+			continue;
+		moves->list[i].gate_missed = true;
+		cli_warn(promote->cli, "the gate of %s is not passed: %s", move_where(moves, &moves->list[i], where, sizeof(where)), states[i].missing);
 	}
-	return cli_load_policy(cli, name, &how, &promote->policy);
+	if (promote->force)
+		return 0;
+	cli_error(promote->cli, "nothing was changed; --force --reason TEXT does it all the same, and is recorded");
+	return CLI_NO;
 }
 
 static int promote_do(struct promote *promote)
@@ -344,6 +347,8 @@ static int promote_do(struct promote *promote)
 		cli_error(cli, "there is nothing to move");
 		status = CLI_NO;
 	}
+	if (!status && promote->kind == MOVE_PROMOTE)
+		status = pass_gates(promote);
 	if (!status)
 		status = make_texts(promote);
 	if (status == CLI_NO && promote->n_rewrites && !promote->rewrites[0].path)

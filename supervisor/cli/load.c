@@ -137,7 +137,7 @@ static int forbid_own(struct policy *policy)
 		AUTO_FREE char *dir = control_forbidden(i);
 		if (!dir)
 			break;
-		error = forbid(policy, dir);
+		error = *dir ? forbid(policy, dir) : 0;
 	}
 	return error;
 }

@@ -11,7 +11,7 @@ struct move {
 	enum policy_stage from;
 	struct policy_edit edit;
 	char *key;				/* of the evidence */
-	const char *missing;			/* why its gate is not passed; NULL: it is */
+	bool gate_missed;			/* its gate is not passed */
 };
 
 struct moves {

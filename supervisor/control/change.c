@@ -230,6 +230,7 @@ static void change_policy(struct change *change)
 	control->panic = change->memory ? text_copy(change->reason ? change->reason : "") : NULL;
 	restart_free(&control->restart);
 	control->restart = change->restart;
+	control_observe(control);
 }
 
 static void change_shadow(struct change *change)

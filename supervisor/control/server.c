@@ -7,6 +7,7 @@
 
 #include "audit.h"
 #include "cli/cli.h"
+#include "control/observe.h"
 #include "control/peer.h"
 #include "control/state.h"
 #include "err.h"
@@ -271,6 +272,7 @@ int control_open(struct control **control, const struct control_options *options
 		return err;
 	}
 	control_listen(new);
+	control_observe(new);
 	*control = new;
 	return 0;
 }
@@ -284,6 +286,10 @@ void control_close(struct control *control)
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
 		client_close(&control->clients[i]);
 	change_end(control);
+	control->options.sandbox->rulesets.retired = NULL;
+	observe_stop(control->observe);
+	control->observe = NULL;
+	loop_unpost(control->options.loop, &control->flushed);
 }
 
 void control_free(struct control *control)

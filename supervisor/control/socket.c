@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "control/proof.h"
 #include "err.h"
 #include "fd.h"
 #include "text.h"
@@ -32,7 +33,21 @@ char *control_dir(void)
 
 char *control_forbidden(size_t i)
 {
-	return i == 0 ? text_copy(SYSTEM_DIR) : i == 1 ? user_dir() : NULL;
+	char *dir;
+
+	switch (i) {
+	case 0:
+		return text_copy(SYSTEM_DIR);
+	case 1:
+		dir = user_dir();
+		break;
+	case 2:
+		dir = proof_dir();
+		break;
+	default:
+		return NULL;
+	}
+	return dir ? dir : text_copy("");
 }
 
 bool control_name_good(const char *name)

@@ -13,7 +13,7 @@
 
 /* The directory of our own sockets, malloc'ed; NULL: none can be had (no XDG_RUNTIME_DIR). */
 char *control_dir(void);
-/* The directories that no child may reach: the I-th, malloc'ed, NULL past the last. */
+/* The directories that no child may reach, of sockets and of evidence: the I-th, malloc'ed, empty where there is none, NULL past the last. */
 char *control_forbidden(size_t i);
 /* Letters, digits, . _ - and neither dot nor dash in front. */
 bool control_name_good(const char *name);

@@ -16,6 +16,8 @@
 #define CONTROL_CLIENTS 16
 #define CONTROL_LATE_NS UINT64_C(5000000000)	/* for the whole of a request, and for its answer to be taken */
 
+struct observe;
+
 struct client {
 	struct control *control;
 	int fd;				/* owned; -1: free, or about to be */
@@ -63,6 +65,9 @@ struct control {
 	struct loop_op accept_op;
 	struct client clients[CONTROL_CLIENTS];
 	struct change *change;		/* under way, or NULL */
+	struct observe *observe;	/* NULL: the policy has no rollout { } */
+	struct loop_op flushed;
+	struct client *flushing;	/* who waits for that */
 	struct restart restart;		/* of the current policy */
 };
 
@@ -71,6 +76,8 @@ void client_answer(struct client *client, const char *verb, json_t *answer, int 
 /* The same when something is wrong. */
 void client_error(struct client *client, const char *verb, int status, const char *error);
 
+/* verbs.c: evidence is kept from now on, if the policy has a roll-out. */
+void control_observe(struct control *control);
 /* verbs.c: calls client_answer(), or has it called later. */
 void control_serve(struct client *client, const json_t *request);
 

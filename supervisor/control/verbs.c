@@ -6,6 +6,7 @@
 #include "audit.h"
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "control/observe.h"
 #include "control/state.h"
 #include "err.h"
 #include "landlock.h"
@@ -158,12 +159,55 @@ static void serve_shadow(struct client *client, const json_t *request)
 		      json_integer_value(json_object_get(json_object_get(answer, "shadow"), "allowed")) && what && !strcmp(what, "diff") ? CLI_NO : CLI_OK);
 }
 
+/* ---- evidence ------------------------------------------------------------------------------- */
+
+static void evidence_flushed(struct loop_op *op, int result)
+{
+	struct control *control = container_of(op, struct control, flushed);
+	struct client *client = control->flushing;
+
+	(void)result;
+	control->flushing = NULL;
+	if (!control->over && client)
+		client_answer(client, "flush", json_pack("{s:b}", "written", observe_works(control->observe)), CLI_OK);
+}
+
+void control_observe(struct control *control)
+{
+	struct sandbox *sandbox = control->options.sandbox;
+	const struct policy *policy = rulesets_current(&sandbox->rulesets)->policy;
+	bool wanted = false;
+
+	for (size_t i = 0; i < policy->n_settings; i++)
+		wanted |= !strcmp(policy->settings[i].block, "rollout");
+	if (!wanted || control->observe)
+		return;
+	control->flushed.done = evidence_flushed;
+	control->observe = observe_start(sandbox, control->policy_path);
+	sandbox->rulesets.ctx = control->observe;
+	sandbox->rulesets.retired = control->observe ? observe_retired : NULL;
+}
+
+/* So that who judges by the evidence has all of it. */
+static void serve_flush(struct client *client)
+{
+	struct control *control = client->control;
+
+	if (!control->observe || control->flushing) {
+		client_answer(client, "flush", json_pack("{s:b}", "written", false), CLI_OK);
+		return;
+	}
+	control->flushing = client;
+	observe_flush(control->observe, &control->flushed);
+}
+
 void control_serve(struct client *client, const json_t *request)
 {
 	static const struct { const char *verb; void (*plain)(struct client *); void (*serve)(struct client *, const json_t *); } verbs[] = {
 		{ "ps", serve_ps, NULL },
 		{ "reload", NULL, serve_reload },
 		{ "panic", NULL, serve_panic },
+		{ "flush", serve_flush, NULL },
 		{ "shadow", NULL, serve_shadow },
 	};
 	const char *verb = string_of(request, "verb");

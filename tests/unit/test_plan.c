@@ -99,7 +99,6 @@ static void all_of_it_is_named_at_once(void **state)
 static void what_concerns_other_verbs_is_noted(void **state)
 {
 	(void)state;
-	noted("rollout { gate would-deny 0 over 7d; steps log, deny; }", "'rollout' has no effect");
 	noted("audit { rotate size=100M keep=10; }", "'rotate' has no effect");
 	noted("audit { footprint every 60s; }", "'footprint' has no effect");
 	struct made made = make("files { allow read /; } audit { level all; log /var/log/x; } limits { files 100; supervisor-exit kill; }",
