@@ -20,7 +20,7 @@ static void verbs_and_options(void **state)
 	assert_says(live->err, "did you mean 'check'?");
 	/* Of verbs that come later nothing is promised. */
 	assert_int_equal(usher(live, "top"), 2);
-	assert_says(live->err, "there are: run check test why log learn replay diff ps reload promote demote panic shadow dump doctor help\n");
+	assert_says(live->err, "there are: run check test why log learn replay diff ps reload promote demote panic shadow rollout dump doctor help\n");
 	assert_int_equal(usher(live, "check", "--strickt", "web"), 2);
 	assert_says(live->err, "did you mean '--strict'?");
 	assert_int_equal(usher(live, "check", "-x", "web"), 2);
@@ -41,7 +41,7 @@ static void every_verb_has_help(void **state)
 {
 	struct live *live = *state;
 	static const char *const verbs[] = { "run", "check", "test", "why", "log", "learn", "replay", "diff", "ps", "reload", "promote", "demote",
-		"panic", "shadow", "dump", "doctor", "help" };
+		"panic", "shadow", "rollout", "dump", "doctor", "help" };
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		assert_int_equal(usher(live, verbs[i], "--help"), 0);
 		assert_says(live->out, "Global options:");
@@ -59,7 +59,7 @@ static void manual_pages_name_every_option(void **state)
 {
 	struct live *live = *state;
 	static const char *const verbs[] = { "run", "check", "test", "why", "log", "learn", "replay", "diff", "ps", "reload", "promote", "demote",
-		"panic", "shadow", "dump", "doctor", "help" };
+		"panic", "shadow", "rollout", "dump", "doctor", "help" };
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		char file[4200], option[80];
 		snprintf(file, sizeof(file), "%s/usher-%s.1.scd", live_beside("man", SOURCE_DIR "/docs/man"), verbs[i]);
