@@ -36,7 +36,7 @@ const struct cli_verb cli_verb_rollout = {
 		"not count. wait looks every few seconds.\n"
 		"\n"
 		"Exit status: 0 every gate is passed; 1 one is not, or time is up; 2 usage; 3 the policy is invalid; 5 a file cannot be read.",
-	.examples = { "usher rollout status web", "usher rollout wait web --timeout 86400 && usher promote web --all" },
+	.examples = { "usher rollout status web", "usher rollout wait web --timeout 86400" },
 	.options = options,
 	.run = run,
 };
