@@ -218,7 +218,8 @@ int open_judge(struct request *req)
 			memcpy(object->path + object->len, "/#tmpfile", 10);
 			object->len += 9;
 		}
-		req->ops[0] = access_ops(how->flags) | OP_BIT(OP_CREATE);
+		/* In a directory that was removed, or to be refused by the kernel: no name will ever be in there. */
+		req->ops[0] = object->nameless && !object->st.st_nlink ? 0 : access_ops(how->flags) | OP_BIT(OP_CREATE);
 	} else if (object->lexical) {
 		/* The type is not known yet. A denial makes us look. */
 		req->ops[0] = access_ops(how->flags);

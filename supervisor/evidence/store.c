@@ -31,8 +31,8 @@ static const char *const statements[STORE_STATEMENTS] = {
 	[STORE_UPDATE] = "UPDATE access SET count = count + ?13, first_ns = min(first_ns, ?14), last_ns = max(last_ns, ?15) WHERE object = ?1"
 			 " AND op = ?2 AND proto = ?3 AND to_object = ?4 AND to_op = ?5 AND tree = ?6 AND via = ?7 AND verdict = ?8"
 			 " AND result = ?9 AND program = ?10 AND domain = ?11 AND run = ?12",
-	[STORE_INSERT] = "INSERT INTO access (object, op, proto, to_object, to_op, tree, via, verdict, result, program, domain, run,"
-			 " count, first_ns, last_ns) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+	[STORE_INSERT] = ("INSERT INTO access (object, op, proto, to_object, to_op, tree, via, verdict, result, program, domain, run,"
+			 " count, first_ns, last_ns) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"),
 	[STORE_PROGRAM] = "SELECT id FROM program WHERE path = ?1",
 	[STORE_PROGRAM_NEW] = "INSERT INTO program (path) VALUES (?1)",
 };
