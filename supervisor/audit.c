@@ -177,10 +177,12 @@ bool audit_has_file(const struct audit *audit)
 	return audit && audit->log;
 }
 
-void audit_reopen(struct audit *audit)
+bool audit_reopen(struct audit *audit)
 {
-	if (audit_has_file(audit))
-		sink_reopen(audit->file);
+	if (!audit_has_file(audit) || !audit_file_moved(audit->log))
+		return false;
+	sink_reopen(audit->file);
+	return true;
 }
 
 /* ---- what is shown ---- */

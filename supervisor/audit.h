@@ -32,9 +32,9 @@ void audit_record(struct audit *audit, struct request *req);
 void audit_policy(struct audit *audit, const struct policy *policy);
 /* Something of usher's own: "start", "stop", "error"; TEXT is a message. */
 void audit_event(struct audit *audit, const char *action, const char *text);
-/* On the loop's thread: goes on in a new file, if the old one was moved away. */
 bool audit_has_file(const struct audit *audit);
-void audit_reopen(struct audit *audit);
+/* On the loop's thread: goes on in a new file, if the old one was moved away. False: it was not. */
+bool audit_reopen(struct audit *audit);
 /* Writes what is queued (waits, bounded), prints the summary, frees. */
 void audit_free(struct audit *audit);
 

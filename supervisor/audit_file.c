@@ -28,6 +28,7 @@ struct audit_file {
 	char *name;
 	struct audit_settings settings;
 	struct ledger ledger;
+	int fd;			/* the last one that was handed out; borrowed */
 	pthread_t packer;
 	bool packing;		/* .packer is to be joined */
 	_Atomic bool packed;
@@ -151,7 +152,7 @@ int audit_file_open(struct audit_file **file, const char *name, const struct aud
 	} else {
 		(*file)->settings.size = 0;
 	}
-	*fd = fd_take(&new);
+	*fd = (*file)->fd = fd_take(&new);
 	return 0;
 }
 
@@ -226,13 +227,22 @@ static bool join_packer(struct audit_file *file, bool wait)
 	return true;
 }
 
+static int opened(struct audit_file *file)
+{
+	int fd = open_name(file->name);
+
+	if (fd >= 0)
+		file->fd = fd;
+	return fd;
+}
+
 int audit_file_next(void *ctx, bool full)
 {
 	struct audit_file *file = ctx;
 	AUTO_FREE char *first = text_printf("%s.1", file->name);
 
 	if (!full)
-		return open_name(file->name);
+		return opened(file);
 	if (!join_packer(file, false))
 		return -EAGAIN;
 	shift(file);
@@ -242,7 +252,16 @@ int audit_file_next(void *ctx, bool full)
 		atomic_store(&file->packed, false);
 		file->packing = pthread_create(&file->packer, NULL, packer_run, file) == 0;
 	}
-	return open_name(file->name);
+	return opened(file);
+}
+
+bool audit_file_moved(const struct audit_file *file)
+{
+	struct stat open_one, there;
+
+	if (fstat(file->fd, &open_one) || !S_ISREG(open_one.st_mode))
+		return false;
+	return stat(file->name, &there) || there.st_ino != open_one.st_ino || there.st_dev != open_one.st_dev;
 }
 
 void audit_file_free(struct audit_file *file)

@@ -25,6 +25,8 @@ _Atomic uint64_t *audit_file_put(struct audit_file *file);
 _Atomic uint64_t *audit_file_written(struct audit_file *file);
 /* As sink_next_fn. */
 int audit_file_next(void *file, bool full);
+/* Is something else, or nothing, where it was? */
+bool audit_file_moved(const struct audit_file *file);
 void audit_file_free(struct audit_file *file);
 
 /* Names that belong to the log NAME: the I-th, malloc'ed; NULL past the last. NAME.1 is newer than NAME.2. */

@@ -98,7 +98,7 @@ static void continued(struct session *session, const struct signalfd_siginfo *in
 /* Would SIGNO end the program? Then whoever sent it meant usher. */
 static bool child_minds(const struct session *session, int signo)
 {
-	static const char *const keys[] = { "\nSigCgt:", "\nSigIgn:" };
+	static const char *const keys[] = { "\nSigCgt:", "\nSigIgn:", "\nSigBlk:" };
 	char path[40], text[4096];
 	(void)snprintf(path, sizeof(path), "/proc/%d/status", atomic_load(&session->launch->page->child));
 	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -123,11 +123,8 @@ static void signals_come(struct loop_op *op, int result)
 			continued(session, &info);
 		if (!passed_on(&info))
 			continue;
-		if (info.ssi_signo == SIGUSR1 && session->reopen) {
-			session->reopen(session->reopen_ctx);
-			if (!child_minds(session, SIGUSR1))
-				continue;
-		}
+		if (info.ssi_signo == SIGUSR1 && session->reopen && session->reopen(session->reopen_ctx) && !child_minds(session, SIGUSR1))
+			continue;
 		if (atomic_load(&session->launch->page->exited))
 			signal_orphans(session, &info);
 		else

@@ -18,7 +18,7 @@ struct session {
 	struct loop *loop;
 	int signals;		/* signalfd, owned */
 	struct loop_op signal_op, news_op, continue_op, give_up_op;
-	void (*reopen)(void *ctx);	/* on SIGUSR1; set after session_start(). NULL: the signal is the program's */
+	bool (*reopen)(void *ctx);	/* on SIGUSR1; set after session_start(). NULL or false: the signal is the program's */
 	void *reopen_ctx;
 	bool guardian_gone, filter_gone, over;
 	int stops_seen;		/* page->stopped when we stopped too */

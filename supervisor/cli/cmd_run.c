@@ -223,9 +223,9 @@ static int open_control(struct run *run)
 	return 0;
 }
 
-static void reopen_audit(void *audit)
+static bool reopen_audit(void *audit)
 {
-	audit_reopen(audit);
+	return audit_reopen(audit);
 }
 
 static int serve(struct run *run)

@@ -18,10 +18,14 @@ static bool there(const char *file, const char *ending)
 
 static void forget(const char *file)
 {
-	static const char *const endings[] = { "", "-live", ".1", ".1.gz", ".2", ".2.gz", ".3", ".3.gz", ".old" };
-	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-		char name[200];
-		snprintf(name, sizeof(name), "%s%s", file, endings[i]);
+	char name[200];
+	(void)unlink(file);
+	snprintf(name, sizeof(name), "%s.old", file);
+	(void)unlink(name);
+	for (int i = 1; i <= 60; i++) {
+		snprintf(name, sizeof(name), "%s.%d", file, i);
+		(void)unlink(name);
+		snprintf(name, sizeof(name), "%s.%d.gz", file, i);
 		(void)unlink(name);
 	}
 }
@@ -81,7 +85,7 @@ static void it_is_packed(void **state)
 	char script[400], name[100];
 	live->options[0] = NULL;
 	live_file(live, "a", 0644, "x\n");
-	live_policy(live, LIVE_BASE "files { allow all $dir/; } audit { level all; rotate size=10k keep=3 compress; fsync always; }");
+	live_policy(live, LIVE_BASE "files { allow all $dir/; } audit { level all; rotate size=10k keep=50 compress; fsync always; }");
 	snprintf(script, sizeof(script), "cd %s; i=0; while [ $i -lt 200 ]; do read x <a; i=$((i+1)); done", live->dir);
 	assert_int_equal(live_sh(live, script), 0);
 	assert_true(there(live->audit, ".1.gz"));
