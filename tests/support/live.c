@@ -74,7 +74,7 @@ void live_share_probe(const struct live *live)
 int live_teardown(void **state)
 {
 	struct live *live = *state;
-	char command[80];
+	char command[80], page[100];
 	if (running.pid > 0) {
 		(void)kill(running.pid, SIGKILL);
 		(void)live_finish(live);
@@ -83,6 +83,8 @@ int live_teardown(void **state)
 	(void)!system(command);
 	(void)unlink(live->policy);
 	(void)unlink(live->audit);
+	(void)snprintf(page, sizeof(page), "%s-live", live->audit);	/* of an usher that was killed */
+	(void)unlink(page);
 	(void)unlink(shared_probe);
 	shared_probe[0] = '\0';
 	free(live->out);
