@@ -244,6 +244,7 @@ static int serve(struct run *run)
 		.gone = session_gone,
 		.ctx = &run->session,
 	};
+	control_dir_make();
 	int result = sandbox_open(&run->sandbox, &how);
 	if (result == 0 && open_control(run))
 		return CLI_RUN_FAILED;

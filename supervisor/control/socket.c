@@ -31,6 +31,17 @@ char *control_dir(void)
 	return geteuid() == 0 ? text_copy(SYSTEM_DIR) : user_dir();
 }
 
+void control_dir_make(void)
+{
+	AUTO_FREE char *dir = control_dir();
+	AUTO_FREE char *other = user_dir();
+
+	if (dir)
+		(void)mkdir(dir, 0700);
+	if (other)
+		(void)mkdir(other, 0700);
+}
+
 char *control_forbidden(size_t i)
 {
 	char *dir;

@@ -15,6 +15,8 @@
 char *control_dir(void);
 /* The directories that no child may reach, of sockets and of evidence: the I-th, malloc'ed, empty where there is none, NULL past the last. */
 char *control_forbidden(size_t i);
+/* Makes the directory of our sockets, so that it is there when usher's own files are looked up. */
+void control_dir_make(void);
 /* Letters, digits, . _ - and neither dot nor dash in front. */
 bool control_name_good(const char *name);
 
