@@ -131,8 +131,10 @@ static void record_counts_accesses(void **state)
 	assert_int_equal(number(live, "SELECT count(*) FROM access WHERE last_ns < first_ns OR first_ns = 0"), 0);
 	/* What is refused, and what would be. */
 	live_policy(live, LIVE_BASE "files { deny EPERM write $dir/; allow ro $dir/ stage log; deny read $dir/in stage log; }");
-	snprintf(script, sizeof(script), "cd %s; cat in; echo 1 >out; true", dir);
+	snprintf(script, sizeof(script), "cd %s; cat in; echo 1 >out; cat /etc/passwd /etc/passwd /etc/passwd >/dev/null; ls /usr /usr >/dev/null; true", dir);
 	assert_int_equal(live_sh(live, script), 0);
+	/* Opened by their names alone, they were asked for as files and as directories. */
+	assert_int_equal(number(live, "SELECT count(*) FROM access WHERE op LIKE '%%list%%' AND op <> 'list'"), 0);
 	assert_int_equal(number(live, "SELECT count FROM footprint WHERE object = '%s/in' AND run = 3 AND verdict = 'deny' AND result = 'EACCES'", dir), 1);
 	assert_int_equal(number(live, "SELECT count FROM footprint WHERE object = '%s/out' AND run = 3 AND verdict = 'deny'", dir), 1);
 	forget_footprint(live);
@@ -296,6 +298,8 @@ static void replay_says_what_would_change(void **state)
 	assert_int_equal(usher(live, "replay", "--json", footprint_of(live), "--against", live->policy), 1);
 	json = output_json(live);
 	assert_int_equal(json_array_size(json_object_get(json, "newly_allowed")), 1);
+	/* By its own name; through the link that leads out it stays denied. */
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(json_object_get(json, "newly_allowed"), 0), "calls")), 1);
 	assert_int_equal(json_array_size(json_object_get(json, "newly_denied")), 0);
 	json_decref(json);
 
