@@ -11,10 +11,12 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "audit.h"
 #include "control/control.h"
+#include "control/peer.h"
 #include "control/socket.h"
 #include "err.h"
 #include "evidence/footprint.h"
@@ -266,6 +268,7 @@ static int serve(struct run *run)
 static int start(struct run *run)
 {
 	session_block(&run->agent.mask, &run->agent.sigchld_ignored);
+	(void)prctl(PR_SET_NAME, PEER_SUPERVISOR);
 	int result = launch_start(&run->launch, &run->agent, run->limits.kill_on_exit);
 	int status = result < 0 ? run_launch_failed(run, result) : open_audit(run);
 	if (status == 0)

@@ -16,7 +16,7 @@
 #endif
 
 /* How many filters the process NAME ("self", a number) has, -1: it cannot be said. */
-static int filters_of(const char *name)
+static int filters_of(const char *name, bool *supervisor)
 {
 	AUTO_FREE char *line = NULL;
 	char path[40];
@@ -28,7 +28,9 @@ static int filters_of(const char *name)
 	status = fopen(path, "re");
 	if (!status)
 		return -1;
+	*supervisor = false;
 	while (getline(&line, &size, status) > 0) {
+		*supervisor |= !strcmp(line, "Name:\t" PEER_SUPERVISOR "\n");
 		(void)sscanf(line, "Seccomp: %d", &mode);
 		(void)sscanf(line, "Seccomp_filters: %d", &filters);
 	}
@@ -58,7 +60,8 @@ const char *peer_refused(int fd, const struct ucred *sender)
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 	char number[16];
-	int own = filters_of("self"), its;
+	bool supervisor = false;
+	int own = filters_of("self", &supervisor), its;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) || len != sizeof(peer))
 		return "who connected cannot be told";
@@ -72,12 +75,15 @@ const char *peer_refused(int fd, const struct ucred *sender)
 	if (pidfd < 0)
 		return "who connected has ended";
 	(void)snprintf(number, sizeof(number), "%d", (int)peer.pid);
-	its = filters_of(number);
+	its = filters_of(number, &supervisor);
 	/* If it lives still, then it is the one that was looked at. */
 	if (ended(pidfd))
 		return "who connected has ended";
 	if (own < 0 || its < 0)
 		return "whether the caller is in a sandbox cannot be told";
+	/* What its program connects and sends has its number, and none of the program's filters. */
+	if (supervisor)
+		return "the caller is a supervisor, which may be acting for its program";
 	if (its > own)
 		return "the caller has a seccomp filter, as everything in a sandbox has";
 	return NULL;

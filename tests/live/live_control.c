@@ -311,6 +311,37 @@ static void who_has_a_filter_is_refused(void **state)
 	assert_int_equal(live_audited(live, "control-refused", NULL), 1);
 }
 
+/* It connects and sends for its program, with its own number: there may be sockets in directories that it does not know of. */
+static void a_supervisor_is_refused(void **state)
+{
+	struct live *live = *state;
+	struct talk talk = begin(live, OPEN_DIR);
+	char path[40], line[64];
+	int status;
+	FILE *file;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", talk.pid);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	assert_non_null(fgets(line, sizeof(line), file));
+	fclose(file);
+	line[strcspn(line, "\n")] = '\0';
+	pid = fork();
+	if (!pid) {
+		char said[4096];
+
+		if (prctl(PR_SET_NAME, line))
+			_exit(2);
+		ask(connect_to(&talk), "{\"verb\":\"panic\"}\n", said);
+		_exit(strstr(said, "is a supervisor") && strstr(said, "\"status\":5") ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	talk_expect(&talk, command(live, "cat", "secret"), "EACCES");
+	assert_int_equal(talk_end(&talk), 0);
+}
+
 /* Who speaks must be who connected. */
 static void a_connection_is_not_handed_on(void **state)
 {
@@ -475,6 +506,7 @@ int main(void)
 		CASE(panic_lets_all_through_but_forbid),
 		CASE(the_child_does_not_reach_it),
 		CASE(who_has_a_filter_is_refused),
+		CASE(a_supervisor_is_refused),
 		CASE(a_connection_is_not_handed_on),
 		CASE(others_do_not_speak),
 		CASE(hostile_clients_are_harmless),
