@@ -6,6 +6,7 @@
 
 #include "err.h"
 #include "fd.h"
+#include "syscalls.h"
 
 #define OPS_WRITE (OP_BIT(OP_WRITE) | OP_BIT(OP_APPEND) | OP_BIT(OP_TRUNCATE) | OP_BIT(OP_CREATE) | OP_BIT(OP_DELETE) | OP_BIT(OP_RENAME))
 
@@ -55,10 +56,13 @@ static void see_peer(struct learn *learn, const struct access *access)
 	};
 }
 
+/* What is no name of a call must not get into a policy: footprints and logs may come from anywhere. */
 static void see_call(struct learn *learn, const struct access *access)
 {
 	AUTO_FREE char *name = text_dup(access->object.s, access->object.len);
 
+	if (!syscall_by_name(name, strlen(name)))
+		return;
 	for (size_t i = 0; i < learn->calls.n; i++)
 		if (strcmp(learn->calls.v[i], name) == 0)
 			return;
@@ -99,7 +103,7 @@ int learn_take(void *ctx, const struct access *access)
 	if (!access->object.len || access->object.s[0] != '/')
 		return 0;
 	see_object(learn, access->object, access->ops, access);
-	if (!access->to.len)
+	if (!access->to.len || access->to.s[0] != '/')
 		return 0;
 	see_object(learn, access->to, access->to_ops, access);
 	if (!access->error)

@@ -214,13 +214,34 @@ static void what_a_rule_denies_is_not_proposed(void **state)
 	free(text);
 }
 
+/* Footprints may come from anywhere. */
+static void what_is_read_is_not_trusted(void **state)
+{
+	static const char *const names[] = { "reboot;\n}\nfiles { allow all /; }\nsyscalls { allow swapon", "swapon" };
+	static const struct seen relative[] = { { .path = "/srv/a", .ops = OP_BIT(OP_RENAME), .to = "b", .to_ops = CREATE }, { .path = NULL } };
+	struct learn learn = { 0 };
+	char *text;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct access access = { .object = bytes_of(names[i]), .proto = -1, .run = 1, .count = 1 };
+		assert_int_equal(learn_take(&learn, &access), 0);
+	}
+	assert_int_equal(learn.calls.n, 1);
+	assert_string_equal(learn.calls.v[0], "swapon");
+	learn_free(&learn);
+	text = rules_for(relative, TREE_TIGHT, BASE, NULL);
+	assert_non_null(strstr(text, "allow rename"));
+	free(text);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(volatile_names), cmocka_unit_test(words_are_read_back), cmocka_unit_test(siblings_become_their_directory),
 		cmocka_unit_test(what_is_never_meant_as_a_whole), cmocka_unit_test(runs_that_differ),
 		cmocka_unit_test(what_is_not_there_needs_no_rule), cmocka_unit_test(own_directories), cmocka_unit_test(moves_gain_nothing),
-		cmocka_unit_test(what_a_rule_denies_is_not_proposed),
+		cmocka_unit_test(what_a_rule_denies_is_not_proposed), cmocka_unit_test(what_is_read_is_not_trusted),
 	};
 	return cmocka_run_group_tests_name("learn", tests, NULL, NULL);
 }
