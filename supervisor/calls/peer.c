@@ -140,6 +140,9 @@ static int peer_inet(const struct socket_call *call, struct address *address, en
 	else if (family == AF_UNSPEC && op == OP_SENDTO && six && peer->proto == PROTO_UDP)
 		/* Taken for no address; and so it is for us, because the socket may become an AF_INET one meanwhile. */
 		address->len = 0;
+	else if (family == AF_UNSPEC && op == OP_BIND && six)
+		/* As wrong as this, and it stays wrong then. */
+		address->any.ss_family = AF_UNIX;
 	if (peer->proto == PROTO_ICMP)
 		peer->port = 0;
 	return found;
