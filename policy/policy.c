@@ -26,6 +26,9 @@ void policy_free(struct policy *policy)
 		free(policy->files[i].name);
 		free(policy->files[i].text);
 	}
+	for (size_t i = 0; i < policy->n_missing; i++)
+		free(policy->missing[i]);
+	free(policy->missing);
 	for (size_t i = 0; i < policy->n_rules; i++)
 		rule_free(&policy->rules[i]);
 	for (size_t i = 0; i < policy->n_expects; i++) {

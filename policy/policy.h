@@ -176,6 +176,8 @@ struct policy {
 	char digest[65];	/* hex SHA-256 of the canonical form */
 	struct policy_file *files;
 	size_t n_files;
+	char **missing;		/* where includes were looked for and are not: who makes such a file speaks in the policy */
+	size_t n_missing;
 	struct policy_rule *rules;
 	size_t n_rules;
 	struct policy_default defaults[SECTION_COUNT];

@@ -67,19 +67,32 @@ int64_t file_open(struct loader *loader, const char *path)
 	return (int64_t)file_add(loader, path, text, len, false);
 }
 
+static int64_t include_open(struct loader *loader, const char *path)
+{
+	struct policy *policy = loader->policy;
+	int64_t file = file_open(loader, path);
+	if (file != -ENOENT)
+		return file;
+	for (size_t i = 0; i < policy->n_missing; i++)
+		if (strcmp(policy->missing[i], path) == 0)
+			return file;
+	*mem_push(&policy->missing, &policy->n_missing) = text_copy(path);
+	return file;
+}
+
 static int64_t include_find(struct loader *loader, uint32_t from, const char *name, struct text *looked)
 {
 	if (*name == '/')
-		return file_open(loader, name);
+		return include_open(loader, name);
 	const char *path = loader->policy->files[from].path;
 	const char *slash = strrchr(path, '/');
 	AUTO_FREE char *near = path_join(path, slash ? (size_t)(slash - path) + 1 : 0, name);
-	int64_t file = file_open(loader, near);
+	int64_t file = include_open(loader, near);
 	text_addf(looked, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
 	const char *const *dirs = loader->env->include_dirs;
 	for (size_t i = 0; file == -ENOENT && dirs && dirs[i]; i++) {
 		AUTO_FREE char *far = path_join(dirs[i], strlen(dirs[i]), name);
-		file = file_open(loader, far);
+		file = include_open(loader, far);
 		text_addf(looked, ", %s", dirs[i]);
 	}
 	return file;

@@ -111,6 +111,22 @@ static bool path_is_special(const char *path)
 	return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 }
 
+/* Nor is the link by which we know it made to lead elsewhere. */
+static int forbid_link(struct policy *policy, const char *path, const char *resolved)
+{
+	const char *name = strrchr(path, '/') + 1;
+	struct stat st;
+	if (lstat(path, &st) < 0 || !S_ISLNK(st.st_mode))
+		return 0;
+	AUTO_FREE char *parent = text_dup(path, (size_t)(name - path));
+	AUTO_FREE char *dir = NULL;
+	int error = env_resolve(NULL, parent, &dir);
+	if (error)
+		return error;
+	AUTO_FREE char *link = text_printf("%s/%s", strcmp(dir, "/") != 0 ? dir : "", name);
+	return strcmp(link, resolved) != 0 ? policy_forbid(policy, link, false) : 0;
+}
+
 static int forbid(struct policy *policy, const char *path)
 {
 	if (path_is_special(path))
@@ -121,12 +137,30 @@ static int forbid(struct policy *policy, const char *path)
 	AUTO_FREE char *absolute = path[0] == '/' ? text_printf("%s", path) : text_printf("%s/%s", cwd, path);
 	AUTO_FREE char *resolved = NULL;
 	int error = env_resolve(NULL, absolute, &resolved);
-	return error ? error : policy_forbid(policy, resolved, !read_is_named(policy, resolved));
+	if (!error)
+		error = policy_forbid(policy, resolved, !read_is_named(policy, resolved));
+	return error ? error : forbid_link(policy, absolute, resolved);
+}
+
+/* Nothing may come to be at PATH, where an include was looked for: neither a file nor a link or directory on the way. */
+static int forbid_missing(struct policy *policy, const char *path)
+{
+	AUTO_FREE char *first = text_copy(path);
+	struct stat st;
+	for (char *slash = strchr(first + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (lstat(first, &st) < 0)
+			break;
+		*slash = '/';
+	}
+	return forbid(policy, first);
 }
 
 static int forbid_own(struct policy *policy)
 {
 	int error = 0;
+	for (size_t i = 0; i < policy->n_missing && !error; i++)
+		error = forbid_missing(policy, policy->missing[i]);
 	for (size_t i = 0; i < policy->n_files && !error; i++) {
 		AUTO_FREE char *drop_ins = text_printf("%s.d", policy->files[i].path);
 		error = forbid(policy, policy->files[i].path);

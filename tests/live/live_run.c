@@ -219,6 +219,28 @@ static void own_files_are_out_of_reach(void **state)
 	live_expect(live, "EACCES", "link", live->policy, live_path(live, "linked"), NULL);
 }
 
+/* Who could make a file that a policy looked for in vain would speak in it the next time. */
+static void includes_are_not_put_in_its_place(void **state)
+{
+	struct live *live = *state;
+	char text[400], name[100];
+	snprintf(text, sizeof(text), "include? \"%s\";\ninclude? \"%s\";\n" ALL, live_path(live, "none.policy"),
+		 live_path(live, "sub/dir/none.policy"));
+	live_policy(live, text);
+	assert_int_equal(chmod(live->dir, 0777), 0);
+	live_file(live, "other", 0666, "syntax 1;\n");
+	live_expect(live, "EACCES", "open", live_path(live, "none.policy"), "wc", NULL);
+	live_expect(live, "EACCES", "rename", live_path(live, "other"), live_path(live, "none.policy"), NULL);
+	live_expect(live, "EACCES", "symlink", "/tmp", live_path(live, "sub"), NULL);
+	live_expect(live, "EACCES", "mkdir", live_path(live, "sub"), NULL);
+	/* Nor is the link by which it is called made to lead elsewhere. */
+	snprintf(name, sizeof(name), "%s/link.policy", live->dir);
+	live_symlink(live, live->policy, "link.policy");
+	const char *const unlink_it[] = { "run", "-q", "-p", name, "--", live_probe(), "unlink", name, NULL };
+	live_usher_run(live, unlink_it);
+	assert_string_equal(live->out, "EACCES\n");
+}
+
 /* ---- signals -------------------------------------------------------------------------------- */
 
 static void wait_for(const struct live *live, const char *name)
@@ -521,6 +543,7 @@ int main(void)
 		CASE(summary_quiet_and_json),
 		CASE(policies_are_found_by_name),
 		CASE(own_files_are_out_of_reach),
+		CASE(includes_are_not_put_in_its_place),
 		CASE(signals_are_forwarded),
 		CASE(stopping_the_program_stops_usher),
 		CASE(control_c_interrupts_the_program),
