@@ -203,10 +203,14 @@ static bool same_words(const struct policy_setting *a, const struct policy_setti
 	return same || (!a && !b);
 }
 
+/* Where records go was opened at launch. */
 static void compare_audit(struct restart *restart, const struct policy *was, const struct policy *now)
 {
-	if (!same_words(policy_setting(was, "audit", "log"), policy_setting(now, "audit", "log")))
-		say(restart, false, "audit { log }: records go on to where they went");
+	static const char *const names[] = { "log", "level", "rotate", "fsync", "alert" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!same_words(policy_setting(was, "audit", names[i]), policy_setting(now, "audit", names[i])))
+			say(restart, false, "audit { %s } is as at launch", names[i]);
 }
 
 /* ---- all together --------------------------------------------------------------------------- */

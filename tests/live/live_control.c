@@ -9,11 +9,16 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "talk.h"
+
+#define QUOTE(x) #x
+#define TEXT(x)  QUOTE(x)
+#define CALL(nr) "call " TEXT(nr)
 
 #define OPEN_DIR "files { default deny EACCES; allow ro $dir/open; allow rx $probe; }\n"
 #define MORE_OPEN "files { default deny EACCES; allow ro $dir/open, $dir/secret; allow rx $probe; }\n"
@@ -159,7 +164,7 @@ static void what_needs_a_restart_is_said(void **state)
 	assert_int_equal(usher(live, "reload", talk.name, "--force", "--reason", "a try"), 0);
 	assert_says(live->err, "personality");
 	talk_expect(&talk, command(live, "cat", "secret"), "ok secret");
-	talk_expect(&talk, "call 135 0xffffffff", "ok");
+	talk_expect(&talk, CALL(SYS_personality) " 0xffffffff", "ok");
 	json = ps(&talk);
 	assert_int_equal(json_array_size(json_object_get(json, "restart")), 1);
 	json_decref(json);
@@ -177,16 +182,16 @@ static void system_call_rules_move(void **state)
 	struct live *live = *state;
 	struct talk talk = begin(live, OPEN_DIR "syscalls { default allow; deny EPERM personality stage log; deny ENOSYS sysinfo audit none; }\n");
 
-	talk_expect(&talk, "call 135 0xffffffff", "ok");
+	talk_expect(&talk, CALL(SYS_personality) " 0xffffffff", "ok");
 	live_policy(live, OPEN_DIR "syscalls { default allow; deny EPERM personality; deny ENOSYS sysinfo audit none; }\n");
 	assert_int_equal(usher(live, "reload", talk.name), 0);
-	talk_expect(&talk, "call 135 0xffffffff", "EPERM");
+	talk_expect(&talk, CALL(SYS_personality) " 0xffffffff", "EPERM");
 	/* What BPF answers by itself stays as it is. */
 	live_policy(live, OPEN_DIR "syscalls { default allow; deny EPERM personality stage kill; }\n");
 	assert_int_equal(usher(live, "reload", talk.name), 0);
 	assert_says(live->err, "sysinfo");
-	talk_expect(&talk, "call 99 !out", "ENOSYS");
-	talk_say(&talk, "call 135 0xffffffff");
+	talk_expect(&talk, CALL(SYS_sysinfo) " !out", "ENOSYS");
+	talk_say(&talk, CALL(SYS_personality) " 0xffffffff");
 	talk_answer(&talk, "(nothing)");
 	assert_int_equal(talk_end(&talk), 137);
 }

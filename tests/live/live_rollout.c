@@ -3,9 +3,14 @@
 
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "talk.h"
+
+#define QUOTE(x) #x
+#define TEXT(x)  QUOTE(x)
+#define CALL(nr) "call " TEXT(nr)
 
 #define RULES                                                   \
 	"files {\n"                                             \
@@ -65,10 +70,10 @@ static void stages_are_moved_in_the_file(void **state)
 	assert_int_equal(stat(live->policy, &after), 0);
 	assert_int_equal(before.st_mode, after.st_mode);
 	assert_int_equal(usher(live, "promote", "-p", live->policy, "--rule", "pers", "--rule", "secret"), 0);
-	talk_expect(&talk, "call 135 0xffffffff", "EPERM");
+	talk_expect(&talk, CALL(SYS_personality) " 0xffffffff", "EPERM");
 	expect_file(live, "id secret stage trap;", true);
 	assert_int_equal(usher(live, "demote", talk.name, "--rule", "pers"), 0);
-	talk_expect(&talk, "call 135 0xffffffff", "ok");
+	talk_expect(&talk, CALL(SYS_personality) " 0xffffffff", "ok");
 	/* What cannot be moved. */
 	assert_int_equal(usher(live, "demote", talk.name, "--rule", "pers"), 1);
 	assert_says(live->err, "no further step");
@@ -101,7 +106,7 @@ static void what_is_in_the_filter_needs_a_restart(void **state)
 	assert_int_equal(talk_end(&talk), 0);
 	live_policy(live, "files { default allow; }\nsyscalls { default allow; deny EPERM personality stage trap id pers; }\n");
 	assert_int_equal(usher(live, "promote", live->policy, "--rule", "pers", "--seal"), 0);
-	assert_int_equal(live_runl(live, live_probe(), "call", "135", "0xffffffff", NULL), 128 + SIGSYS);
+	assert_int_equal(live_runl(live, live_probe(), "call", TEXT(SYS_personality), "0xffffffff", NULL), 128 + SIGSYS);
 }
 
 /* A file that is not any more what was read is left alone, whatever it has become. */
@@ -195,7 +200,7 @@ static void a_shadow_decides_and_does_nothing(void **state)
 	for (int i = 0; i < 3; i++)
 		talk_expect(&talk, cat(live, "secret"), "ok secret");
 	talk_expect(&talk, cat(live, "other"), "ok other");
-	talk_expect(&talk, "call 135 0xffffffff", "ok");
+	talk_expect(&talk, CALL(SYS_personality) " 0xffffffff", "ok");
 	assert_int_equal(usher(live, "shadow", "diff", talk.name, "--json"), 1);
 	json = output_json(live);
 	shadow = json_object_get(json, "shadow");
