@@ -308,7 +308,7 @@ static void a_full_disk_is_told(void **state)
 			 125);
 }
 
-/* The rest of the records is lost, counted, and told; nothing is let through. */
+/* The rest of the records is lost, counted, and told; nothing is let through. (A page is that of log-live.) */
 static void a_disk_that_fills_up(void **state)
 {
 	struct live *live = *state;
@@ -321,7 +321,7 @@ static void a_disk_that_fills_up(void **state)
 	live_policy(live, "files { default allow; deny read $dir/b; }");
 	snprintf(log, sizeof(log), "%s", live_path(live, "disk/log"));
 	snprintf(script, sizeof(script),
-		 "cd %s; head -c 57344 /dev/zero >disk/filler; i=0; while [ $i -lt 40 ]; do read x <b; i=$((i+1)); done; "
+		 "cd %s; head -c 53248 /dev/zero >disk/filler; i=0; while [ $i -lt 40 ]; do read x <b; i=$((i+1)); done; "
 		 "until [ $(stat -c %%s disk/log) = 8192 ]; do :; done; rm disk/filler; read x <b; exit 4", live->dir);
 	usher(live, "run", "-p", live->policy, "--audit", log, "--", "sh", "-c", script);
 	char *text = live_read(log);
