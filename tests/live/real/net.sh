@@ -34,7 +34,9 @@ equal "database by path" PONG "$(app redis-cli -s "$DIR/run/redis.sock" ping)"
 app curl -s "http://127.0.0.1:$other/" && fail "another server was reached"
 app curl -s "http://127.0.0.2:$upstream/" && fail "another address was reached"
 app redis-cli -s "$DIR/run/other.sock" ping 2>/dev/null | grep -q PONG && fail "another socket was reached"
-app python3 -m http.server -b 127.0.0.1 -d "$DIR/www" "$serve" >"$DIR/app.out" 2>"$DIR/app.err" & pids="$pids $!"
+"$USHER" run -q -p "$PROFILES/app.policy" --audit "$DIR/audit.jsonl" --set "listen=127.0.0.1:$serve" --set "upstream=127.0.0.1:$upstream" \
+	--set "database=127.0.0.1:$database" --set "sockets=$DIR/run/*.sock" -- \
+	python3 -m http.server -b 127.0.0.1 -d "$DIR/www" "$serve" >"$DIR/app.out" 2>"$DIR/app.err" & pids="$pids $!"
 until_true curl -sf "http://127.0.0.1:$serve/" || fail "the application does not serve"
 app python3 -m http.server -b 127.0.0.1 "$(free_port)" >/dev/null 2>&1 && fail "it served on another port"
 app redis-benchmark -p "$database" -q -n 5000 -c 20 -t set,get >"$DIR/bench" 2>&1 || fail "redis-benchmark: $(cat "$DIR/bench")"
