@@ -210,6 +210,8 @@ static int open_control(struct run *run)
 		.loop = run->loop,
 		.audit = run->audit,
 		.audit_file = run->audit_file,
+		.audit_open = cli_audit_file(run->policy, run->audit_file),
+		.record_file = run->record_file,
 		.vars = run->cli->vars,
 		.n_vars = run->cli->n_vars,
 		.mode_log = run->mode_log,

@@ -243,6 +243,14 @@ int load_file(const char *path, const char *audit_file, const struct policy_env 
 	return error;
 }
 
+int load_forbid(struct policy *policy, const char *audit, const char *record, struct policy_diags *diags)
+{
+	int error = audit ? forbid(policy, audit) : 0;
+	if (error)
+		policy_diag_add(diags, DIAG_ERROR, nowhere, 0, "audit log %s: %s", audit, strerror(-error));
+	return error || !record ? error : forbid_record(policy, record, diags);
+}
+
 int cli_load_with(const struct cli *cli, const char *name, const struct cli_load *load,
 		  struct policy_env *env, struct policy **policy)
 {
@@ -257,8 +265,8 @@ int cli_load_with(const struct cli *cli, const char *name, const struct cli_load
 	int error = find(name, &path, &diags);
 	if (!error)
 		error = load_file(path, load->audit_file, env, policy, &diags);
-	if (!error && load->record_file)
-		error = forbid_record(*policy, load->record_file, &diags);
+	if (!error)
+		error = load_forbid(*policy, NULL, load->record_file, &diags);
 	if (error && !diags.errors)
 		policy_diag_add(&diags, DIAG_ERROR, nowhere, 0, "cannot read policy %s: %s", path ? path : name,
 				strerror(-error));

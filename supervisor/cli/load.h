@@ -12,4 +12,7 @@ int cli_load_with(const struct cli *cli, const char *name, const struct cli_load
 int load_file(const char *path, const char *audit_file, const struct policy_env *env, struct policy **policy,
 	      struct policy_diags *diags);
 
+/* Closes the files AUDIT and RECORD, either of which may be NULL, to the child as the policy's own are. 0 or -errno. */
+int load_forbid(struct policy *policy, const char *audit, const char *record, struct policy_diags *diags);
+
 #endif

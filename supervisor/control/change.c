@@ -99,6 +99,7 @@ static int change_load(struct change *change, struct policy **policy, struct pol
 	struct policy_env real, *use = &real;
 	struct memory_env memory;
 	struct policy_env from_memory;
+	int err;
 
 	env_init(&env, &real);
 	real.vars = options->vars;
@@ -115,7 +116,8 @@ static int change_load(struct change *change, struct policy **policy, struct pol
 		from_memory.exists = NULL;
 		use = &from_memory;
 	}
-	return load_file(change->memory ? change->memory->policy->files[0].path : change->path, options->audit_file, use, policy, diags);
+	err = load_file(change->memory ? change->memory->policy->files[0].path : change->path, options->audit_file, use, policy, diags);
+	return err ? err : load_forbid(*policy, options->audit_open, options->record_file, diags);
 }
 
 static void change_fail(struct change *change, int status, const char *error)

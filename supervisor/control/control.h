@@ -25,7 +25,8 @@ struct control_options {
 	struct loop *loop;
 	struct audit *audit;		/* may be NULL */
 	/* What the policy was loaded with; borrowed. */
-	const char *audit_file;
+	const char *audit_file;		/* --audit */
+	const char *audit_open, *record_file;	/* what is written to until the end, whatever later policies say; NULL: nothing */
 	const struct policy_var *vars;
 	size_t n_vars;
 	bool mode_log, no_landlock;

@@ -289,6 +289,28 @@ static void the_child_does_not_reach_it(void **state)
 	}
 }
 
+/* Whatever the new policy says of them, they are written to until the end. */
+static void records_stay_out_of_reach(void **state)
+{
+	static char footprint[100], text[300];
+	struct live *live = *state;
+	struct talk talk = { .live = live };
+
+	snprintf(footprint, sizeof(footprint), "%s/footprint", live->dir);
+	live->options[0] = "--record";
+	live->options[1] = footprint;
+	talk = begin(live, "files { default deny EACCES; allow all $dir/; allow rx $probe; }\n");
+	snprintf(text, sizeof(text), "open %s w", footprint);
+	talk_expect(&talk, text, "EACCES");
+	assert_int_equal(usher(live, "reload", talk.name), 0);
+	talk_expect(&talk, text, "EACCES");
+	assert_int_equal(usher(live, "panic", talk.name, "--reason", "test"), 0);
+	talk_expect(&talk, text, "EACCES");
+	snprintf(text, sizeof(text), "open %s w", live->audit);
+	talk_expect(&talk, text, "EACCES");
+	assert_int_equal(talk_end(&talk), 0);
+}
+
 static void who_has_a_filter_is_refused(void **state)
 {
 	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
@@ -510,6 +532,7 @@ int main(void)
 		CASE(system_call_rules_move),
 		CASE(panic_lets_all_through_but_forbid),
 		CASE(the_child_does_not_reach_it),
+		CASE(records_stay_out_of_reach),
 		CASE(who_has_a_filter_is_refused),
 		CASE(a_supervisor_is_refused),
 		CASE(a_connection_is_not_handed_on),
