@@ -312,6 +312,8 @@ static void broker_record(struct request *req)
 	struct sandbox *sandbox = req->sandbox;
 
 	atomic_fetch_add_explicit(&sandbox->calls, 1, memory_order_relaxed);
+	if (policy_denies(&req->decision.would) && !policy_denies(&req->decision.enforced) && !req->recorded)
+		decide_would(req);
 	if (policy_denies(&req->decision.enforced))
 		atomic_fetch_add_explicit(&sandbox->denied, 1, memory_order_relaxed);
 	else if (policy_denies(&req->decision.would))

@@ -1,7 +1,9 @@
 #include "decide.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "calls/peer.h"
 #include "ruleset.h"
@@ -183,4 +185,44 @@ int decide_again(struct request *req, const struct object *object, uint32_t ops)
 		return 0;
 	req->decision = decision;
 	return decision.enforced.err > 0 ? -decision.enforced.err : -EACCES;
+}
+
+bool decide_settle(struct request *req, uint32_t ops[REQUEST_NAMES])
+{
+	const uint32_t either = OP_BIT(OP_READ) | OP_BIT(OP_LIST);
+	bool guessed = false;
+
+	for (unsigned i = 0; i < req->n_names; i++) {
+		const struct object *object = &req->objects[i];
+		struct statx st;
+
+		ops[i] = req->ops[i];
+		if ((ops[i] & either) != either || !object->lexical || object->path[0] != '/')
+			continue;
+		guessed = true;
+		req->ops[i] &= ~(statx(AT_FDCWD, object->path, AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC | AT_SYMLINK_NOFOLLOW, STATX_TYPE, &st) == 0 &&
+						 S_ISDIR(st.stx_mode) ? OP_BIT(OP_READ) : OP_BIT(OP_LIST));
+	}
+	return guessed;
+}
+
+void decide_would(struct request *req)
+{
+	const struct policy_verdict enforced = req->decision.enforced;
+	const unsigned decided = req->decided, decided_peer = req->decided_peer;
+	struct policy_decision call;
+	uint32_t ops[REQUEST_NAMES];
+	uint64_t args[6];
+
+	if (!decide_settle(req, ops))
+		return;
+	for (int i = 0; i < 6; i++)
+		args[i] = req->notif.data.args[i];
+	call = policy_decide_call(req->rules->policy, req->notif.data.nr, args);
+	decide_objects(req, &call);
+	req->decision.enforced = enforced;
+	if (decide_refuses(&req->decision.would))
+		return;
+	req->decided = decided;
+	req->decided_peer = decided_peer;
 }

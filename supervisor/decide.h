@@ -26,6 +26,11 @@ struct policy_decision decide_object(const struct request *req, const struct obj
 /* req->ops on req->objects into req->decision and .decided: the first object that is denied decides; what CALL, the syscalls section,
  * only would deny is kept if no object says more. */
 void decide_objects(struct request *req, const struct policy_decision *call);
+/* A name that was taken as it is spelled was asked for reading and listing at once; what is there tells which was meant, and is in req->ops
+ * afterwards. OPS gets what was asked. False: it was no guess. */
+bool decide_settle(struct request *req, uint32_t ops[REQUEST_NAMES]);
+/* REQ was allowed, and would not have been: by the rule about what was meant. Nothing of what is enforced changes. */
+void decide_would(struct request *req);
 /* OPS on OBJECT once more, by a serve that found it changed. 0, or -errno with the denial in req->decision. */
 int decide_again(struct request *req, const struct object *object, uint32_t ops);
 

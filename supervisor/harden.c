@@ -33,7 +33,7 @@ enum harden_when {
 	HARDEN_FILES,	/* while the policy confines paths */
 	HARDEN_APPEND,	/* while something is append-only */
 	HARDEN_CLONE,	/* while somebody looks at the flags of clone: ruling 3, or a section on system calls */
-	HARDEN_PEERS,	/* while rules speak of addresses */
+	HARDEN_PEERS,	/* while rules speak of addresses, at stage log as well: they may be enforced before the next start */
 	HARDEN_TOPOLOGY,	/* while what paths mean must not change (ruling 3) */
 };
 
@@ -227,7 +227,7 @@ static bool harden_wanted(const struct harden *harden, const struct plan *plan)
 		return false;
 	if (harden->when == HARDEN_CLONE && !plan->topology_fixed && !harden_has_calls(plan->policy))
 		return false;
-	if (harden->when == HARDEN_PEERS && !plan->peers_enforced)
+	if (harden->when == HARDEN_PEERS && !plan->peers_ruled)
 		return false;
 	if (harden->when == HARDEN_TOPOLOGY && !plan->topology_fixed)
 		return false;

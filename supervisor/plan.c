@@ -158,6 +158,7 @@ int plan_make(struct plan *plan, const struct policy *policy, const struct kerne
 		plan->peers |= proto != PROTO_UNIX && plan->peers_of[proto];
 		plan->peers_enforced |= proto != PROTO_UNIX && enforced;
 	}
+	plan->peers_ruled = plan->peers;
 	plan->redirects = redirect_any(policy);
 	plan->topology_fixed = (plan->confined & (OPS_FILES | OPS_NETWORK)) || (mounts->present && mounts->action == ACTION_DENY);
 	plan->free = !plan->confined && !plan->topology_fixed && !harden_has_calls(policy);

@@ -19,6 +19,7 @@ struct plan {
 	bool unix_paths;	/* connect, bind, sends */
 	uint32_t peers_of[PROTO_COUNT];	/* operations on addresses (unix: abstract names) that are not simply allowed, in any decision */
 	bool peers;		/* of any protocol but unix */
+	bool peers_ruled;	/* the same on account of the policy, and not of what is recorded */
 	bool redirects;		/* connects lead elsewhere */
 	uint64_t landlock_net;	/* handled rights about TCP ports: all of them are refused */
 	bool peers_enforced;	/* and not only at stage log */

@@ -1,6 +1,5 @@
 #include "shadow.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,33 +100,12 @@ static void shadow_count(struct shadow *shadow, const struct request *req, bool 
 	free(now);
 }
 
-/* A name that was taken as it is spelled was asked for reading and listing at once; what is there tells which was meant. OPS gets what was
- * asked. False: it was no guess. */
-static bool settle_guess(struct request *req, uint32_t ops[REQUEST_NAMES])
-{
-	const uint32_t either = OP_BIT(OP_READ) | OP_BIT(OP_LIST);
-	bool guessed = false;
-
-	for (unsigned i = 0; i < req->n_names; i++) {
-		const struct object *object = &req->objects[i];
-		struct statx st;
-
-		ops[i] = req->ops[i];
-		if ((ops[i] & either) != either || !object->lexical || object->path[0] != '/')
-			continue;
-		guessed = true;
-		req->ops[i] &= ~(statx(AT_FDCWD, object->path, AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC | AT_SYMLINK_NOFOLLOW, STATX_TYPE, &st) == 0 &&
-						 S_ISDIR(st.stx_mode) ? OP_BIT(OP_READ) : OP_BIT(OP_LIST));
-	}
-	return guessed;
-}
-
 static void shadow_decide(struct request *req, const struct policy_decision *call, bool was)
 {
 	uint32_t ops[REQUEST_NAMES];
 
 	decide_objects(req, call);
-	if ((!was && !decide_refuses(&req->decision.enforced)) || !settle_guess(req, ops))
+	if ((!was && !decide_refuses(&req->decision.enforced)) || !decide_settle(req, ops))
 		return;
 	decide_objects(req, call);
 	for (unsigned i = 0; i < req->n_names; i++)

@@ -189,7 +189,7 @@ static struct made make(const char *text, unsigned what)
 	made.plan = (struct plan){
 		.policy = made.policy, .kernel = &kernel, .restricted = what & PLAN_FILES ? UINT32_MAX : 0,
 		.files = what & PLAN_FILES, .stat = what & PLAN_STAT, .unix_paths = what & PLAN_UNIX, .exec = what & PLAN_EXEC,
-		.peers = what & PLAN_PEERS, .peers_enforced = what & PLAN_PEERS, .redirects = what & PLAN_PEERS,
+		.peers = what & PLAN_PEERS, .peers_enforced = what & PLAN_PEERS, .peers_ruled = what & PLAN_PEERS, .redirects = what & PLAN_PEERS,
 		.peers_of = { [PROTO_TCP] = what & PLAN_PEERS ? OPS_NETWORK : 0 },
 		.topology_fixed = what & PLAN_TOPOLOGY, .creds_vary = what & PLAN_CREDS, .free = what & PLAN_FREE,
 		.landlock = true,

@@ -1,0 +1,87 @@
+# nginx under load from learn to kill, never restarted after it was launched at stage log: not one failed request that the policy did not mean.
+. "${0%/*}/common.sh"
+need nginx curl wrk python3
+ln -s "$PROFILES/base" "$DIR/base"
+port=$(free_port)
+outside=$DIR.outside
+mkdir "$outside" && echo secret >"$outside/file"
+export XDG_RUNTIME_DIR="$DIR/runtime" XDG_STATE_HOME="$DIR/state"
+mkdir -p "$DIR/conf" "$DIR/site/css" "$DIR/logs" "$DIR/run" "$DIR/temp" "$DIR/runtime"
+chmod 700 "$DIR/runtime"
+for i in 1 2 3 4 5 6 7 8; do echo "page $i" >"$DIR/site/p$i.html"; echo "c $i" >"$DIR/site/css/s$i.css"; done
+www=
+[ "$(id -u)" -ne 0 ] || { www='user www-data;'; chown -R www-data "$DIR/logs" "$DIR/run" "$DIR/temp"; chmod 755 "$DIR"; }
+cat >"$DIR/conf/nginx.conf" <<CONF
+$www worker_processes 2; pid $DIR/run/nginx.pid; error_log $DIR/logs/error.log;
+events {}
+http {
+	access_log $DIR/logs/access.log;
+	client_body_temp_path $DIR/temp/body; proxy_temp_path $DIR/temp/proxy; fastcgi_temp_path $DIR/temp/fastcgi;
+	uwsgi_temp_path $DIR/temp/uwsgi; scgi_temp_path $DIR/temp/scgi;
+	server { listen 127.0.0.1:$port; root $DIR/site; location /outside/ { alias $outside/; } }
+}
+CONF
+url=http://127.0.0.1:$port
+name=rollout-${DIR##*-}
+usher=
+load=
+trap 'rm -rf "$outside"; [ -z "$usher$load" ] || kill -KILL $usher $load 2>/dev/null' EXIT
+get() { curl -s -o "$DIR/body" -w '%{http_code}' "$url$1"; }
+
+# What it does, learnt in a first life.
+"$USHER" learn -o "$DIR/site.policy" -- nginx -c "$DIR/conf/nginx.conf" -g 'daemon off;' >"$DIR/learn.out" 2>"$DIR/learn.err" &
+usher=$!
+until_true curl -sf "$url/p1.html" || fail "nginx does not answer while usher learns"
+for page in /p1.html /p2.html /p3.html /p4.html /p5.html /css/s1.css /css/s2.css /css/s3.css /css/s4.css /css/s5.css; do get $page >/dev/null; done
+kill -TERM $usher
+wait $usher
+usher=
+[ -s "$DIR/site.policy" ] || fail "nothing was learnt"
+echo "files { deny read $outside/ id outside stage log; }	# on trial" >>"$DIR/site.policy"
+sed -i 's/default deny[^;]*;/default deny EACCES stage log;/' "$DIR/site.policy"
+echo 'rollout { gate would-deny 0 over 1s calls 100 starts 1; steps log, deny, trap, kill; }' >>"$DIR/site.policy"
+
+"$USHER" run -p "$DIR/site.policy" --name "$name" --audit "$DIR/audit.jsonl" -- nginx -c "$DIR/conf/nginx.conf" -g 'daemon off;' 2>"$DIR/run.err" &
+usher=$!
+until_true curl -sf "$url/p1.html" || fail "nginx does not answer"
+master=$(cat "$DIR/run/nginx.pid")
+wrk -t1 -c8 -d60s --latency "$url/p2.html" >"$DIR/wrk" 2>&1 &
+load=$!
+verb() { "$USHER" "$@" >"$DIR/verb.out" 2>"$DIR/verb.err" || fail "usher $*: $(cat "$DIR/verb.out" "$DIR/verb.err")"; }
+all_pages() {
+	for page in /p1.html /p6.html /p8.html /css/s1.css /css/s8.css; do equal "$1: $page" 200 "$(get $page)"; done
+}
+
+# log
+equal "at log" 200 "$(get /outside/file)"
+"$USHER" promote "$name" --rule outside >"$DIR/verb.out" 2>"$DIR/verb.err" && fail "the gate was passed although something would have been denied"
+grep -q 'it would have denied' "$DIR/verb.err" || fail "promote said: $(cat "$DIR/verb.err")"
+verb promote "$name" --all --force --reason 'that was meant'
+# deny
+all_pages deny
+equal "at deny" 403 "$(get /outside/file)"
+grep -q 'id outside stage deny; }	# on trial' "$DIR/site.policy" || fail "the file says: $(cat "$DIR/site.policy")"
+verb demote "$name" --all
+equal "at log again" 200 "$(get /outside/file)"
+verb promote "$name" --all --force --reason 'so was that'
+verb panic "$name" --reason rehearsal
+equal "in a panic" 200 "$(get /outside/file)"
+verb reload "$name"
+equal "after it" 403 "$(get /outside/file)"
+# trap, kill
+verb promote "$name" --rule outside --force --reason rehearsal
+verb promote "$name" --rule outside --force --reason rehearsal
+all_pages kill
+kill -INT $load
+wait $load
+load=
+grep -Eq 'Non-2xx|Socket errors' "$DIR/wrk" && fail "wrk: $(cat "$DIR/wrk")"
+grep -q 'Requests/sec' "$DIR/wrk" || fail "wrk: $(cat "$DIR/wrk")"
+equal "the master is the same" "$master" "$(cat "$DIR/run/nginx.pid")"
+# What is killed is the worker that asked, and nginx has another at once.
+equal "at kill" 000 "$(get /outside/file)"
+until_true curl -sf "$url/p1.html" || fail "nginx has no worker any more"
+kill -TERM $usher
+wait $usher
+usher=
+exit 0
