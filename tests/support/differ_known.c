@@ -18,7 +18,8 @@ static int meant_slot(const struct actor *actor, const struct made *made)
 {
 	if (actor->path[0].slot >= 0 && actor->path[0].ends)
 		return actor->path[0].slot;
-	return made->empty_path && !actor->path[0].len ? made->slot : -1;
+	/* "." of a directory that was removed is reached by its descriptor alone, too. */
+	return (made->empty_path && !actor->path[0].len) || strcmp(actor->path[0].text, ".") == 0 ? made->slot : -1;
 }
 
 _Atomic unsigned events_unsure;
