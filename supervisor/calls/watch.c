@@ -129,7 +129,8 @@ int fanotify_mark_serve(struct request *req)
 /* ---- file handles ---- */
 
 #define HANDLE_MAX 128	/* MAX_HANDLE_SZ */
-#define HANDLE_FLAGS (AT_SYMLINK_FOLLOW | AT_EMPTY_PATH | 0x200 /* AT_HANDLE_FID */ | 0x3 /* UNIQUE, CONNECTABLE */)
+#define HANDLE_CONNECTABLE 0x2u	/* AT_HANDLE_CONNECTABLE, 6.13 */
+#define HANDLE_FLAGS (AT_SYMLINK_FOLLOW | AT_EMPTY_PATH | 0x200 /* AT_HANDLE_FID */ | 0x1 /* UNIQUE */ | HANDLE_CONNECTABLE)
 
 int name_to_handle_at_fetch(struct request *req)
 {
@@ -138,7 +139,7 @@ int name_to_handle_at_fetch(struct request *req)
 	int err;
 
 	/* For telling files apart, or for opening them. */
-	if (flags & ~(unsigned)HANDLE_FLAGS || (flags & 0x200 && flags & 2))
+	if (flags & ~(unsigned)HANDLE_FLAGS || (flags & HANDLE_CONNECTABLE && flags & (0x200 | AT_EMPTY_PATH)))
 		return -EINVAL;
 	err = fetch_bytes(req, req->notif.data.args[2], &size, sizeof(size));
 	if (err == -ESRCH)
@@ -157,6 +158,7 @@ int name_to_handle_at_serve(struct request *req)
 	AUTO_FREE char *handle = NULL;
 	AUTO_FREE char *id = NULL;
 	uint32_t size = (uint32_t)req->args.stat.size;
+	char path[32];
 	void *taken;
 	int err;
 
@@ -166,7 +168,12 @@ int name_to_handle_at_serve(struct request *req)
 		return -ENOMEM;
 	if (!req->args.stat.form)
 		memcpy(handle, &size, sizeof(size));
-	err = syscall(SYS_name_to_handle_at, req->objects[0].pin, "", handle, id, flags) ? -errno : 0;
+	/* A connectable one must be asked for by a name. */
+	if (flags & HANDLE_CONNECTABLE)
+		err = syscall(SYS_name_to_handle_at, AT_FDCWD, object_proc_path(req->objects[0].pin, path, sizeof(path)), handle, id,
+			      (flags & ~(unsigned)AT_EMPTY_PATH) | AT_SYMLINK_FOLLOW) ? -errno : 0;
+	else
+		err = syscall(SYS_name_to_handle_at, req->objects[0].pin, "", handle, id, flags) ? -errno : 0;
 	if (err && err != -EOVERFLOW)
 		return err;
 	if (req->args.stat.form)

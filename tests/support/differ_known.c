@@ -97,6 +97,12 @@ bool known_step(const struct actor *actor, const struct call *call, const struct
 	/* Since 6.10 a descriptor that was opened with other credentials may not be linked, which cannot be seen from outside. */
 	if (is_link(call) && (actor->other_ids || actor->child) && made->empty_path)
 		return true;
+	/* "... nor is it changed through a descriptor." */
+	if (call->number == SYS_fchmod || call->number == SYS_fchown || call->number == SYS_fsetxattr || call->number == SYS_fremovexattr) {
+		bool other_names;
+		return !options.all_allowed && made->slot >= 0 && actor->slot[made->slot] >= 0 &&
+		       descriptor_nameless(actor->slot[made->slot], &other_names) && other_names;
+	}
 	return slot >= 0 && known_nameless(call, made, actor->slot[slot]);
 }
 
