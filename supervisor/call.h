@@ -67,7 +67,7 @@ bool call_wanted(const struct call *call, int nr, const struct plan *plan);
 
 /*
  * The filter rows for POLICY: the table's, as far as the policy needs them, and the hardening of
- * kernel-facts 7 (harden.c). *ROWS malloc'ed. 0 or -ENOMEM.
+ * what harden.c says. *ROWS malloc'ed. 0 or -ENOMEM.
  */
 int call_filter_rows(const struct plan *plan, struct filter_row **rows, size_t *n);
 

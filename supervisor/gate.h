@@ -2,7 +2,7 @@
  * The exec gate. execve cannot be emulated, and CONTINUE reads the path again, so what was decided need not
  * be what starts. Hence: while the target is parked in the notification, it is seized with
  * PTRACE_O_TRACEEXEC; the call is let go on; at the exec event /proc/PID/exe is compared with what was
- * decided, and a mismatch is killed before its first instruction (kernel-facts 4.4 B, probe p27). Landlock
+ * decided, and a mismatch is killed before its first instruction. Landlock
  * EXECUTE stands behind it. ptrace requests must come from the thread that seized, so the gate has one of
  * its own.
  */

@@ -3,7 +3,7 @@
  * fallback for, and arguments that no ordinary program uses. What is rare and worth a record is a
  * CALL_REFUSED row of the call table instead.
  *
- * Comparisons mask what the kernel ignores: the high half of int and unsigned arguments (kernel-facts 9.4).
+ * Comparisons mask what the kernel ignores: the high half of int and unsigned arguments.
  */
 #include "harden.h"
 
@@ -84,7 +84,7 @@ static const struct harden harden_table[] = {
 	{ .nr = SYS_io_uring_register, .err = ENOSYS, .named = HARDEN_NAMED_UNBROKERED },
 	/* Flags in memory: C libraries then use clone. */
 	{ .nr = SYS_clone3, .err = ENOSYS, .when = HARDEN_CLONE },
-	/* A newer listener would win every tie with ours (kernel-facts 1.2). EBUSY is what a nested one
+	/* A newer listener would win every tie with ours. EBUSY is what a nested one
 	 * gets natively. */
 	{ .nr = SYS_seccomp, .err = EBUSY, FLAG(1, SECCOMP_FILTER_FLAG_NEW_LISTENER) },
 	/* Memory that faults for as long as the target likes would hold up whoever reads it. */
@@ -102,7 +102,7 @@ static const struct harden harden_table[] = {
 	{ .nr = SYS_ioctl, .err = EPERM, .when = HARDEN_FILES, CMD(IOC_BTRFS_SNAP_CREATE_V2) },
 	{ .nr = SYS_ioctl, .err = EPERM, .when = HARDEN_FILES, CMD(IOC_BTRFS_SUBVOL_CREATE_V2) },
 	{ .nr = SYS_ioctl, .err = EPERM, .when = HARDEN_FILES, CMD(IOC_BTRFS_SNAP_DESTROY_V2) },
-	/* Connects without connect(2), past Landlock too (kernel-facts 5.6). Programs then connect. */
+	/* Connects without connect(2), past Landlock too. Programs then connect. */
 	{ .nr = SYS_sendto, .err = EOPNOTSUPP, FLAG(3, MSG_FASTOPEN) },
 	{ .nr = SYS_sendmsg, .err = EOPNOTSUPP, FLAG(2, MSG_FASTOPEN) },
 	{ .nr = SYS_sendmmsg, .err = EOPNOTSUPP, FLAG(3, MSG_FASTOPEN) },
@@ -140,8 +140,8 @@ static const struct harden harden_table[] = {
 };
 
 /*
- * Nobody retries these when a signal interrupts the wait before the supervisor has received them
- * (kernel-facts 1.7.6): what may go on is decided in the filter. One that is refused fails either way.
+ * Nobody retries these when a signal interrupts the wait before the supervisor has received them:
+ * what may go on is decided in the filter. One that is refused fails either way.
  */
 static const int never_notify[] = {
 	SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_preadv, SYS_pwritev, SYS_preadv2, SYS_pwritev2,

@@ -1,4 +1,4 @@
-/* The ways round a filter, closed in the filter itself (kernel-facts 7). */
+/* The ways round a filter, closed in the filter itself. */
 #ifndef USHER_HARDEN_H
 #define USHER_HARDEN_H
 

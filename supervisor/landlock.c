@@ -1,5 +1,5 @@
 /*
- * The backstop (architecture.md, kernel-facts 4.5): the supervisor makes every emulated open and hands the descriptor over,
+ * The backstop: the supervisor makes every emulated open and hands the descriptor over,
  * so the child's own domain needs nothing but what the kernel opens for it by itself: the images that execve starts, with
  * their loaders and interpreters, and the other end of a pseudo terminal. All else that a race, a bug or an unknown call
  * might reach is closed by the kernel.

@@ -15,7 +15,7 @@ int listener_valid(int listener, uint64_t id);
 int listener_send(int listener, uint64_t id, int64_t value, int error);
 int listener_continue(int listener, uint64_t id);
 /* Installs FD (not O_PATH, not LISTENER) at the target's lowest free number, which is returned; or -EMFILE, -ENOENT... Never
- * with SECCOMP_ADDFD_FLAG_SEND: kernel-facts 1.9.0. Blocks until the target has run. */
+ * with SECCOMP_ADDFD_FLAG_SEND. Blocks until the target has run. */
 int listener_addfd(int listener, uint64_t id, int fd, bool cloexec);
 /* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (6.6). -EINVAL on older kernels. */
 int listener_sync_wake(int listener, bool on);

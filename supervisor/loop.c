@@ -7,7 +7,7 @@
  * watched by a one-shot poll and not by a read, so that no buffer of ours is the kernel's when the loop ends.
  *
  * The ring is made without SINGLE_ISSUER, because serving threads register personalities, and is never
- * entered by them: its task work must not interrupt a thread that waits in ADDFD (kernel-facts 1.9.0).
+ * entered by them: its task work must not interrupt a thread that waits in ADDFD.
  */
 #include "loop.h"
 

@@ -5,8 +5,8 @@
  *
  * One timer samples all of them, and the serving threads that are stuck: is the target still in its call, and has a signal been
  * delivered to it? Both cancel the operation; which of them, or the result if that was first, decides the answer. An open of a FIFO
- * is never tried inline: the ring's first attempt is non-blocking, which a FIFO takes for an O_NONBLOCK open
- * (kernel-facts 3.5), so that it goes to a worker (IOSQE_ASYNC).
+ * is never tried inline: the ring's first attempt is non-blocking, which a FIFO takes for an O_NONBLOCK open,
+ * so that it goes to a worker (IOSQE_ASYNC).
  */
 #include "park.h"
 

@@ -1,7 +1,7 @@
 /*
  * Calls that wait by nature: a FIFO's open, a connect, a send to a full socket. They become operations of
  * the ring, so that they hold nobody up, and are cancelled when the target dies or a signal is delivered to it
- * (kernel-facts 1.8: /proc/TID/stat turns from S to D; the answer is then -ERESTARTSYS or what .interrupted says).
+ * (/proc/TID/stat turns from S to D; the answer is then -ERESTARTSYS or what .interrupted says).
  */
 #ifndef USHER_PARK_H
 #define USHER_PARK_H

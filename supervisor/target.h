@@ -2,7 +2,7 @@
  * Targets: the threads of the tree, as far as they have called.
  *
  * Everything is keyed by the TID of the notification: leaders may be dead, threads may have their own
- * descriptor tables, cwd and umask (kernel-facts 1.10). .proc and .pidfd can never alias a reused
+ * descriptor tables, cwd and umask. .proc and .pidfd can never alias a reused
  * number: after death they answer ESRCH. A cached target is checked once per request by
  * target_get(); together with NOTIF_ID_VALID after the last read that proves who was read.
  */
@@ -62,7 +62,7 @@ pid_t target_number(const struct target *target);
 int target_umask(struct target *target, mode_t *mask);
 /* One resource limit, by prlimit(2). */
 int target_rlimit(struct target *target, int resource, uint64_t *soft);
-/* 'S', 'D', 'R'... of PROC/stat, 0 when gone, '?' when that cannot be told (kernel-facts 1.8: S turns D when a signal is delivered
+/* 'S', 'D', 'R'... of PROC/stat, 0 when gone, '?' when that cannot be told (S turns D when a signal is delivered
  * to a target that waits killably). */
 char target_state(int proc);
 /* Field 7 of stat: the controlling terminal's device number, 0 if none; -errno. */

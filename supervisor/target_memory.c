@@ -1,5 +1,5 @@
 /* A target's memory, by its number: process_vm_readv(2) and process_vm_writev(2) keep to the protection of pages, which
- * /proc/PID/mem does not (kernel-facts 2.1). */
+ * /proc/PID/mem does not. */
 #include "target.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
  * From the target's socket and the bytes of an address to what rules speak of, and what is decided about it.
  *
  * What the kernel does with an address depends on the socket and not only on what the address says of itself, so it is the socket
- * that is asked first (kernel-facts 5.5). A form that the kernel takes for no address, or refuses, is not judged and handed on as it is.
+ * that is asked first. A form that the kernel takes for no address, or refuses, is not judged and handed on as it is.
  */
 #ifndef USHER_CALLS_PEER_H
 #define USHER_CALLS_PEER_H

@@ -8,7 +8,7 @@
 int serve_pin(struct request *req, unsigned i);
 /* The name in the parent, with the slash that was spelled after it: the kernel has rules for that. */
 const char *serve_last(const struct object *object, char name[NAME_MAX + 2]);
-/* This thread's umask becomes the target's: for what is created (kernel-facts 3.4.6). 0 or -errno. */
+/* This thread's umask becomes the target's: for what is created. 0 or -errno. */
 int serve_umask(struct request *req);
 /* Has the target a free descriptor number? -EMFILE if not: decided before anything is changed (3.3). */
 int serve_room(struct request *req);
