@@ -85,8 +85,9 @@ bool known_start(const struct actor *actor, const struct made *made)
 bool known_step(const struct actor *actor, const struct call *call, const struct made *made)
 {
 	int slot = meant_slot(actor, made);
-	/* access(W_OK), utimensat(NULL), and all that is done from there. */
-	if ((strstr(call->name, "access") || strstr(call->name, "utim") || call->number == SYS_chdir) && own_fd(actor, &actor->path[0]))
+	/* access(W_OK), utimensat(NULL), marks, and all that is done from there. */
+	if ((strstr(call->name, "access") || strstr(call->name, "utim") || call->number == SYS_chdir || call->number == SYS_fanotify_mark) &&
+	    own_fd(actor, &actor->path[0]))
 		return true;
 	/* Of a name to itself. */
 	if (strncmp(call->name, "rename", 6) == 0 && own_fd(actor, &actor->path[0]) && own_fd(actor, &actor->path[1]))
