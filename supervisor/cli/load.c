@@ -42,12 +42,22 @@ static char *config_dir(void)
 	return home ? text_printf("%s/.config/usher", home) : NULL;
 }
 
-/* *PATH, malloc'ed, of NAME.policy; -ENOENT if it is nowhere. */
-static int search(const char *name, const char *config, char **path)
+enum { DIR_CONFIG, DIR_SYSTEM, DIR_PROFILES, DIRS };
+
+/* Where policies are looked for by name, first to last. Malloc'ed; NULL: nowhere. */
+static char *policy_dir(int which)
 {
-	const char *dirs[] = { config, "/etc/usher", USHER_PROFILE_DIR };
-	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
-		AUTO_FREE char *file = dirs[i] ? text_printf("%s/%s.policy", dirs[i], name) : NULL;
+	if (which == DIR_CONFIG)
+		return config_dir();
+	return text_printf("%s", which == DIR_SYSTEM ? "/etc/usher" : USHER_PROFILE_DIR);
+}
+
+/* *PATH, malloc'ed, of NAME.policy; -ENOENT if it is nowhere. */
+static int search(const char *name, char **path)
+{
+	for (int i = 0; i < DIRS; i++) {
+		AUTO_FREE char *dir = policy_dir(i);
+		AUTO_FREE char *file = dir ? text_printf("%s/%s.policy", dir, name) : NULL;
 		/* Where the answer is "you may not know", nothing farther down is taken instead. */
 		if (file && (faccessat(AT_FDCWD, file, F_OK, AT_EACCESS) == 0 || (errno != ENOENT && errno != ENOTDIR))) {
 			*path = file;
@@ -70,9 +80,9 @@ static int find(const char *name, char **path, struct policy_diags *diags)
 		policy_diag_add(diags, DIAG_ERROR, nowhere, 0, "'%s' cannot be the name of a policy", name);
 		return -ENOENT;
 	}
-	AUTO_FREE char *config = config_dir();
-	if (search(name, config, path) == 0)
+	if (search(name, path) == 0)
 		return 0;
+	AUTO_FREE char *config = config_dir();
 	struct policy_diag *diag = policy_diag_add(diags, DIAG_ERROR, nowhere, 0,
 						   "there is no policy '%s' in %s, /etc/usher or %s", name,
 						   config ? config : "~/.config/usher", USHER_PROFILE_DIR);
@@ -127,7 +137,8 @@ static int forbid_link(struct policy *policy, const char *path, const char *reso
 	return strcmp(link, resolved) != 0 ? policy_forbid(policy, link, false) : 0;
 }
 
-static int forbid(struct policy *policy, const char *path)
+/* READ_TOO: and is no rule for reading it by its name. */
+static int forbid_path(struct policy *policy, const char *path, bool read_too)
 {
 	if (path_is_special(path))
 		return 0;
@@ -138,8 +149,13 @@ static int forbid(struct policy *policy, const char *path)
 	AUTO_FREE char *resolved = NULL;
 	int error = env_resolve(NULL, absolute, &resolved);
 	if (!error)
-		error = policy_forbid(policy, resolved, !read_is_named(policy, resolved));
+		error = policy_forbid(policy, resolved, read_too && !read_is_named(policy, resolved));
 	return error ? error : forbid_link(policy, absolute, resolved);
+}
+
+static int forbid(struct policy *policy, const char *path)
+{
+	return forbid_path(policy, path, true);
 }
 
 /* Nothing may come to be at PATH, where an include was looked for: neither a file nor a link or directory on the way. */
@@ -159,6 +175,11 @@ static int forbid_missing(struct policy *policy, const char *path)
 static int forbid_own(struct policy *policy)
 {
 	int error = 0;
+	/* Who may write there speaks in the next policy of that name. */
+	for (int i = 0; i < DIRS && !error; i++) {
+		AUTO_FREE char *dir = policy_dir(i);
+		error = dir ? forbid_path(policy, dir, false) : 0;
+	}
 	for (size_t i = 0; i < policy->n_missing && !error; i++)
 		error = forbid_missing(policy, policy->missing[i]);
 	for (size_t i = 0; i < policy->n_files && !error; i++) {

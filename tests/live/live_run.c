@@ -233,6 +233,14 @@ static void includes_are_not_put_in_its_place(void **state)
 	live_expect(live, "EACCES", "rename", live_path(live, "other"), live_path(live, "none.policy"), NULL);
 	live_expect(live, "EACCES", "symlink", "/tmp", live_path(live, "sub"), NULL);
 	live_expect(live, "EACCES", "mkdir", live_path(live, "sub"), NULL);
+	/* Nor does one come to be where names of policies are looked for. */
+	setenv("XDG_CONFIG_HOME", live->dir, 1);
+	live_expect(live, "EACCES", "mkdir", live_path(live, "usher"), NULL);
+	live_file(live, "usher/web.policy", 0666, "syntax 1;\n");
+	live_expect(live, "EACCES", "open", live_path(live, "usher/web.policy"), "w", NULL);
+	live_expect(live, "EACCES", "rename", live_path(live, "other"), live_path(live, "usher/nginx.policy"), NULL);
+	live_expect(live, "EACCES", "rename", live_path(live, "usher"), live_path(live, "moved"), NULL);
+	unsetenv("XDG_CONFIG_HOME");
 	/* Nor is the link by which it is called made to lead elsewhere. */
 	snprintf(name, sizeof(name), "%s/link.policy", live->dir);
 	live_symlink(live, live->policy, "link.policy");
