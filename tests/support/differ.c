@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -294,6 +295,9 @@ int main(int argc, char **argv)
 	}
 	options = (struct options){ .seed = strtoull(argv[1], NULL, 0), .steps = (unsigned)atoi(argv[2]), .dir = argv[3],
 				    .only = argc > 4 ? argv[4] : NULL, .all_allowed = argc > 5 && strchr(argv[5], 'c') };
+	unsure = mmap(NULL, sizeof(*unsure), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (unsure == MAP_FAILED)
+		die("mmap");
 	setvbuf(stdout, said, _IOFBF, sizeof(said));
 	watch();
 	umask(022);
@@ -312,7 +316,7 @@ int main(int argc, char **argv)
 		tree_build(root, false);
 		run_turns(root);
 	}
-	if (!events_unsure && options.seed % 4 != 3)
+	if (!unsure->links && options.seed % 4 != 3)
 		tree_links(root);
 	printf("end\n");
 	getrlimit(RLIMIT_FSIZE, &limit);

@@ -44,7 +44,7 @@ struct actor {
 	bool root_user, alone;	/* alone: others run at the same time, the limits of the process are not ours */
 	bool other_ids;		/* than its process began with */
 	bool child;
-	unsigned events_seen;	/* events_unsure when it read some last */
+	unsigned events_seen;	/* unsure->events when it read some last */
 	unsigned step;
 };
 
@@ -58,7 +58,10 @@ struct options {
 
 extern struct options options;
 extern const char *self_path;
-extern _Atomic unsigned events_unsure;	/* counts what may have caused some under usher only */
+/* Counts what may leave traces under usher only, in children, too. */
+extern struct unsure {
+	_Atomic unsigned events, links;
+} *unsure;
 
 /* differ.c */
 uint32_t rng_next(struct rng *rng);

@@ -22,7 +22,7 @@ static int meant_slot(const struct actor *actor, const struct made *made)
 	return (made->empty_path && !actor->path[0].len) || strcmp(actor->path[0].text, ".") == 0 ? made->slot : -1;
 }
 
-_Atomic unsigned events_unsure;
+struct unsure *unsure;
 
 /* Where others look too: usher, and whoever else uses the machine. */
 static bool is_public(const struct actor *actor, const struct path *path)
@@ -112,7 +112,9 @@ const char *known_error(const struct actor *actor, const struct call *call, int 
 	if (own_fd(actor, &actor->path[0]) || own_fd(actor, &actor->path[1]))
 		return "an error of procfs";
 	/* It was opened all the same, and closed when there was no number for it. */
-	if (call_opens(call) && err == EMFILE)
-		events_unsure++;
+	if (call_opens(call) && err == EMFILE) {
+		unsure->events++;
+		unsure->links++;
+	}
 	return strerrorname_np(err) ? strerrorname_np(err) : "an unknown error";
 }

@@ -66,6 +66,7 @@ static void start_program(struct actor *actor)
 		return;
 	}
 	fflush(actor->out);
+	unsure->events++;	/* "Before an execve usher opens the image to see what it is." */
 	if (at)
 		(void)syscall(SYS_execveat, made.arg[0], made.arg[1], argv, envp, made.arg[2]);
 	else

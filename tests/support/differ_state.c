@@ -119,8 +119,8 @@ static void do_events(struct actor *actor)
 {
 	fprintf(actor->out, "inotify ");
 	ssize_t n = read(actor->slot[10], actor->mem[2], MEM_SIZE);
-	if (actor->events_seen != events_unsure) {
-		actor->events_seen = events_unsure;
+	if (actor->events_seen != unsure->events) {
+		actor->events_seen = unsure->events;
 		return;
 	}
 	if (n < 0)
