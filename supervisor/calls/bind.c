@@ -4,9 +4,9 @@
  *
  * A name without a slash is bound in the pinned parent itself: there is nothing to exchange. Any other is
  * bound by a thread made for it, under a Landlock domain that lets it make sockets at and below the pinned
- * parent only, and only if the policy allows all of that. Otherwise, and where the kernel cannot find the
- * parent by that name (a chroot, no Landlock), the last component is bound in the parent, and peers see a
- * shorter name.
+ * parent only, and only if the policy allows all of that. Otherwise, and where that thread finds another parent
+ * by that name (a chroot, /proc/self) or may not look (no Landlock), the last component is bound in the parent, and peers see
+ * a shorter name.
  *
  * All of them have a thread of their own: it takes its cwd, umask and domain with it.
  */
@@ -37,7 +37,7 @@ struct binding {
 	const struct address *address;
 	int dir;		/* where relative names begin; -1: as it is */
 	mode_t mask;
-	bool fenced;		/* under Landlock */
+	const char *fenced;	/* under Landlock, by this name; or NULL */
 	int result;
 };
 
@@ -73,6 +73,19 @@ static int binding_fence(int parent)
 	return 0;
 }
 
+/* Does NAME lead to PARENT for us, too? */
+static bool leads_to(const char *name, int parent)
+{
+	struct stat meant, found;
+	AUTO_FREE char *dir = strdup(name);
+	char *slash = dir ? strrchr(dir, '/') : NULL;
+
+	if (!slash)
+		return false;
+	slash[slash == dir] = '\0';
+	return !stat(dir, &found) && !fstat(parent, &meant) && meant.st_dev == found.st_dev && meant.st_ino == found.st_ino;
+}
+
 static int binding_act(struct binding *binding, struct cred_worker *worker)
 {
 	int err = 0;
@@ -84,6 +97,8 @@ static int binding_act(struct binding *binding, struct cred_worker *worker)
 	(void)umask(binding->mask);
 	if (!err)
 		err = cred_wear(worker, binding->cred, false);
+	if (!err && binding->fenced && !leads_to(binding->fenced, binding->object->parent))
+		err = -ENOENT;
 	if (!err && bind(binding->call->fd, (const struct sockaddr *)&binding->address->any, binding->address->len))
 		err = -errno;
 	return err;
@@ -189,7 +204,7 @@ static int bind_last(const struct binding *like)
 	address.len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + (len < sizeof(address.un.sun_path)));
 	binding.address = &address;
 	binding.dir = like->object->parent;
-	binding.fenced = false;
+	binding.fenced = NULL;
 	return binding_run(&binding);
 }
 
@@ -218,7 +233,7 @@ static int bind_path(struct request *req)
 	}
 	if (object->below || !req->rules->plan.kernel->landlock_abi || !bind_free_below(req->rules->policy, object))
 		return bind_last(&binding);
-	binding.fenced = true;
+	binding.fenced = req->names[0].path;
 	err = binding_run(&binding);
 	/* The kernel may not find the pinned parent by that name: another root, procfs, or somebody changes it right now. Then the
 	 * parent itself says what is wrong, if anything is. */

@@ -63,6 +63,16 @@ static void long_addresses(void **state)
 		"call bind 10 !bad 10\ncall bind 10 !out 200\ncall bind 10 !out 1\ncall connect 10 !bad 10\ncall connect 10 !out 129\ncall connect 10 !out 0\n");
 }
 
+/* The supervisor's own directory is another one, and lies below. */
+static void through_its_own_directory(void **state)
+{
+	struct live *live = *state;
+	char script[300];
+	snprintf(script, sizeof(script), "chdir ..\nsocket stream\nubind 3 /proc/self/cwd/usher-%d\nsocket stream\nubind 4 /proc/thread-self/cwd/./usher-%d\n"
+		 "lstat usher-%d\nunlink usher-%d\n", getpid(), getpid(), getpid(), getpid());
+	compare(live, script);
+}
+
 static void names_without_a_file(void **state)
 {
 	struct live *live = *state;
@@ -205,7 +215,7 @@ int main(void)
 		CASE(connecting),
 		CASE(binding),
 		CASE(long_addresses),
-		CASE(names_without_a_file),
+		CASE(through_its_own_directory), CASE(names_without_a_file),
 		CASE(datagrams),
 		CASE(descriptors_are_passed),
 		CASE(credentials_are_the_senders),
