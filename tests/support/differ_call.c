@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../supervisor/calls/numbers.h"
@@ -97,19 +97,23 @@ static bool leads_to_fifo(const struct actor *actor, const struct made *made, bo
 	return syscall(SYS_newfstatat, dirfd ? (int)made->arg[0] : AT_FDCWD, actor->path[0].addr, &st, 0) == 0 && S_ISFIFO(st.st_mode);
 }
 
-/* For ever, after so many microseconds; 0: no more. */
-static void alarms(long first)
+/* To this thread, again and again after so many nanoseconds; 0: no more. */
+static void alarms(timer_t *timer, long first)
 {
-	bool on = first > 0;
-	struct itimerval often = { { 0, on ? 10000 : 0 }, { 0, first } };
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGALRM };
+	struct itimerspec often = { { 0, 10000000 }, { 0, first } };
 	sigset_t set;
 	sigemptyset(&set);
 	sigaddset(&set, SIGALRM);
-	if (on)
+	if (first) {
+		event._sigev_un._tid = gettid();
 		pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-	setitimer(ITIMER_REAL, &often, NULL);
-	if (!on)
+		if (timer_create(CLOCK_MONOTONIC, &event, timer) < 0 || timer_settime(*timer, 0, &often, NULL) < 0)
+			die("timer");
+	} else {
+		timer_delete(*timer);
 		pthread_sigmask(SIG_BLOCK, &set, NULL);
+	}
 }
 
 static long do_call(const struct actor *actor, const struct call *call, const struct made *made)
@@ -118,13 +122,14 @@ static long do_call(const struct actor *actor, const struct call *call, const st
 	bool waits = call_opens(call) && !(made->flags & O_NONBLOCK) && leads_to_fifo(actor, made, call->args[0] == 'd');
 	long result = -1;
 	/* A machine with much to do interrupts what would not have waited; hardly three times. */
-	for (long first = 20000; first <= 500000; first *= 5) {
+	timer_t timer;
+	for (long first = 20000000; first <= 500000000; first *= 5) {
 		if (waits)
-			alarms(first);
+			alarms(&timer, first);
 		result = syscall(call->number, a[0], a[1], a[2], a[3], a[4], a[5]);
 		int err = errno;
 		if (waits)
-			alarms(0);
+			alarms(&timer, 0);
 		errno = err;
 		if (!waits || result >= 0 || err != EINTR)
 			break;
