@@ -123,11 +123,6 @@ bool policy_leads_out(const struct policy *policy, uint32_t ops, const char *lin
 	return failed || found;
 }
 
-bool audits_allowed(enum policy_audit audit)
-{
-	return audit == AUDIT_COUNT || audit == AUDIT_ALL || audit == AUDIT_ALERT;
-}
-
 bool default_restricts(const struct policy_default *def, bool would)
 {
 	return def->present && (would || def->stage != STAGE_LOG) &&

@@ -104,6 +104,7 @@ struct difference *difference_note(struct differences *all, struct difference *n
 struct compared {
 	const struct policy *before, *after;
 	struct differences *all;
+	struct difference *first;	/* wanted instead of all */
 	uint32_t ops;
 	struct search search;
 };
@@ -120,8 +121,19 @@ static int note_op(struct compared *c, size_t at, enum policy_op op, const struc
 		   const struct policy_decision *after)
 {
 	struct difference new = { .ops = OP_BIT(op), .nr = -1 };
-	struct difference *known = difference_note(c->all, &new, before, after);
+	struct difference *known;
 
+	if (c->first) {
+		new.kind = difference_of(before, after, &new.staged);
+		if (new.kind == DIFFERENCE_NONE)
+			return 0;
+		new.before = new.staged ? before->would : before->enforced;
+		new.after = new.staged ? after->would : after->enforced;
+		new.witness = node_path(c, at);
+		*c->first = new;
+		return new.witness ? 1 : -ENOMEM;
+	}
+	known = difference_note(c->all, &new, before, after);
 	if (!known)
 		return 0;
 	known->ops |= new.ops;
@@ -170,10 +182,7 @@ static int compare_paths(struct compared *c)
 	search_free(&c->search);
 	engine_release(b);
 	engine_release(a);
-	if (result != -E2BIG)
-		return result;
-	c->all->partial = true;
-	return 0;
+	return result;
 }
 
 /* ---- system calls ---------------------------------------------------------------------------- */
@@ -272,12 +281,23 @@ int differences_find(struct differences *differences, const struct policy *befor
 
 	*differences = (struct differences){ 0 };
 	result = compare_paths(&c);
+	if (result == -E2BIG) {
+		differences->partial = true;
+		result = 0;
+	}
 	if (result == 0)
 		result = differences_peers(differences, before, after);
 	for (int nr = 0; nr <= syscall_max() && result == 0; nr++)
 		if (syscall_by_nr(nr))
 			result = compare_call(differences, before, after, nr);
 	return result;
+}
+
+int differences_first(struct difference *first, const struct policy *before, const struct policy *after, uint32_t ops)
+{
+	struct compared c = { .before = before, .after = after, .first = first, .ops = ops };
+
+	return compare_paths(&c);
 }
 
 void differences_free(struct differences *differences)

@@ -35,6 +35,9 @@ struct differences {
 /* What usher itself forbids (its own files) does not count. Arguments of system calls are tried at the values that conditions
  * name and beside them. 0 or -ENOMEM; free them in any case. */
 int differences_find(struct differences *differences, const struct policy *before, const struct policy *after);
+/* The first of them, of OPS on paths, and here what usher itself forbids counts. .witness is malloc'ed. 1, 0: there is none, -E2BIG: it
+ * cannot be told, or -ENOMEM. */
+int differences_first(struct difference *first, const struct policy *before, const struct policy *after, uint32_t ops);
 void differences_free(struct differences *differences);
 
 /* Of two decisions; *STAGED as above. */

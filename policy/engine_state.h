@@ -112,7 +112,6 @@ const struct policy_default *default_of_peers(const struct policy *policy);
 /* Of the verdicts on several operations the greatest counts. */
 int verdict_strictness(const struct policy_verdict *a);
 /* Does this level have what is allowed counted or recorded? */
-bool audits_allowed(enum policy_audit audit);
 bool default_restricts(const struct policy_default *def, bool would);
 
 /* ---- explain.c ------------------------------------------------------------------------------ */

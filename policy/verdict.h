@@ -11,6 +11,12 @@ static inline bool rule_at_log(const struct policy_rule *rule)
 	return rule->stage == STAGE_LOG && rule->action != ACTION_FORBID;
 }
 
+/* Does somebody want to hear of what is allowed? */
+static inline bool audits_allowed(enum policy_audit audit)
+{
+	return audit == AUDIT_COUNT || audit == AUDIT_ALL || audit == AUDIT_ALERT;
+}
+
 /* Ascending strictness. */
 static inline int stage_rank(enum policy_stage stage)
 {

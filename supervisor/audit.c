@@ -399,8 +399,8 @@ static void print_summary(const struct audit *audit, unsigned long lost)
 			  would == 1 ? "" : "s");
 	if (audit->hidden)
 		text_addf(&text, "; %lu not shown", audit->hidden);
-	text_addf(&text, "; %lu brokered call%s\n", atomic_load(&audit->calls),
-		  atomic_load(&audit->calls) == 1 ? "" : "s");
+	text_addf(&text, "; %lu brokered call%s%s\n", atomic_load(&audit->calls), atomic_load(&audit->calls) == 1 ? "" : "s",
+		  audit->options.reads_unseen ? "; Landlock decided about reading, uncounted (--layers broker counts)" : "");
 	if (audit->file ? denied + would > 0 : audit->last_question != NULL)
 		add_next_command(&text, audit);
 	if (lost)

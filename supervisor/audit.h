@@ -20,6 +20,7 @@ struct audit_options {
 	bool terminal;		/* a line on stderr for each denial, rate-limited */
 	bool json;		/* --json: those lines as JSON */
 	bool summary;		/* two lines at the end */
+	bool reads_unseen;	/* Landlock denies them by itself */
 	const struct policy_var *vars;	/* --set, for the record of the start and the summary; borrowed */
 	size_t n_vars;
 };

@@ -27,6 +27,7 @@
 
 #include "err.h"
 #include "fd.h"
+#include "offload.h"
 #include "pattern.h"
 
 #ifndef SYS_landlock_create_ruleset
@@ -138,7 +139,7 @@ int landlock_rights(struct plan *plan)
 	return 0;
 }
 
-static int add(struct landlock_trees *trees, const char *path, uint64_t access)
+int landlock_tree_add(struct landlock_trees *trees, const char *path, uint64_t access)
 {
 	for (size_t i = 0; i < trees->n; i++)
 		if (strcmp(trees->list[i].path, path) == 0) {
@@ -213,7 +214,7 @@ static int add_interpreters(struct landlock_trees *trees, int dir, const char *f
 	if (depth > 5 || fd < 0 || !interpreter(fd, name, sizeof(name)) || !realpath(name, resolved) ||
 	    covered(trees, resolved))
 		return 0;
-	int result = add(trees, resolved, RUN);
+	int result = landlock_tree_add(trees, resolved, RUN);
 	return result < 0 ? result : add_interpreters(trees, AT_FDCWD, resolved, depth + 1);
 }
 
@@ -256,7 +257,7 @@ static int add_exec(const struct plan *plan, struct landlock_trees *trees, char 
 	}
 	while (stat(prefix, &st) < 0 && strcmp(prefix, "/") != 0)
 		cut_last(prefix);
-	int result = add(trees, prefix, RUN);
+	int result = landlock_tree_add(trees, prefix, RUN);
 	return result < 0 || is_file ? result : add_scripts(trees, prefix, budget);
 }
 
@@ -277,7 +278,7 @@ static int add_all_exec(const struct plan *plan, struct landlock_trees *trees)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(loaders) && result == 0; i++)
 		if (realpath(loaders[i], resolved) && !covered(trees, resolved))
-			result = add(trees, resolved, RUN);
+			result = landlock_tree_add(trees, resolved, RUN);
 	return result;
 }
 
@@ -289,7 +290,9 @@ int landlock_trees(const struct plan *plan, struct landlock_trees *trees)
 		result = add_all_exec(plan, trees);
 	/* TIOCGPTPEER opens the peer in the kernel. */
 	if (result == 0 && plan->landlock_fs & TTY && allowed(plan, OP_BIT(OP_READ) | OP_BIT(OP_WRITE), "/dev/pts/0"))
-		result = add(trees, "/dev/pts", TTY);
+		result = landlock_tree_add(trees, "/dev/pts", TTY);
+	if (result == 0 && plan->offload == OFFLOAD_TREES)
+		result = offload_trees(plan, trees);
 	for (size_t i = 0; i < trees->n; i++)
 		trees->list[i].access &= plan->landlock_fs;
 	if (result < 0)
@@ -308,7 +311,8 @@ void landlock_trees_free(struct landlock_trees *trees)
 static int add_rule(int ruleset, const struct landlock_tree *tree)
 {
 	struct stat st;
-	AUTO_FD fd = open(tree->path, O_PATH | O_CLOEXEC);
+	/* All links were followed when the paths were found. */
+	AUTO_FD fd = open(tree->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? 0 : -errno;
 	struct landlock_path_beneath_attr rule = {

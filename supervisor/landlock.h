@@ -18,6 +18,8 @@ struct landlock_trees {
 int landlock_rights(struct plan *plan);
 /* Where it allows something. 0 or -ENOMEM. */
 int landlock_trees(const struct plan *plan, struct landlock_trees *trees);
+/* PATH may be reached with ACCESS, too. 0 or -ENOMEM. */
+int landlock_tree_add(struct landlock_trees *trees, const char *path, uint64_t access);
 void landlock_trees_free(struct landlock_trees *trees);
 /* "EXECUTE", ... of one right; NULL for none. */
 const char *landlock_right_name(uint64_t right);

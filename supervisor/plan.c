@@ -18,6 +18,7 @@
 #include "err.h"
 #include "harden.h"
 #include "landlock.h"
+#include "offload.h"
 #include "child_limits.h"
 #include "substitute.h"
 
@@ -133,7 +134,7 @@ static void check_landlock(const struct plan *plan, struct policy_diags *diags)
 }
 
 int plan_make(struct plan *plan, const struct policy *policy, const struct kernel *kernel, bool no_landlock,
-	      struct policy_diags *diags)
+	      enum layers layers, struct policy_diags *diags)
 {
 	struct limits limits;
 	size_t errors = diags->errors;
@@ -151,6 +152,7 @@ int plan_make(struct plan *plan, const struct policy *policy, const struct kerne
 		.unix_paths = (restricted & (OPS_FILES | OPS_NETWORK)) != 0,
 		.creds_vary = !cred_constant(),
 		.landlock = !no_landlock,
+		.layers = layers,
 	};
 	for (int proto = 0; proto < PROTO_COUNT; proto++) {
 		uint32_t enforced = policy_restricted_peers(policy, (enum policy_proto)proto, false);
@@ -170,13 +172,21 @@ int plan_make(struct plan *plan, const struct policy *policy, const struct kerne
 	(void)limits_read(&limits, policy, diags);
 	check_landlock(plan, diags);
 	int result = landlock_rights(plan);
+	if (result == 0)
+		result = offload_decide(plan);
 	if (result < 0)
 		return result;
+	if (layers == LAYERS_KERNEL && !plan->offload && *plan->offload_why)
+		refuse(diags, plan->offload_rule ? plan->offload_rule->pos : (struct policy_pos){ .file = POLICY_BUILTIN },
+		       "leave --layers out, or ask for what Landlock can do", "reading needs the broker: %s", plan->offload_why);
 	return diags->errors > errors ? -EOPNOTSUPP : 0;
 }
 
 void plan_record(struct plan *plan)
 {
+	plan->offload = OFFLOAD_NONE;
+	(void)snprintf(plan->offload_why, sizeof(plan->offload_why), "every access is recorded");
+	plan->offload_rule = NULL;
 	plan->recorded = (OPS_FILES & plan->policy->cover) | OPS_NETWORK;
 	plan->files = plan->unix_paths = plan->exec = plan->peers = true;
 	for (int proto = 0; proto < PROTO_COUNT; proto++)
@@ -199,6 +209,8 @@ bool plan_moves(const struct policy_rule *rule)
 	       (!rule->sealed && rule->audit != AUDIT_NONE && rule->audit != AUDIT_COUNT);
 }
 
+#define READS (OP_BIT(OP_READ) | OP_BIT(OP_LIST))
+
 static const char *layer_of(const struct plan *plan, const struct policy_rule *rule)
 {
 	if (rule->section == SECTION_SYSCALLS) {
@@ -208,6 +220,12 @@ static const char *layer_of(const struct plan *plan, const struct policy_rule *r
 	}
 	if (net_right(plan, rule))
 		return "broker, Landlock";
+	if (plan->offload && rule->section == SECTION_FILES && rule->ops & READS && rule->action == ACTION_ALLOW) {
+		const char *by = plan->offload == OFFLOAD_ALL ? "kernel" : "Landlock";
+		if (!(rule->ops & ~READS & plan->restricted))
+			return by;
+		return rule->ops & OP_BIT(OP_EXEC) && plan->exec ? "broker, exec gate, Landlock" : "broker, Landlock";
+	}
 	if (rule->section == SECTION_FILES && rule->ops & OP_BIT(OP_EXEC) && plan->exec)
 		return plan->landlock_fs & LANDLOCK_ACCESS_FS_EXECUTE ? "broker, exec gate, Landlock" : "broker, exec gate";
 	return "broker";
@@ -245,7 +263,7 @@ static void print_json(const struct plan *plan, const struct landlock_trees *tre
 						       rule->text ? rule->text : "", "layer", layer_of(plan, rule)));
 	}
 	json_t *all = json_pack(
-		"{s:{s:b, s:b, s:b, s:b, s:b, s:o}, s:{s:b, s:i, s:o, s:b, s:b, s:b, s:b, s:o}, s:b, s:o}",
+		"{s:{s:b, s:b, s:b, s:b, s:b, s:o}, s:{s:b, s:i, s:o, s:b, s:b, s:b, s:b, s:o}, s:{s:s, s:s, s:s?}, s:b, s:o}",
 		"broker", "files", plan->files, "stat", plan->stat, "unix", plan->unix_paths, "addresses", plan->peers, "exec_gate", plan->exec,
 		"restricted", ops_json(plan->restricted),
 		"landlock", "used", plan->landlock, "abi", plan->kernel->landlock_abi, "handled", rights_json(plan->landlock_fs),
@@ -253,6 +271,8 @@ static void print_json(const struct plan *plan, const struct landlock_trees *tre
 		"connect_tcp", (plan->landlock_net & LANDLOCK_ACCESS_NET_CONNECT_TCP) != 0,
 		"scope_signal", (plan->landlock_scoped & LANDLOCK_SCOPE_SIGNAL) != 0,
 		"scope_abstract", (plan->landlock_scoped & LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET) != 0, "allowed", allowed,
+		"reads", "layer", plan->offload == OFFLOAD_ALL ? "kernel" : plan->offload ? "Landlock" : "broker", "why", plan->offload_why,
+		"rule", plan->offload_rule ? policy_where(plan->policy, plan->offload_rule->pos, where, sizeof(where)) : NULL,
 		"topology_fixed", plan->topology_fixed, "rules", rules);
 	ASSERT(all);
 	json_dumpf(all, to, JSON_INDENT(2));
@@ -274,6 +294,17 @@ static void print_rights(uint64_t access, FILE *to)
 			fprintf(to, " %s", landlock_right_name(UINT64_C(1) << bit));
 }
 
+static void print_reads(const struct plan *plan, FILE *to)
+{
+	char where[256];
+	if (plan->offload)
+		fprintf(to, "          not brokered: opens that only read, %s\n", plan->offload == OFFLOAD_ALL ? "of which none is denied" :
+			"which Landlock decides as the policy does; what it denies is not recorded");
+	else if (*plan->offload_why)
+		fprintf(to, "          brokered: opens that only read, for%s%s %s\n", plan->offload_rule ? " " : "",
+			plan->offload_rule ? policy_where(plan->policy, plan->offload_rule->pos, where, sizeof(where)) : "", plan->offload_why);
+}
+
 static void print_text(const struct plan *plan, const struct landlock_trees *trees, FILE *to)
 {
 	char where[256];
@@ -288,6 +319,7 @@ static void print_text(const struct plan *plan, const struct landlock_trees *tre
 		fprintf(to, "          not brokered: stat\n");
 	if (plan->peers_enforced)
 		fprintf(to, "          refused: sockets that no rule can speak of (MPTCP, SCTP, UDP-Lite, vsock, ...), source routes\n");
+	print_reads(plan, to);
 	if (plan->topology_fixed)
 		fprintf(to, "          refused: chroot, mounts, setns, new user and mount namespaces\n");
 	if (!plan->landlock) {

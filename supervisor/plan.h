@@ -8,6 +8,14 @@
 #include "probe.h"
 #include "policy.h"
 
+/* Which layers may decide about opens that only read. */
+enum layers {
+	LAYERS_ANY,		/* the cheapest that is exact */
+	LAYERS_BROKER,
+	LAYERS_KERNEL,		/* no broker: files as they are at launch are exact enough; else the policy is refused */
+};
+enum offload { OFFLOAD_NONE, OFFLOAD_ALL, OFFLOAD_TREES };	/* OFFLOAD_ALL: nothing is denied */
+
 struct plan {
 	const struct policy *policy;
 	const struct kernel *kernel;
@@ -30,11 +38,15 @@ struct plan {
 	bool landlock;		/* false only with --no-landlock */
 	uint64_t landlock_fs;	/* handled access rights, 0: none */
 	uint64_t landlock_scoped;
+	enum layers layers;
+	enum offload offload;	/* of opens that only read */
+	const struct policy_rule *offload_rule;	/* on account of which there is none; NULL: on no rule's */
+	char offload_why[512];	/* there is none */
 };
 
 /* 0, or -EOPNOTSUPP: something in the policy cannot be enforced (by this version or on this kernel): each is an error in DIAGS. */
 int plan_make(struct plan *plan, const struct policy *policy, const struct kernel *kernel, bool no_landlock,
-	      struct policy_diags *diags);
+	      enum layers layers, struct policy_diags *diags);
 /* Everything that the policy covers is brokered, whether it is restricted or not (ruling 13): for --record. After plan_make(). */
 void plan_record(struct plan *plan);
 /* A Landlock ruleset for the child as the plan says: an owned descriptor, -1 with *NEEDED false if none is needed, or -errno. */

@@ -24,7 +24,9 @@
 #include "decide.h"
 #include "err.h"
 #include "fd.h"
+#include "harden.h"
 #include "park.h"
+#include "plan.h"
 #include "sandbox.h"
 
 #define RACES_MAX 16
@@ -43,6 +45,46 @@
 #define RESOLVE_VALID \
 	((uint64_t)(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT | \
 		    RESOLVE_CACHED))
+
+/* ---- trapped ---- */
+
+/* openat2(2) has its flags in memory, creat(2) always writes. */
+#define NOT_ONLY_READS ((uint64_t)(unsigned)(O_ACCMODE | O_CREAT | O_TRUNC) | TMPFILE_BIT)
+
+static int flag_rows(const struct plan *plan, struct filter_rows *rows, int nr, uint8_t flags)
+{
+	struct filter_row row = { .nr = nr, .step = FILTER_BROKER, .kind = FILTER_NOTIFY };
+	int err = filter_rows_add(rows, &row);
+
+	if (err || !plan->offload)
+		return err;
+	row.kind = FILTER_ALLOW;
+	row.n_tests = 1;
+	row.tests[0] = (struct filter_test){ .arg = flags, .mask = NOT_ONLY_READS };
+	return filter_rows_add(rows, &row);
+}
+
+#ifdef __x86_64__
+int open_rows(const struct plan *plan, struct filter_rows *rows)
+{
+	return flag_rows(plan, rows, SYS_open, 1);
+}
+
+bool open_trapped(const struct plan *plan, const uint64_t *args)
+{
+	return !plan->offload || args[1] & NOT_ONLY_READS;
+}
+#endif
+
+int openat_rows(const struct plan *plan, struct filter_rows *rows)
+{
+	return flag_rows(plan, rows, SYS_openat, 2);
+}
+
+bool openat_trapped(const struct plan *plan, const uint64_t *args)
+{
+	return !plan->offload || args[2] & NOT_ONLY_READS;
+}
 
 /* ---- fetch ---- */
 

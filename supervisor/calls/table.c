@@ -58,7 +58,8 @@ static const char exec_reason[] = "the gate compares the image that starts with 
 
 const struct call call_table[] = {
 	[SYS_openat] = { .name = "openat", .when = CALL_FILES, .ops = OPS_FILES, .fetch = openat_fetch, .judge = open_judge,
-		.serve = open_serve, .failed = open_failed, .lexical_ok = true, .may_continue = OPEN_MAY_CONTINUE },
+		.serve = open_serve, .failed = open_failed, .lexical_ok = true, .may_continue = OPEN_MAY_CONTINUE,
+		.rows = openat_rows, .trapped = openat_trapped },
 	[SYS_openat2] = { .name = "openat2", .when = CALL_FILES, .ops = OPS_FILES, .fetch = openat2_fetch, .judge = open_judge,
 		.serve = open_serve, .failed = open_failed, .lexical_ok = true },
 	[SYS_newfstatat] = { .name = "newfstatat", .when = CALL_STAT, .ops = OP_BIT(OP_STAT), .fetch = newfstatat_fetch,
@@ -255,7 +256,8 @@ const struct call call_table[] = {
 	[SYS_getdents] = { .name = "getdents", .when = CALL_HIDE, .ops = OP_BIT(OP_STAT), .fetch = list_fetch,
 		.serve = list_serve, .release = list_release },
 	[SYS_open] = { .name = "open", .when = CALL_FILES, .ops = OPS_FILES, .fetch = open_fetch, .judge = open_judge,
-		.serve = open_serve, .failed = open_failed, .lexical_ok = true, .may_continue = OPEN_MAY_CONTINUE },
+		.serve = open_serve, .failed = open_failed, .lexical_ok = true, .may_continue = OPEN_MAY_CONTINUE,
+		.rows = open_rows, .trapped = open_trapped },
 	[SYS_creat] = { .name = "creat", .when = CALL_FILES, .ops = OPS_FILES, .fetch = creat_fetch, .judge = open_judge,
 		.serve = open_serve, .failed = open_failed, .lexical_ok = true },
 	[SYS_stat] = { .name = "stat", .when = CALL_STAT, .ops = OP_BIT(OP_STAT), .fetch = stat_fetch, .judge = stat_judge,

@@ -48,6 +48,7 @@ struct cli_option {
 enum { CLI_LONG = 256, CLI_SET = 2000 };
 /* In the table of a verb about one policy; cli_next() handles them. */
 #define CLI_OPTION_POLICY(help) { "policy", 'p', "POLICY", help }
+#define CLI_OPTION_LAYERS(opt) { "layers", (opt), "LIST", "what may decide of reading: bpf, landlock, broker; the cheapest exact" }
 #define CLI_OPTION_SET { "set", CLI_SET, "NAME=VALUE", "set a variable of the policy; may be repeated" }
 
 struct cli_verb {

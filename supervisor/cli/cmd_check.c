@@ -15,11 +15,12 @@
 #include "style.h"
 #include "syscalls.h"
 
-enum { OPT_PLAN = CLI_LONG, OPT_STRICT };
+enum { OPT_PLAN = CLI_LONG, OPT_STRICT, OPT_LAYERS };
 
 static const struct cli_option options[] = {
 	CLI_OPTION_POLICY("the policy; may also stand alone"),
 	{ "plan", OPT_PLAN, NULL, "which layer enforces what, and why" },
+	CLI_OPTION_LAYERS(OPT_LAYERS),
 	{ "strict", OPT_STRICT, NULL, "exit 1 if there is any warning" },
 	CLI_OPTION_SET,
 	{ NULL, 0, NULL, NULL },
@@ -51,6 +52,7 @@ struct check {
 	struct policy_diags diags;
 	struct compiled compiled;
 	bool plan, strict;
+	enum layers layers;
 	int filter_error;
 	unsigned long checked;
 	struct seccomp_data different;
@@ -319,7 +321,7 @@ static int check_policy(struct check *check, const struct policy_env *env)
 	const struct cli *cli = check->cli;
 	policy_lint(check->policy, env, &check->diags);
 	soften_includes(check);
-	check->filter_error = compiled_make(&check->compiled, check->policy, &check->diags);
+	check->filter_error = compiled_make(&check->compiled, check->policy, check->layers, &check->diags);
 	if (!check->filter_error)
 		check->filter_error =
 			filter_check(check->policy, check->compiled.rows, check->compiled.n_rows,
@@ -356,6 +358,8 @@ static int run(int argc, char **argv, struct cli *cli)
 			check.plan = true;
 		else if (opt == OPT_STRICT)
 			check.strict = true;
+		else if ((status = compiled_layers(&check.layers, optarg, cli, &cli_verb_check)) != 0)
+			return status;
 	}
 	if (opt != CLI_END)
 		return cli_stop(&cli_verb_check, opt);

@@ -124,7 +124,7 @@ static int dump_policy(const struct dump *dump, const struct policy *policy)
 {
 	struct compiled compiled;
 	struct policy_diags diags = { 0 };
-	int error = compiled_make(&compiled, policy, &diags);
+	int error = compiled_make(&compiled, policy, LAYERS_ANY, &diags);
 	if (diags.n && (error || !dump->cli->quiet))
 		policy_diags_print(&diags, policy, stderr, dump->cli->color_err);
 	int status;

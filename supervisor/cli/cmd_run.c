@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "audit.h"
+#include "compiled.h"
 #include "control/control.h"
 #include "control/peer.h"
 #include "control/socket.h"
@@ -27,7 +28,8 @@
 #include "sandbox.h"
 
 enum {
-	OPT_MODE = CLI_LONG, OPT_AUDIT, OPT_RECORD, OPT_USER, OPT_CHDIR, OPT_PASS_FD, OPT_SUMMARY, OPT_NO_LANDLOCK, OPT_UNSHARE, OPT_NAME
+	OPT_MODE = CLI_LONG, OPT_AUDIT, OPT_RECORD, OPT_USER, OPT_CHDIR, OPT_PASS_FD, OPT_SUMMARY, OPT_NO_LANDLOCK, OPT_UNSHARE, OPT_NAME,
+	OPT_LAYERS
 };
 
 static const struct cli_option options[] = {
@@ -42,6 +44,7 @@ static const struct cli_option options[] = {
 	{ "pass-fd", OPT_PASS_FD, "N", "keep descriptor N open for the program; may be repeated" },
 	{ "name", OPT_NAME, "NAME", "how usher ps and the other verbs call it; POLICY.PID otherwise" },
 	{ "summary", OPT_SUMMARY, NULL, "end with two lines about denials, also without a terminal" },
+	CLI_OPTION_LAYERS(OPT_LAYERS),
 	{ "no-landlock", OPT_NO_LANDLOCK, NULL, "do without the second layer" },
 	{ NULL, 0, NULL, NULL },
 };
@@ -98,6 +101,8 @@ static int option(struct run *run, int opt)
 	case OPT_SUMMARY:
 		run->summary = true;
 		return 0;
+	case OPT_LAYERS:
+		return compiled_layers(&run->layers, optarg, run->cli, &cli_verb_run);
 	default:
 		run->no_landlock = true;
 		return 0;
@@ -151,6 +156,7 @@ static int open_audit(struct run *run)
 		.terminal = terminal || (!run->cli->quiet && (run->cli->verbose || run->cli->json)),
 		.json = run->cli->json,
 		.summary = run->summary,
+		.reads_unseen = run->plan.offload == OFFLOAD_TREES,
 		.vars = run->cli->vars,
 		.n_vars = run->cli->n_vars,
 	};
@@ -216,6 +222,7 @@ static int open_control(struct run *run)
 		.n_vars = run->cli->n_vars,
 		.mode_log = run->mode_log,
 		.no_landlock = run->no_landlock,
+		.layers = run->layers,
 	};
 	int result = control_open(&run->control, &how, &what);
 	if (result < 0 && run->name) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "err.h"
 #include "probe.h"
 #include "syscalls.h"
 
@@ -37,12 +38,31 @@ int compiled_call(const struct cli *cli, const struct cli_verb *verb, const char
 	return 0;
 }
 
-int compiled_make(struct compiled *compiled, const struct policy *policy, struct policy_diags *diags)
+int compiled_layers(enum layers *layers, const char *list, const struct cli *cli, const struct cli_verb *verb)
+{
+	static const char *const names[] = { "bpf", "landlock", "broker" };
+	unsigned seen = 0;
+	for (const char *at = list; ; at++) {
+		size_t len = strcspn(at, ","), i = 0;
+		while (i < ARRAY_SIZE(names) && (strlen(names[i]) != len || strncmp(names[i], at, len) != 0))
+			i++;
+		if (i == ARRAY_SIZE(names))
+			return cli_usage(cli, verb, "--layers takes bpf, landlock and broker, with commas, not '%s'", list);
+		seen |= 1U << i;
+		at += len;
+		if (!*at)
+			break;
+	}
+	*layers = !(seen & 4) ? LAYERS_KERNEL : seen == 4 ? LAYERS_BROKER : LAYERS_ANY;
+	return 0;
+}
+
+int compiled_make(struct compiled *compiled, const struct policy *policy, enum layers layers, struct policy_diags *diags)
 {
 	*compiled = (struct compiled){ 0 };
 	if (probe_kernel(&compiled->kernel, &compiled->lacks) == 0)
 		compiled->lacks = NULL;
-	compiled->plan_error = plan_make(&compiled->plan, policy, &compiled->kernel, false, diags);
+	compiled->plan_error = plan_make(&compiled->plan, policy, &compiled->kernel, false, layers, diags);
 	int error = call_filter_rows(&compiled->plan, &compiled->rows, &compiled->n_rows);
 	if (!error)
 		error = filter_compile(policy, compiled->rows, compiled->n_rows, &compiled->filter, diags);
@@ -75,7 +95,7 @@ const char *compiled_refusal(const struct policy *policy, int nr, const uint64_t
 	struct policy_diags diags = { 0 };
 	struct compiled compiled = { 0 };
 	const char *name = NULL;
-	if (!policy_denies(&decision.enforced) && compiled_make(&compiled, policy, &diags) == 0)
+	if (!policy_denies(&decision.enforced) && compiled_make(&compiled, policy, LAYERS_ANY, &diags) == 0)
 		name = refusal(&compiled, nr, args);
 	compiled_free(&compiled);
 	policy_diags_free(&diags);

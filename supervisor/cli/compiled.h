@@ -29,7 +29,9 @@ struct compiled {
 };
 
 /* 0 or -errno of filter_compile(); what is wrong is in DIAGS. Free in any case. */
-int compiled_make(struct compiled *compiled, const struct policy *policy, struct policy_diags *diags);
+int compiled_make(struct compiled *compiled, const struct policy *policy, enum layers layers, struct policy_diags *diags);
+/* --layers LIST. 0, or a status after a message. */
+int compiled_layers(enum layers *layers, const char *list, const struct cli *cli, const struct cli_verb *verb);
 /* What usher refuses of itself, whatever POLICY says of the call: the errno's name, "SIGSYS", or NULL. */
 const char *compiled_refusal(const struct policy *policy, int nr, const uint64_t args[6]);
 void compiled_free(struct compiled *compiled);

@@ -16,6 +16,7 @@ struct run {
 	const struct cli *cli;
 	const char *audit_file, *record_file, *chdir, *name;
 	bool mode_log, summary, no_landlock;
+	enum layers layers;
 	int namespaces;		/* --unshare: CLONE_NEW* */
 	struct run_user user;
 	struct run_fds fds;

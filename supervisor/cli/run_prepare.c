@@ -17,7 +17,7 @@ static int make_plan(struct run *run)
 	struct policy_diags diags = { 0 };
 	struct filter_row *rows = NULL;
 	size_t n = 0;
-	int result = plan_make(&run->plan, run->policy, &run->kernel, run->no_landlock, &diags);
+	int result = plan_make(&run->plan, run->policy, &run->kernel, run->no_landlock, run->layers, &diags);
 	bool refused = result == -EOPNOTSUPP;
 	if (result == 0 && run->record_file)
 		plan_record(&run->plan);

@@ -131,7 +131,8 @@ static bool change_plan(struct change *change, const struct policy *policy, stru
 {
 	const struct plan *launched = change->control->options.sandbox->launched;
 
-	if (plan_make(plan, policy, launched->kernel, change->control->options.no_landlock, diags)) {
+	if (plan_make(plan, policy, launched->kernel, change->control->options.no_landlock,
+		      change->control->options.layers, diags)) {
 		change_fail(change, CLI_KERNEL, "the policy asks for what cannot be enforced here");
 		return false;
 	}
@@ -140,6 +141,8 @@ static bool change_plan(struct change *change, const struct policy *policy, stru
 		change_fail(change, CLI_KERNEL, "what would need a restart cannot be told");
 		return false;
 	}
+	if (change->kind == CHANGE_SHADOW)
+		restart_unseen(&change->restart, launched);
 	if (change->restart.refused && !change->force && change->kind == CHANGE_POLICY) {
 		change_fail(change, CLI_NO, "needs restart: the running program would be less confined than the policy says");
 		return false;

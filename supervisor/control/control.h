@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "policy.h"
+#include "plan.h"
 
 struct sandbox;
 struct loop;
@@ -30,6 +30,7 @@ struct control_options {
 	const struct policy_var *vars;
 	size_t n_vars;
 	bool mode_log, no_landlock;
+	enum layers layers;
 };
 
 /* 0 or -errno; then *WHAT says what failed. */

@@ -11,6 +11,7 @@
 #include "err.h"
 #include "fd.h"
 #include "landlock.h"
+#include "offload.h"
 #include "syscalls.h"
 #include "text.h"
 
@@ -169,6 +170,15 @@ static int compare_landlock(struct restart *restart, const struct plan *launched
 	return compare_trees(restart, launched, next);
 }
 
+/* What was left to the kernel at launch is decided as it was then, and of the rest every call comes. */
+static void compare_offload(struct restart *restart, const struct plan *launched, struct plan *next)
+{
+	if (launched->offload && !offload_same(launched, next))
+		say(restart, true, "opens that only read were left to the kernel at launch, by the rules of then%s%s",
+		    next->offload ? "" : "; now they need the broker: ", next->offload ? "" : next->offload_why);
+	next->offload = launched->offload;
+}
+
 /* ---- limits --------------------------------------------------------------------------------- */
 
 static void compare_limit(struct restart *restart, const char *name, uint64_t was, uint64_t now)
@@ -231,6 +241,7 @@ int restart_find(struct restart *restart, const struct plan *launched, struct pl
 	next->unix_paths |= launched->unix_paths;
 	next->exec |= launched->exec;
 	next->free &= launched->free;
+	compare_offload(restart, launched, next);
 	err = compare_filters(restart, launched, next);
 	if (!err)
 		err = compare_landlock(restart, launched, next);
@@ -240,6 +251,12 @@ int restart_find(struct restart *restart, const struct plan *launched, struct pl
 	next->landlock_net = launched->landlock_net;
 	next->landlock_scoped = launched->landlock_scoped;
 	return err;
+}
+
+void restart_unseen(struct restart *restart, const struct plan *launched)
+{
+	if (launched->offload)
+		say(restart, false, "opens that only read are not seen: they were left to the kernel at launch (--layers broker would see them)");
 }
 
 void restart_free(struct restart *restart)

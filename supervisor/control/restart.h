@@ -22,6 +22,8 @@ struct restart {
 
 /* Compares NEXT with LAUNCHED and changes NEXT to what can be had: what is brokered already stays brokered. 0 or -errno. */
 int restart_find(struct restart *restart, const struct plan *launched, struct plan *next);
+/* What a shadow policy is not asked about. */
+void restart_unseen(struct restart *restart, const struct plan *launched);
 void restart_free(struct restart *restart);
 
 #endif

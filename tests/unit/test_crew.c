@@ -94,7 +94,7 @@ static int setup(void **state)
 		policy_diags_print(&diags, policy, stderr, false);
 		return -1;
 	}
-	assert_int_equal(plan_make(&plan, policy, &kernel, false, &diags), 0);
+	assert_int_equal(plan_make(&plan, policy, &kernel, false, LAYERS_ANY, &diags), 0);
 	assert_int_equal(mkdir(secret, 0755), 0);
 	make(file_name);
 	make(secret_name);

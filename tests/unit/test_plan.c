@@ -37,7 +37,7 @@ static struct made make(const char *text, const struct kernel *kernel, bool no_l
 {
 	struct made made = { .policy = lang_good(text) };
 	struct policy_diags diags = { 0 };
-	made.result = plan_make(&made.plan, made.policy, kernel, no_landlock, &diags);
+	made.result = plan_make(&made.plan, made.policy, kernel, no_landlock, LAYERS_ANY, &diags);
 	made.messages = lang_messages(&diags, made.policy);
 	policy_diags_free(&diags);
 	return made;

@@ -1,0 +1,403 @@
+/*
+ * Reads that no call goes to the broker for.
+ *
+ * An open that only reads says so in its flags, which the filter sees. Where the kernel decides about it exactly as the policy does,
+ * the filter lets it pass: because nothing is denied, or because what is allowed is a set of directory trees, which are Landlock's
+ * to keep apart.
+ *
+ * Exactly means: the trees that the child's domain will have, read as a policy, decide the same for every path that
+ * there can be (difference.h: proved on the automata), with the errno that Landlock gives, EACCES. What is no tree is none
+ * of Landlock's: a file is replaced by another one of the same name, and processes come and go in /proc. Nor is a tree that is not there
+ * yet, or that the program itself may move away; one that somebody else moves stays what it was, by its new name (docs/security.md).
+ */
+#include "offload.h"
+
+#include <errno.h>
+#include <linux/landlock.h>
+#include <linux/magic.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "difference.h"
+#include "err.h"
+#include "escape.h"
+#include "evidence/shape.h"
+#include "fd.h"
+#include "landlock.h"
+#include "pattern.h"
+#include "text.h"
+#include "verdict.h"
+
+#define OPS (OP_BIT(OP_READ) | OP_BIT(OP_LIST))
+
+#define TREES_MAX 1024
+
+static bool grants(const struct policy_rule *rule)
+{
+	return rule->section == SECTION_FILES && rule->action == ACTION_ALLOW && rule->ops & OPS && !rule_at_log(rule);
+}
+
+/* ---- the trees ------------------------------------------------------------------------------ */
+
+/* Might the program move PATH away, or a directory above it? */
+static bool movable(const struct plan *plan, const char *path)
+{
+	static const uint32_t moves[] = { OP_BIT(OP_RENAME), OP_BIT(OP_DELETE) };
+
+	for (size_t len = strlen(path); len > 1; len--) {
+		if (path[len] && path[len] != '/')
+			continue;
+		for (size_t i = 0; i < ARRAY_SIZE(moves); i++) {
+			struct policy_decision decision = policy_decide_path(plan->policy, moves[i], path, len);
+			if (policy_allows(&decision.enforced))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Why PATH, the literal part of a pattern, is no tree for Landlock; NULL if it is. WHOLE: nothing comes behind it. */
+static const char *unfit(const struct plan *plan, const char *path, bool whole)
+{
+	struct statfs fs;
+	struct stat st;
+	bool forced = plan->layers == LAYERS_KERNEL;
+
+	if (!whole)
+		return "a pattern, and no directory tree";
+	if (lstat(path, &st) < 0)
+		return forced ? NULL : "not there yet";
+	if (S_ISLNK(st.st_mode))	/* nothing is opened by its name */
+		return NULL;
+	if (!S_ISDIR(st.st_mode) && !forced)
+		return "no directory tree: files are replaced by others of their name";
+	if (statfs(path, &fs) < 0 || fs.f_type == PROC_SUPER_MAGIC)
+		return "in procfs, where nothing stays";
+	return movable(plan, path) ? "the program may move or delete the directory itself, which DIR/*/ would not let it" : NULL;
+}
+
+/* The literal part of GLOB, malloc'ed; *WHOLE: it is a tree with or without its top, or one path. */
+static char *literal(const char *glob, bool *whole)
+{
+	static const char *const tails[] = { "*/**", "*/", "**" };
+	AUTO_FREE char *tree = strdup(glob);
+	char *path = NULL;
+
+	for (size_t i = 0; tree && i < ARRAY_SIZE(tails); i++) {
+		size_t len = strlen(tree), tail = strlen(tails[i]);
+		if (len > tail && tree[len - tail - 1] == '/' && !strcmp(tree + len - tail, tails[i]))
+			tree[len - tail] = '\0';
+	}
+	if (tree)
+		(void)pattern_prefix(tree, whole, &path);
+	if (path && !*path) {
+		free(path);
+		path = strdup("/");
+	}
+	return path;
+}
+
+/* Calls FN for each pattern that is allowed to be read, until it answers anything but 0. */
+static int each_granted(const struct plan *plan,
+			int (*fn)(const struct plan *plan, const struct policy_rule *rule, const char *glob, const char *path,
+				  bool whole, void *ctx),
+			void *ctx)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < plan->policy->n_rules; i++) {
+		const struct policy_rule *rule = &plan->policy->rules[i];
+
+		for (size_t k = 0; grants(rule) && k < rule->n_patterns && !result; k++) {
+			bool whole = false;
+			AUTO_FREE char *path = literal(rule->patterns[k].glob, &whole);
+
+			result = path ? fn(plan, rule, rule->patterns[k].glob, path, whole, ctx) : -ENOMEM;
+		}
+	}
+	return result;
+}
+
+static int add_granted(const struct plan *plan, const struct policy_rule *rule, const char *glob, const char *path, bool whole, void *ctx)
+{
+	struct stat st;
+	uint64_t access = (rule->ops & OP_BIT(OP_READ) ? LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_IOCTL_DEV : 0) |
+			  (rule->ops & OP_BIT(OP_LIST) ? LANDLOCK_ACCESS_FS_READ_DIR : 0);
+
+	(void)glob;
+	if (unfit(plan, path, whole) || (lstat(path, &st) == 0 && S_ISLNK(st.st_mode)))
+		return 0;
+	return landlock_tree_add(ctx, path, access);
+}
+
+int offload_trees(const struct plan *plan, struct landlock_trees *trees)
+{
+	return each_granted(plan, add_granted, trees);
+}
+
+/* ---- as a policy ---------------------------------------------------------------------------- */
+
+static int no_file(void *ctx, const char *path, char **text, size_t *len)
+{
+	(void)ctx, (void)path, (void)text, (void)len;
+	return -ENOENT;
+}
+
+static int no_names(void *ctx, const char *path, char ***names, size_t *n)
+{
+	(void)ctx, (void)path, (void)names, (void)n;
+	return -ENOENT;
+}
+
+static int as_it_is(void *ctx, const char *path, char **resolved)
+{
+	(void)ctx;
+	*resolved = strdup(path);
+	return *resolved ? 0 : -ENOMEM;
+}
+
+static int no_predicate(void *ctx, const char *what, const char *op, const char *value)
+{
+	(void)ctx, (void)what, (void)op, (void)value;
+	return -ENOENT;
+}
+
+static void tree_text(struct text *text, const struct landlock_tree *tree)
+{
+	struct text glob = { 0 };
+	struct stat st;
+	bool read = tree->access & LANDLOCK_ACCESS_FS_READ_FILE, list = tree->access & LANDLOCK_ACCESS_FS_READ_DIR;
+
+	shape_literal(&glob, tree->path, strlen(tree->path));
+	if (tree->path[1] && (lstat(tree->path, &st) < 0 || S_ISDIR(st.st_mode)))
+		text_puts(&glob, "/");
+	if (read || list) {
+		text_addf(text, "allow %s%s%s ", read ? "read" : "", read && list ? "," : "", list ? "list" : "");
+		shape_word(text, glob.s);
+		text_puts(text, ";\n");
+	}
+	free(text_take(&glob));
+}
+
+/* Links are no part of any domain, and no matter. */
+static int link_text(const struct plan *plan, const struct policy_rule *rule, const char *glob, const char *path, bool whole, void *ctx)
+{
+	struct landlock_tree link = { .path = (char *)(uintptr_t)path };
+	struct stat st;
+
+	(void)glob;
+	if (rule->ops & OP_BIT(OP_READ))
+		link.access |= LANDLOCK_ACCESS_FS_READ_FILE;
+	if (rule->ops & OP_BIT(OP_LIST))
+		link.access |= LANDLOCK_ACCESS_FS_READ_DIR;
+	if (!unfit(plan, path, whole) && lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+		tree_text(ctx, &link);
+	return 0;
+}
+
+/* What TREES allow of OPS and nothing else. */
+static int trees_policy(const struct plan *plan, const struct landlock_trees *trees, uint32_t ops, struct policy **policy)
+{
+	const struct policy_env env = { .read = no_file, .list = no_names, .resolve = as_it_is, .predicate = no_predicate };
+	struct policy_diags diags = { 0 };
+	struct text text = { 0 };
+	int err;
+
+	text_addf(&text, "syntax 1;\npolicy trees;\nfiles {\ncover %s;\ndefault deny EACCES;\n",
+		  ops == OPS ? "read,list" : ops & OP_BIT(OP_READ) ? "read" : "list");
+	for (size_t i = 0; i < trees->n; i++)
+		tree_text(&text, &trees->list[i]);
+	(void)each_granted(plan, link_text, &text);
+	text_puts(&text, "}\n");
+	err = policy_load_text(policy, &env, "trees", text.s, text.len, &diags);
+	policy_diags_free(&diags);
+	free(text_take(&text));
+	return err;
+}
+
+/* ---- exact? --------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 3, 4))) static void brokered(struct plan *plan, const struct policy_rule *rule, const char *format, ...)
+{
+	va_list list;
+
+	plan->offload = OFFLOAD_NONE;
+	plan->offload_rule = rule && rule->pos.file != POLICY_BUILTIN ? rule : NULL;
+	va_start(list, format);
+	(void)vsnprintf(plan->offload_why, sizeof(plan->offload_why), format, list);
+	va_end(list);
+}
+
+struct first_unfit {
+	const struct landlock_trees *trees;
+	const struct policy_rule *rule;
+	const char *why;
+	char *path;
+};
+
+/* One that no tree contains. */
+static int find_unfit(const struct plan *plan, const struct policy_rule *rule, const char *glob, const char *path, bool whole, void *ctx)
+{
+	struct first_unfit *first = ctx;
+	const char *why = unfit(plan, path, whole);
+
+	for (size_t i = 0; why && i < first->trees->n; i++) {
+		const char *tree = first->trees->list[i].path;
+		size_t len = tree[1] ? strlen(tree) : 0;
+		if (!strncmp(tree, path, len) && (!path[len] || path[len] == '/'))
+			return 0;
+	}
+	if (!why)
+		return 0;
+	first->rule = rule;
+	first->why = why;
+	first->path = strdup(glob);
+	return first->path ? 1 : -ENOMEM;
+}
+
+static void say_difference(struct plan *plan, const struct difference *first)
+{
+	const struct policy_rule *rule = first->before.rule ? first->before.rule : first->after.rule;
+	AUTO_FREE char *path = escape_dup(first->witness, strlen(first->witness));
+
+	if (first->staged)
+		brokered(plan, rule, "%s: it is at stage log", path);
+	else if (rule && rule->pos.file == POLICY_BUILTIN)
+		brokered(plan, NULL, "%s is usher's own, in a tree that may be read", path);
+	else if (first->kind == DIFFERENCE_OTHER)
+		brokered(plan, rule, "%s: Landlock refuses with EACCES and does nothing else", path);
+	else if (first->kind == DIFFERENCE_DENIED)
+		brokered(plan, rule, "%s: no part of a directory tree", path);
+	else
+		brokered(plan, first->before.rule, "%s is denied, in a tree that may be read or executed", path);
+}
+
+/* What Landlock would do, compared with the policy. */
+static int compare(struct plan *plan, uint32_t ops)
+{
+	struct difference first = { 0 };
+	struct policy *domain = NULL;
+	struct landlock_trees trees;
+	int result = landlock_trees(plan, &trees);
+
+	if (!result && trees.n > TREES_MAX)
+		brokered(plan, NULL, "more than %d directory trees", TREES_MAX);
+	else if (!result)
+		result = trees_policy(plan, &trees, ops, &domain);
+	if (domain && !result)
+		result = differences_first(&first, plan->policy, domain, ops);
+	if (result == 1)
+		say_difference(plan, &first);
+	else if (result == -E2BIG)
+		brokered(plan, NULL, "too much to be proved");
+	policy_free(domain);
+	free(first.witness);
+	landlock_trees_free(&trees);
+	return result == 1 || result == -E2BIG ? 0 : result;
+}
+
+static int decide_trees(struct plan *plan, uint32_t ops)
+{
+	struct landlock_trees trees = { 0 };
+	struct first_unfit first = { .trees = &trees };
+	int result = offload_trees(plan, &trees);
+
+	if (!result)
+		result = each_granted(plan, find_unfit, &first);
+	if (result == 1)
+		brokered(plan, first.rule, "%s: %s", first.path, first.why);
+	free(first.path);
+	landlock_trees_free(&trees);
+	if (result)
+		return result < 0 ? result : 0;
+	plan->offload = OFFLOAD_TREES;
+	return compare(plan, ops);
+}
+
+static bool level_all(const struct policy *policy)
+{
+	const struct policy_setting *level = policy_setting(policy, "audit", "level");
+
+	return level && level->n_words == 1 && !strcmp(level->words[0], "all");
+}
+
+/* A rule that wants to know more than Landlock can tell. */
+static const struct policy_rule *special_rule(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->n_rules; i++) {
+		const struct policy_rule *rule = &policy->rules[i];
+		if (rule->section == SECTION_FILES && rule->ops & OPS && (rule->beneath || audits_allowed(rule->audit)))
+			return rule;
+	}
+	return NULL;
+}
+
+static const char *special(const struct policy_rule *rule)
+{
+	if (rule->beneath)
+		return "beneath: Landlock knows nothing of links";
+	return rule->action == ACTION_ALLOW ? "what is allowed is recorded, too" : "audit alert: what Landlock denies is told to nobody";
+}
+
+/* A rule that names usher's own files lets them be read. */
+static void say_own(struct plan *plan)
+{
+	struct text text = { 0 };
+	const char *path;
+
+	for (size_t i = 0; (path = policy_forbidden(plan->policy, i)) != NULL; i++) {
+		struct policy_decision decision = policy_decide_path(plan->policy, OPS, path, strlen(path));
+		if (policy_allows(&decision.enforced))
+			continue;
+		text_puts(&text, text.len ? ", " : "");
+		escape_add(&text, path, strlen(path));
+	}
+	brokered(plan, NULL, "usher's own files are not to be read, unless a rule names them: allow ro %s;", text.s);
+	free(text_take(&text));
+}
+
+int offload_decide(struct plan *plan)
+{
+	uint32_t ops = plan->restricted & OPS;
+	uint64_t rights = (ops & OP_BIT(OP_READ) ? LANDLOCK_ACCESS_FS_READ_FILE : 0) | (ops & OP_BIT(OP_LIST) ? LANDLOCK_ACCESS_FS_READ_DIR : 0);
+	const struct policy_rule *rule = special_rule(plan->policy);
+
+	plan->offload = OFFLOAD_NONE;
+	if (plan->layers == LAYERS_BROKER || !plan->files)
+		brokered(plan, NULL, "%s", "");
+	else if (level_all(plan->policy))
+		brokered(plan, NULL, "every access is recorded (audit { level all; })");
+	else if (audits_allowed(plan->policy->defaults[SECTION_FILES].audit))
+		brokered(plan, NULL, "every access is recorded (the default's audit)");
+	else if (rule)
+		brokered(plan, rule, "%s", special(rule));
+	else if (plan->stat)
+		brokered(plan, NULL, "stat is covered, and Landlock tells what is there");
+	else if (!ops)
+		plan->offload = OFFLOAD_ALL;
+	else if (ops & ~plan->confined)
+		say_own(plan);
+	else if (!plan->landlock)
+		brokered(plan, NULL, "Landlock is not used");
+	else if (rights & ~plan->landlock_fs)
+		brokered(plan, NULL, "what may be executed is not limited, and must be read for that");
+	else
+		return decide_trees(plan, ops);
+	return 0;
+}
+
+bool offload_same(const struct plan *a, const struct plan *b)
+{
+	struct landlock_trees of_a = { 0 }, of_b = { 0 };
+	bool same = a->offload == b->offload && !offload_trees(a, &of_a) && !offload_trees(b, &of_b) && of_a.n == of_b.n;
+
+	for (size_t i = 0; same && i < of_a.n; i++)
+		same = !strcmp(of_a.list[i].path, of_b.list[i].path) && of_a.list[i].access == of_b.list[i].access;
+	landlock_trees_free(&of_a);
+	landlock_trees_free(&of_b);
+	return same;
+}

@@ -1,0 +1,314 @@
+/*
+ * Whichever layer decides, it decides the same: random policies about directory trees, and every file of a tree opened in every way
+ * under each, once as `usher run` would have it and once with all of it brokered. For USHER_LAYERS_SECONDS (5) seconds, from
+ * USHER_LAYERS_SEED (1) on.
+ */
+#include "cli.h"
+#include "compare.h"
+#include "talk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BASE "files { default deny; allow ro,exec /usr/, /lib/, /lib64/, /bin/, $dir/bin/; }\n"
+#define ANY NULL
+#define SCRIPT_MAX 16384
+
+static uint64_t state;
+
+static unsigned roll(unsigned n)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (unsigned)(state >> 20) % n;
+}
+
+static const char *const dirs[] = { "a", "a/x", "a/x/p", "a/y", "b", "b/x", "b/z", "c", "*deep", "*deep/{x" };
+static const char *const files[] = { "f", "g.key", ".git", "to-a", "to-b", "up", "fifo" };
+enum { DIRS = sizeof(dirs) / sizeof(dirs[0]), FILES = sizeof(files) / sizeof(files[0]) };
+
+/* A program in a directory of its own: what is executed in place is no tree. */
+static const char *prober(struct live *live)
+{
+	const char *path = live_path(live, "bin/probe");
+	if (access(path, X_OK) < 0) {
+		live_mkdir(live, "bin", 0755);
+		assert_int_equal(live_native(live, (const char *const[]){ "/bin/cp", live_probe(), path, NULL }), 0);
+	}
+	return path;
+}
+
+static void make_tree(struct live *live)
+{
+	for (unsigned i = 0; i < DIRS; i++) {
+		char name[300];
+		live_mkdir(live, dirs[i], 0755);
+		for (unsigned k = 0; k < 3; k++) {
+			snprintf(name, sizeof(name), "%s/%s", dirs[i], files[k]);
+			live_file(live, name, 0644, name);
+		}
+		snprintf(name, sizeof(name), "%s/to-a", dirs[i]);
+		live_symlink(live, live_path(live, "a/f"), name);
+		snprintf(name, sizeof(name), "%s/to-b", dirs[i]);
+		live_symlink(live, live_path(live, "b"), name);
+		snprintf(name, sizeof(name), "%s/up", dirs[i]);
+		live_symlink(live, "..", name);
+	}
+	assert_int_equal(mkfifo(live_path(live, "a/fifo"), 0644), 0);
+}
+
+/* ---- which layer ---------------------------------------------------------------------------- */
+
+static char reads_by(struct live *live)
+{
+	if (usher(live, "check", "--plan", "--json", live->policy))
+		fail_msg("check: %s", live->err);
+	const char *reads = strstr(live->out, "\"reads\"");
+	assert_non_null(reads);
+	return strstr(reads, "\"layer\": \"")[10];	/* k, L or b */
+}
+
+/* How many calls came to the supervisor. */
+static unsigned long brokered(const struct live *live)
+{
+	const char *end = strstr(live->err, " brokered call");
+	assert_non_null(end);
+	while (end > live->err && end[-1] >= '0' && end[-1] <= '9')
+		end--;
+	return strtoul(end, NULL, 10);
+}
+
+static char *answers(struct live *live, const char *layers, const char *script)
+{
+	live->options[0] = "--summary";
+	live->options[1] = layers ? "--layers" : NULL;
+	live->options[2] = layers;
+	live->options[3] = NULL;
+	live->input = script;
+	int status = live_run(live, (const char *const[]){ prober(live), "script", NULL });
+	live->input = NULL;
+	live->options[0] = NULL;
+	if (status)
+		fail_msg("%d: %s\n%s", status, live->out, live->err);
+	return strdup(live->out);
+}
+
+/* ---- random policies ------------------------------------------------------------------------ */
+
+static void put_tree(char *text, size_t size, const char *path)
+{
+	size_t len = strlen(text);
+	snprintf(text + len, size - len, " \"$dir/");
+	for (const char *at = path; *at; at++) {
+		len = strlen(text);
+		snprintf(text + len, size - len, strchr("*{", *at) ? "\\%c" : "%c", *at);
+	}
+}
+
+static void random_rule(char *text, size_t size)
+{
+	static const char *const reads[] = { "ro", "ro", "ro", "read", "list" };
+	const char *dir = dirs[roll(DIRS)];
+	size_t len = strlen(text);
+	switch (roll(12)) {
+	case 0:		/* what Landlock cannot */
+		snprintf(text + len, size - len, "deny %s", reads[roll(5)]);
+		put_tree(text, size, dir);
+		break;
+	case 1:
+		snprintf(text + len, size - len, "allow read");
+		put_tree(text, size, dir);
+		len = strlen(text);
+		snprintf(text + len, size - len, "/*.key\";\n");
+		return;
+	case 2:		/* the program may move it */
+		snprintf(text + len, size - len, "allow rw");
+		put_tree(text, size, dir);
+		break;
+	case 3:
+	case 4:
+		snprintf(text + len, size - len, "allow ro");
+		put_tree(text, size, dir);
+		len = strlen(text);
+		snprintf(text + len, size - len, "\"; allow rw");
+		put_tree(text, size, dir);
+		len = strlen(text);
+		snprintf(text + len, size - len, "/*/\";\n");
+		return;
+	default:
+		snprintf(text + len, size - len, "allow %s", reads[roll(5)]);
+		put_tree(text, size, dir);
+		break;
+	}
+	len = strlen(text);
+	snprintf(text + len, size - len, "/\";\n");
+}
+
+static void random_policy(struct live *live, char *text, size_t size)
+{
+	snprintf(text, size, BASE "files {\n");
+	for (unsigned i = 1 + roll(4); i; i--)
+		random_rule(text, size);
+	snprintf(text + strlen(text), size - strlen(text), "}\n");
+	live_policy(live, text);
+}
+
+static void try_all(const struct live *live, char *script)
+{
+	static const char *const flags[] = { "r", "rb", "rd", "rn", "+", "wb", "rt", "rc" };
+	char *at = script, *end = script + SCRIPT_MAX;
+	for (unsigned i = 0; i < DIRS; i++)
+		for (unsigned k = 0; k <= FILES; k++) {
+			const char *flag = flags[roll(8)];
+			if (k < FILES && strcmp(files[k], "fifo") == 0)
+				flag = "rb";
+			int n = snprintf(at, (size_t)(end - at), "open %s/%s%s%s %s\nclose 3\n", live->dir, dirs[i], k ? "/" : "",
+					 k ? files[k - 1] : "", k == FILES ? "rb" : flag);
+			assert_true(n < end - at);
+			at += n;
+		}
+}
+
+static void compare_lines(char *cheapest, char *broker, unsigned long seed, const char *policy)
+{
+	for (char *one = strsep(&cheapest, "\n"), *other = strsep(&broker, "\n"); one && other; one = strsep(&cheapest, "\n"), other = strsep(&broker, "\n"))
+		/* What is not there the broker does not tell either; stat(2), which is not covered, does. */
+		if (strcmp(one, other) != 0 && !(strstr(other, "=> EACCES") && strstr(one, "=> E")))
+			fail_msg("seed %lu\n%s\n%s\n%s, by the broker\n", seed, policy, one, other);
+	assert_true(!cheapest && !broker);
+}
+
+static void layers_decide_the_same(void **given)
+{
+	struct live *live = *given;
+	const char *seconds = getenv("USHER_LAYERS_SECONDS"), *from = getenv("USHER_LAYERS_SEED");
+	unsigned long seed = from ? strtoul(from, NULL, 0) : 1, n = 0, kernel = 0;
+	time_t end = time(NULL) + (seconds ? atol(seconds) : 5);
+	static char text[4096], script[SCRIPT_MAX];
+	(void)prober(live);
+	make_tree(live);
+	for (; time(NULL) < end; seed++, n++) {
+		state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+		random_policy(live, text, sizeof(text));
+		try_all(live, script);
+		bool by_kernel = reads_by(live) == 'L';
+		char *cheapest = answers(live, ANY, script);
+		unsigned long few = brokered(live);
+		char *broker = answers(live, "broker", script);
+		unsigned long all = brokered(live);
+		if (by_kernel ? few >= all : few != all)
+			fail_msg("seed %lu: %lu and %lu brokered calls under\n%s", seed, few, all, text);
+		compare_lines(cheapest, broker, seed, text);
+		kernel += by_kernel;
+		free(cheapest);
+		free(broker);
+	}
+	print_message("%lu policies, of which the kernel decides %lu\n", n, kernel);
+	assert_true(n > 3 && kernel > 0 && kernel < n);
+}
+
+/* ---- what there is to choose ---------------------------------------------------------------- */
+
+static void nothing_denied_nothing_asked(void **given)
+{
+	struct live *live = *given;
+	live_file(live, "f", 0644, "x");
+	/* usher's own file may be read, too, if the policy says so. */
+	live_policy(live, "files { default allow; deny write $dir/f; }\n");
+	assert_int_equal(reads_by(live), 'b');
+	const char *rule = strstr(live->out, "allow ro /");
+	assert_non_null(rule);
+	char policy[1500];
+	snprintf(policy, sizeof(policy), "files { default allow; deny write $dir/f; %.*s }\n", (int)strcspn(rule, "\""), rule);
+	live_policy(live, policy);
+	if (reads_by(live) != 'k')
+		fail_msg("%s", live->out);
+	/* Without a log, which would be one more of usher's own. */
+	const char *file = live_path(live, "f");
+	assert_int_equal(usher(live, "run", "--summary", "--layers", "broker", "-p", live->policy, "--", live_probe(), "open", file, "r"), 0);
+	unsigned long all = brokered(live);
+	assert_int_equal(usher(live, "run", "--summary", "-p", live->policy, "--", live_probe(), "open", file, "r"), 0);
+	assert_int_equal(brokered(live), all - 1);
+	assert_int_equal(usher(live, "run", "-p", live->policy, "--", live_probe(), "open", file, "w"), 0);
+	assert_says(live->out, "EACCES");
+}
+
+static void forced(void **given)
+{
+	struct live *live = *given;
+	char script[200];
+	live_file(live, "t/f", 0644, "x");
+	live_file(live, "t/hidden/f", 0644, "x");
+	snprintf(script, sizeof(script), "open %s r\n", live_path(live, "t/f"));
+	live_policy(live, BASE "files { allow read $dir/t/f; }");
+	assert_int_equal(reads_by(live), 'b');
+	free(answers(live, "bpf,landlock", script));
+	assert_says(live->out, "=> ok 3");
+	/* A denial in a tree is nothing for Landlock. */
+	live_policy(live, BASE "files { allow ro $dir/t/; deny ro $dir/t/hidden/; }");
+	assert_int_equal(usher(live, "run", "--layers", "bpf,landlock", "-p", live->policy, "--", "/bin/true"), 125);
+	assert_says(live->err, "reading needs the broker");
+	assert_says(live->err, "/t/hidden");
+	assert_int_equal(usher(live, "run", "--layers", "bpf,magic", "-p", live->policy, "--", "/bin/true"), 125);
+	assert_says(live->err, "magic");
+	/* Whoever wants to know of every access gets the broker. */
+	live_policy(live, BASE "files { allow ro $dir/t/; } audit { level all; }");
+	assert_int_equal(reads_by(live), 'b');
+	live_policy(live, BASE "files { allow ro $dir/t/; deny read $dir/t/f stage log; }");
+	assert_int_equal(reads_by(live), 'b');
+	live_policy(live, BASE "files { allow ro $dir/t/; deny ENOENT list $dir/else/; }");
+	assert_int_equal(reads_by(live), 'b');
+	live_policy(live, BASE "files { allow ro $dir/t/ beneath; }");
+	assert_int_equal(reads_by(live), 'b');
+}
+
+#define TREES "files { default deny; allow ro /usr/, $dir/t/; allow rx $probe; }\n"
+
+/* What the kernel decides stays as it was (ruling 13). */
+static void it_needs_a_restart(void **given)
+{
+	struct live *live = *given;
+	struct talk talk = { .live = live };
+	char command[100];
+	live_file(live, "t/f", 0644, "x\n");
+	live_file(live, "u/f", 0644, "y\n");
+	snprintf(command, sizeof(command), "cat %s", live_path(live, "t/f"));
+	live_policy(live, TREES);
+	live->options[0] = "--layers";
+	live->options[1] = "bpf,landlock";
+	live->options[2] = NULL;
+	talk_start(&talk, live);
+	talk_expect(&talk, command, "ok x");
+	live_policy(live, "files { default deny; allow ro /usr/; allow rx $probe; }\n");
+	assert_int_equal(usher(live, "reload", talk.name), 1);
+	assert_says(live->err, "needs restart");
+	talk_expect(&talk, command, "ok x");
+	live_policy(live, TREES "files { allow write,append $dir/u/; }\n");
+	if (usher(live, "reload", talk.name))
+		fail_msg("%s", live->err);
+	snprintf(command, sizeof(command), "open %s w", live_path(live, "u/f"));
+	talk_expect(&talk, command, "ok 3");
+	live->options[0] = NULL;
+	assert_int_equal(talk_end(&talk), 0);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(layers_decide_the_same, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(nothing_denied_nothing_asked, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(forced, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(it_needs_a_restart, live_setup, live_teardown),
+	};
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests_name("live_layers", tests, NULL, NULL);
+}
