@@ -123,31 +123,47 @@ bool policy_leads_out(const struct policy *policy, uint32_t ops, const char *lin
 	return failed || found;
 }
 
-bool default_restricts(const struct policy_default *def, bool would)
+static bool default_holds(const struct policy_default *def, bool would, bool audits)
 {
 	return def->present && (would || def->stage != STAGE_LOG) &&
-	       (def->action != ACTION_ALLOW || audits_allowed(def->audit));
+	       (def->action != ACTION_ALLOW || (audits && audits_allowed(def->audit)));
 }
 
-uint32_t policy_confines(const struct policy *policy, bool would)
+bool default_restricts(const struct policy_default *def, bool would)
+{
+	return default_holds(def, would, true);
+}
+
+/* AUDITS: what is only to be recorded counts as well. */
+static uint32_t ops_held(const struct policy *policy, bool would, bool audits)
 {
 	const struct policy_default *defaults = policy->defaults;
 	uint32_t ops = 0;
 
-	if (default_restricts(&defaults[SECTION_FILES], would))
+	if (default_holds(&defaults[SECTION_FILES], would, audits))
 		ops |= OPS_FILES | (defaults[SECTION_NETWORK].present ? 0 : OPS_NETWORK);
-	if (default_restricts(&defaults[SECTION_NETWORK], would))
+	if (default_holds(&defaults[SECTION_NETWORK], would, audits))
 		ops |= OPS_NETWORK;
-	if (default_restricts(&defaults[SECTION_MOUNTS], would))
+	if (default_holds(&defaults[SECTION_MOUNTS], would, audits))
 		ops |= OPS_MOUNTS;
 	for (size_t i = 0; i < policy->n_rules; i++) {
 		const struct policy_rule *rule = &policy->rules[i];
 		if (rule->section == SECTION_SYSCALLS || (!would && rule_at_log(rule)))
 			continue;
-		if (rule->action != ACTION_ALLOW || rule->beneath || audits_allowed(rule->audit))
+		if (rule->action != ACTION_ALLOW || rule->beneath || (audits && audits_allowed(rule->audit)))
 			ops |= rule->ops;
 	}
 	return ops & (~OPS_FILES | policy->cover);
+}
+
+uint32_t policy_confines(const struct policy *policy, bool would)
+{
+	return ops_held(policy, would, true);
+}
+
+uint32_t policy_withholds(const struct policy *policy)
+{
+	return ops_held(policy, true, false);
 }
 
 uint32_t policy_restricted(const struct policy *policy, bool would)

@@ -349,6 +349,8 @@ bool policy_denies_below(const struct policy *policy, uint32_t ops, const char *
 uint32_t policy_restricted(const struct policy *policy, bool would);
 /* The same on account of the policy itself, without what policy_forbid() added. */
 uint32_t policy_confines(const struct policy *policy, bool would);
+/* Of those, in either decision, the ones that are not only recorded. */
+uint32_t policy_withholds(const struct policy *policy);
 /* The I-th path of policy_forbid(), or NULL. */
 const char *policy_forbidden(const struct policy *policy, size_t i);
 

@@ -162,7 +162,7 @@ int plan_make(struct plan *plan, const struct policy *policy, const struct kerne
 	}
 	plan->peers_ruled = plan->peers;
 	plan->redirects = redirect_any(policy);
-	plan->topology_fixed = (plan->confined & (OPS_FILES | OPS_NETWORK)) || (mounts->present && mounts->action == ACTION_DENY);
+	plan->topology_fixed = (policy_withholds(policy) & (OPS_FILES | OPS_NETWORK)) || (mounts->present && mounts->action == ACTION_DENY);
 	plan->free = !plan->confined && !plan->topology_fixed && !harden_has_calls(policy);
 
 	for (size_t i = 0; i < policy->n_rules; i++)

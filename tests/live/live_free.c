@@ -297,6 +297,26 @@ static void namespaces_are_free(void **state)
 		fail_msg("%s\n%s", live->out, live->err);
 }
 
+/* What is only recorded keeps nobody from where paths mean something else. (Landlock, which stands behind the broker, allows no mounts.) */
+static void records_alone_hold_nothing_up(void **state)
+{
+	static const struct { const char *text, *expected; } cases[] = {
+		{ "files { default allow; cover all; } network { default allow audit all; } limits { capabilities all; }", "1\nok\n" },
+		{ "files { default allow audit all; cover all; } limits { capabilities all; }", "1\nok\n" },
+		{ "files { default allow; cover all; } network { default allow; deny connect tcp 192.0.2.1:1; } limits { capabilities all; }", "0\n" },
+	};
+	struct live *live = *state;
+	char script[1000];
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		live_policy(live, cases[i].text);
+		snprintf(script, sizeof(script), "%s /usr/sbin/chroot \"%s\" /none 2>&1 | grep -c No.such; unshare -U echo ok 2>&-; true",
+			 live_root() ? "" : "unshare -Ur", live_path(live, "work"));
+		live_sh(live, script);
+		if (strcmp(live->out, cases[i].expected))
+			fail_msg("%s:\n%s\n%s", cases[i].text, live->out, live->err);
+	}
+}
+
 /* Ruling 10 holds by any name. (--rbind: others mount below /tmp, and what hides below a mount may not be bound alone.) */
 static void own_files_by_another_name(void **state)
 {
@@ -320,7 +340,8 @@ static void own_files_by_another_name(void **state)
 static const struct CMUnitTest tests[] = {
 	CASE(capabilities_of_a_new_namespace), CASE(deeper_than_a_path), CASE(deeper_where_something_is_denied),
 	CASE(what_gets_round_nothing_is_let_be), CASE(what_gets_round_is_refused), CASE(what_has_no_name_is_executed), CASE(new_privileges),
-	CASE(nothing_is_held_after_the_answer), CASE(errors_that_write), CASE(namespaces_are_free), CASE(own_files_by_another_name),
+	CASE(nothing_is_held_after_the_answer), CASE(errors_that_write), CASE(namespaces_are_free), CASE(records_alone_hold_nothing_up),
+	CASE(own_files_by_another_name),
 };
 
 int main(int argc, char **argv)
