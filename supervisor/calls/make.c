@@ -121,6 +121,9 @@ int socket_make_serve(struct request *req)
 	const struct socket_call *call = socket_call(req);
 	bool inet = call->domain == AF_INET || call->domain == AF_INET6;
 
+	/* No flags of the type, said before anything else is looked at. */
+	if (request_int(req, 1) & ~(TYPE_MASK | SOCK_CLOEXEC | SOCK_NONBLOCK))
+		return -EINVAL;
 	if (!req->n_peers && req->rules->plan.peers_enforced)
 		return peer_refuse_unknown(req, inet ? -EPROTONOSUPPORT : -EAFNOSUPPORT);
 	req->reply.kind = REPLY_CONTINUE;

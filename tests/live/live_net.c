@@ -160,8 +160,8 @@ static void kinds_of_sockets(void **state)
 		"call socket 2 0x80801 0x106 => EPROTONOSUPPORT\ncall socket 0x100000002 1 0x100000006 => ok 10\n");
 	/* One rule about TCP is enough for that; what is let be otherwise needs no rule. */
 	live_policy(live, COMPARE_ALL "network { default allow; deny connect tcp *:25; }");
-	script_expect(live, "nsocket 2,1,262\nnsocket 16,3,15\nnsocket 2,3,1\nnsocket 17,3,768\nnsocket udp\n",
-		      "nsocket 2,1,262 => EPROTONOSUPPORT\nnsocket 16,3,15 => ok 3\nnsocket 2,3,1 => EPERM\nnsocket 17,3,768 => EPERM\nnsocket udp => ok 4\n");
+	script_expect(live, "nsocket 2,1,262\nnsocket 16,3,15\nnsocket 2,3,1\nnsocket 17,3,768\nnsocket udp\ncall socket 2 0x4b 0\n",
+		      "nsocket 2,1,262 => EPROTONOSUPPORT\nnsocket 16,3,15 => ok 3\nnsocket 2,3,1 => EPERM\nnsocket 17,3,768 => EPERM\nnsocket udp => ok 4\ncall socket 2 0x4b 0 => EINVAL\n");
 	/* Nothing of it while it is only tried. */
 	live_policy(live, COMPARE_ALL "network { default deny stage log; }");
 	script_expect(live, "nsocket 2,1,262\nnsocket 2,2,136\nnsocket tcp\nnconnect 5 127.0.0.1:1\n", "nsocket 2,1,262 => ok 3\nnsocket 2,2,136 => ok 4\nnconnect 5 127.0.0.1:1 => ECONNREFUSED\n");
