@@ -47,12 +47,13 @@ CASE(shell)
 CASE(storm)
 CASE(creds)
 CASE(net)
+CASE(brokered)
 CASE(learn)
 CASE(rollout)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, live_setup, live_teardown)
 static const struct CMUnitTest tests[] = { TEST(web), TEST(redis), TEST(postgres), TEST(python), TEST(shell), TEST(storm), TEST(creds), TEST(net),
-					   TEST(learn), TEST(rollout) };
+					   TEST(brokered), TEST(learn), TEST(rollout) };
 
 int main(int argc, char **argv)
 {
