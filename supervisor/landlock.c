@@ -27,7 +27,7 @@
 
 #include "err.h"
 #include "fd.h"
-#include "offload.h"
+#include "reads.h"
 #include "pattern.h"
 
 #ifndef SYS_landlock_create_ruleset
@@ -291,8 +291,8 @@ int landlock_trees(const struct plan *plan, struct landlock_trees *trees)
 	/* TIOCGPTPEER opens the peer in the kernel. */
 	if (result == 0 && plan->landlock_fs & TTY && allowed(plan, OP_BIT(OP_READ) | OP_BIT(OP_WRITE), "/dev/pts/0"))
 		result = landlock_tree_add(trees, "/dev/pts", TTY);
-	if (result == 0 && plan->offload == OFFLOAD_TREES)
-		result = offload_trees(plan, trees);
+	if (result == 0 && plan->reads == READS_TREES)
+		result = reads_trees(plan, trees);
 	for (size_t i = 0; i < trees->n; i++)
 		trees->list[i].access &= plan->landlock_fs;
 	if (result < 0)

@@ -18,7 +18,7 @@
 #include "err.h"
 #include "harden.h"
 #include "landlock.h"
-#include "offload.h"
+#include "reads.h"
 #include "child_limits.h"
 #include "substitute.h"
 
@@ -173,20 +173,20 @@ int plan_make(struct plan *plan, const struct policy *policy, const struct kerne
 	check_landlock(plan, diags);
 	int result = landlock_rights(plan);
 	if (result == 0)
-		result = offload_decide(plan);
+		result = reads_decide(plan);
 	if (result < 0)
 		return result;
-	if (layers == LAYERS_KERNEL && !plan->offload && *plan->offload_why)
-		refuse(diags, plan->offload_rule ? plan->offload_rule->pos : (struct policy_pos){ .file = POLICY_BUILTIN },
-		       "leave --layers out, or ask for what Landlock can do", "reading needs the broker: %s", plan->offload_why);
+	if (layers == LAYERS_KERNEL && !plan->reads && *plan->reads_why)
+		refuse(diags, plan->reads_rule ? plan->reads_rule->pos : (struct policy_pos){ .file = POLICY_BUILTIN },
+		       "leave --layers out, or ask for what Landlock can do", "reading needs the broker: %s", plan->reads_why);
 	return diags->errors > errors ? -EOPNOTSUPP : 0;
 }
 
 void plan_record(struct plan *plan)
 {
-	plan->offload = OFFLOAD_NONE;
-	(void)snprintf(plan->offload_why, sizeof(plan->offload_why), "every access is recorded");
-	plan->offload_rule = NULL;
+	plan->reads = READS_BROKERED;
+	(void)snprintf(plan->reads_why, sizeof(plan->reads_why), "every access is recorded");
+	plan->reads_rule = NULL;
 	plan->recorded = (OPS_FILES & plan->policy->cover) | OPS_NETWORK;
 	plan->files = plan->unix_paths = plan->exec = plan->peers = true;
 	for (int proto = 0; proto < PROTO_COUNT; proto++)
@@ -220,8 +220,8 @@ static const char *layer_of(const struct plan *plan, const struct policy_rule *r
 	}
 	if (net_right(plan, rule))
 		return "broker, Landlock";
-	if (plan->offload && rule->section == SECTION_FILES && rule->ops & READS && rule->action == ACTION_ALLOW) {
-		const char *by = plan->offload == OFFLOAD_ALL ? "kernel" : "Landlock";
+	if (plan->reads && rule->section == SECTION_FILES && rule->ops & READS && rule->action == ACTION_ALLOW) {
+		const char *by = plan->reads == READS_FREE ? "kernel" : "Landlock";
 		if (!(rule->ops & ~READS & plan->restricted))
 			return by;
 		return rule->ops & OP_BIT(OP_EXEC) && plan->exec ? "broker, exec gate, Landlock" : "broker, Landlock";
@@ -271,8 +271,8 @@ static void print_json(const struct plan *plan, const struct landlock_trees *tre
 		"connect_tcp", (plan->landlock_net & LANDLOCK_ACCESS_NET_CONNECT_TCP) != 0,
 		"scope_signal", (plan->landlock_scoped & LANDLOCK_SCOPE_SIGNAL) != 0,
 		"scope_abstract", (plan->landlock_scoped & LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET) != 0, "allowed", allowed,
-		"reads", "layer", plan->offload == OFFLOAD_ALL ? "kernel" : plan->offload ? "Landlock" : "broker", "why", plan->offload_why,
-		"rule", plan->offload_rule ? policy_where(plan->policy, plan->offload_rule->pos, where, sizeof(where)) : NULL,
+		"reads", "layer", plan->reads == READS_FREE ? "kernel" : plan->reads ? "Landlock" : "broker", "why", plan->reads_why,
+		"rule", plan->reads_rule ? policy_where(plan->policy, plan->reads_rule->pos, where, sizeof(where)) : NULL,
 		"topology_fixed", plan->topology_fixed, "rules", rules);
 	ASSERT(all);
 	json_dumpf(all, to, JSON_INDENT(2));
@@ -297,12 +297,12 @@ static void print_rights(uint64_t access, FILE *to)
 static void print_reads(const struct plan *plan, FILE *to)
 {
 	char where[256];
-	if (plan->offload)
-		fprintf(to, "          not brokered: opens that only read, %s\n", plan->offload == OFFLOAD_ALL ? "of which none is denied" :
+	if (plan->reads)
+		fprintf(to, "          not brokered: opens that only read, %s\n", plan->reads == READS_FREE ? "of which none is denied" :
 			"which Landlock decides as the policy does; what it denies is not recorded");
-	else if (*plan->offload_why)
-		fprintf(to, "          brokered: opens that only read, for%s%s %s\n", plan->offload_rule ? " " : "",
-			plan->offload_rule ? policy_where(plan->policy, plan->offload_rule->pos, where, sizeof(where)) : "", plan->offload_why);
+	else if (*plan->reads_why)
+		fprintf(to, "          brokered: opens that only read, for%s%s %s\n", plan->reads_rule ? " " : "",
+			plan->reads_rule ? policy_where(plan->policy, plan->reads_rule->pos, where, sizeof(where)) : "", plan->reads_why);
 }
 
 static void print_text(const struct plan *plan, const struct landlock_trees *trees, FILE *to)

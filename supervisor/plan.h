@@ -14,7 +14,7 @@ enum layers {
 	LAYERS_BROKER,
 	LAYERS_KERNEL,		/* no broker: files as they are at launch are exact enough; else the policy is refused */
 };
-enum offload { OFFLOAD_NONE, OFFLOAD_ALL, OFFLOAD_TREES };	/* OFFLOAD_ALL: nothing is denied */
+enum reads { READS_BROKERED, READS_FREE, READS_TREES };	/* READS_FREE: nothing is denied */
 
 struct plan {
 	const struct policy *policy;
@@ -39,9 +39,9 @@ struct plan {
 	uint64_t landlock_fs;	/* handled access rights, 0: none */
 	uint64_t landlock_scoped;
 	enum layers layers;
-	enum offload offload;	/* of opens that only read */
-	const struct policy_rule *offload_rule;	/* on account of which there is none; NULL: on no rule's */
-	char offload_why[512];	/* there is none */
+	enum reads reads;	/* of opens that only read */
+	const struct policy_rule *reads_rule;	/* on account of which there is none; NULL: on no rule's */
+	char reads_why[512];	/* there is none */
 };
 
 /* 0, or -EOPNOTSUPP: something in the policy cannot be enforced (by this version or on this kernel): each is an error in DIAGS. */

@@ -56,7 +56,7 @@ static int flag_rows(const struct plan *plan, struct filter_rows *rows, int nr, 
 	struct filter_row row = { .nr = nr, .step = FILTER_BROKER, .kind = FILTER_NOTIFY };
 	int err = filter_rows_add(rows, &row);
 
-	if (err || !plan->offload)
+	if (err || !plan->reads)
 		return err;
 	row.kind = FILTER_ALLOW;
 	row.n_tests = 1;
@@ -72,7 +72,7 @@ int open_rows(const struct plan *plan, struct filter_rows *rows)
 
 bool open_trapped(const struct plan *plan, const uint64_t *args)
 {
-	return !plan->offload || args[1] & NOT_ONLY_READS;
+	return !plan->reads || args[1] & NOT_ONLY_READS;
 }
 #endif
 
@@ -83,7 +83,7 @@ int openat_rows(const struct plan *plan, struct filter_rows *rows)
 
 bool openat_trapped(const struct plan *plan, const uint64_t *args)
 {
-	return !plan->offload || args[2] & NOT_ONLY_READS;
+	return !plan->reads || args[2] & NOT_ONLY_READS;
 }
 
 /* ---- fetch ---- */

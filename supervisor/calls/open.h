@@ -19,7 +19,7 @@ bool open_trapped(const struct plan *plan, const uint64_t *args);
 #endif
 int openat_fetch(struct request *req);
 int openat2_fetch(struct request *req);
-/* Those that only read are not trapped where the kernel decides about them (offload.h). */
+/* Those that only read are not trapped where the kernel decides about them (reads.h). */
 int openat_rows(const struct plan *plan, struct filter_rows *rows);
 bool openat_trapped(const struct plan *plan, const uint64_t *args);
 int open_judge(struct request *req);

@@ -156,7 +156,7 @@ static int open_audit(struct run *run)
 		.terminal = terminal || (!run->cli->quiet && (run->cli->verbose || run->cli->json)),
 		.json = run->cli->json,
 		.summary = run->summary,
-		.reads_unseen = run->plan.offload == OFFLOAD_TREES,
+		.reads_unseen = run->plan.reads == READS_TREES,
 		.vars = run->cli->vars,
 		.n_vars = run->cli->n_vars,
 	};

@@ -11,7 +11,7 @@
 #include "err.h"
 #include "fd.h"
 #include "landlock.h"
-#include "offload.h"
+#include "reads.h"
 #include "syscalls.h"
 #include "text.h"
 
@@ -171,12 +171,12 @@ static int compare_landlock(struct restart *restart, const struct plan *launched
 }
 
 /* What was left to the kernel at launch is decided as it was then, and of the rest every call comes. */
-static void compare_offload(struct restart *restart, const struct plan *launched, struct plan *next)
+static void compare_reads(struct restart *restart, const struct plan *launched, struct plan *next)
 {
-	if (launched->offload && !offload_same(launched, next))
+	if (launched->reads && !reads_same(launched, next))
 		say(restart, true, "opens that only read were left to the kernel at launch, by the rules of then%s%s",
-		    next->offload ? "" : "; now they need the broker: ", next->offload ? "" : next->offload_why);
-	next->offload = launched->offload;
+		    next->reads ? "" : "; now they need the broker: ", next->reads ? "" : next->reads_why);
+	next->reads = launched->reads;
 }
 
 /* ---- limits --------------------------------------------------------------------------------- */
@@ -241,7 +241,7 @@ int restart_find(struct restart *restart, const struct plan *launched, struct pl
 	next->unix_paths |= launched->unix_paths;
 	next->exec |= launched->exec;
 	next->free &= launched->free;
-	compare_offload(restart, launched, next);
+	compare_reads(restart, launched, next);
 	err = compare_filters(restart, launched, next);
 	if (!err)
 		err = compare_landlock(restart, launched, next);
@@ -255,7 +255,7 @@ int restart_find(struct restart *restart, const struct plan *launched, struct pl
 
 void restart_unseen(struct restart *restart, const struct plan *launched)
 {
-	if (launched->offload)
+	if (launched->reads)
 		say(restart, false, "opens that only read are not seen: they were left to the kernel at launch (--layers broker would see them)");
 }
 

@@ -10,7 +10,7 @@
  * of Landlock's: a file is replaced by another one of the same name, and processes come and go in /proc. Nor is a tree that is not there
  * yet, or that the program itself may move away; one that somebody else moves stays what it was, by its new name (docs/security.md).
  */
-#include "offload.h"
+#include "reads.h"
 
 #include <errno.h>
 #include <linux/landlock.h>
@@ -134,7 +134,7 @@ static int add_granted(const struct plan *plan, const struct policy_rule *rule, 
 	return landlock_tree_add(ctx, path, access);
 }
 
-int offload_trees(const struct plan *plan, struct landlock_trees *trees)
+int reads_trees(const struct plan *plan, struct landlock_trees *trees)
 {
 	return each_granted(plan, add_granted, trees);
 }
@@ -225,10 +225,10 @@ __attribute__((format(printf, 3, 4))) static void brokered(struct plan *plan, co
 {
 	va_list list;
 
-	plan->offload = OFFLOAD_NONE;
-	plan->offload_rule = rule && rule->pos.file != POLICY_BUILTIN ? rule : NULL;
+	plan->reads = READS_BROKERED;
+	plan->reads_rule = rule && rule->pos.file != POLICY_BUILTIN ? rule : NULL;
 	va_start(list, format);
-	(void)vsnprintf(plan->offload_why, sizeof(plan->offload_why), format, list);
+	(void)vsnprintf(plan->reads_why, sizeof(plan->reads_why), format, list);
 	va_end(list);
 }
 
@@ -304,7 +304,7 @@ static int decide_trees(struct plan *plan, uint32_t ops)
 {
 	struct landlock_trees trees = { 0 };
 	struct first_unfit first = { .trees = &trees };
-	int result = offload_trees(plan, &trees);
+	int result = reads_trees(plan, &trees);
 
 	if (!result)
 		result = each_granted(plan, find_unfit, &first);
@@ -314,7 +314,7 @@ static int decide_trees(struct plan *plan, uint32_t ops)
 	landlock_trees_free(&trees);
 	if (result)
 		return result < 0 ? result : 0;
-	plan->offload = OFFLOAD_TREES;
+	plan->reads = READS_TREES;
 	return compare(plan, ops);
 }
 
@@ -360,13 +360,13 @@ static void say_own(struct plan *plan)
 	free(text_take(&text));
 }
 
-int offload_decide(struct plan *plan)
+int reads_decide(struct plan *plan)
 {
 	uint32_t ops = plan->restricted & OPS;
 	uint64_t rights = (ops & OP_BIT(OP_READ) ? LANDLOCK_ACCESS_FS_READ_FILE : 0) | (ops & OP_BIT(OP_LIST) ? LANDLOCK_ACCESS_FS_READ_DIR : 0);
 	const struct policy_rule *rule = special_rule(plan->policy);
 
-	plan->offload = OFFLOAD_NONE;
+	plan->reads = READS_BROKERED;
 	if (plan->layers == LAYERS_BROKER || !plan->files)
 		brokered(plan, NULL, "%s", "");
 	else if (level_all(plan->policy))
@@ -378,7 +378,7 @@ int offload_decide(struct plan *plan)
 	else if (plan->stat)
 		brokered(plan, NULL, "stat is covered, and Landlock tells what is there");
 	else if (!ops)
-		plan->offload = OFFLOAD_ALL;
+		plan->reads = READS_FREE;
 	else if (ops & ~plan->confined)
 		say_own(plan);
 	else if (!plan->landlock)
@@ -390,10 +390,10 @@ int offload_decide(struct plan *plan)
 	return 0;
 }
 
-bool offload_same(const struct plan *a, const struct plan *b)
+bool reads_same(const struct plan *a, const struct plan *b)
 {
 	struct landlock_trees of_a = { 0 }, of_b = { 0 };
-	bool same = a->offload == b->offload && !offload_trees(a, &of_a) && !offload_trees(b, &of_b) && of_a.n == of_b.n;
+	bool same = a->reads == b->reads && !reads_trees(a, &of_a) && !reads_trees(b, &of_b) && of_a.n == of_b.n;
 
 	for (size_t i = 0; same && i < of_a.n; i++)
 		same = !strcmp(of_a.list[i].path, of_b.list[i].path) && of_a.list[i].access == of_b.list[i].access;

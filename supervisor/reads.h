@@ -1,0 +1,15 @@
+/* Opens that only read, left to the kernel where it decides about them as the policy does. */
+#ifndef USHER_READS_H
+#define USHER_READS_H
+
+#include "landlock.h"
+#include "plan.h"
+
+/* Sets .reads, or .reads_why and .reads_rule, after landlock_rights(). 0 or -ENOMEM. */
+int reads_decide(struct plan *plan);
+/* Adds what Landlock must let be read. 0 or -ENOMEM. */
+int reads_trees(const struct plan *plan, struct landlock_trees *trees);
+/* Do both leave the same to the kernel? */
+bool reads_same(const struct plan *a, const struct plan *b);
+
+#endif
