@@ -193,11 +193,14 @@ static bool read_beneath(struct reading *reading, const struct token *token)
 
 static bool read_sealed(struct reading *reading, const struct token *token)
 {
+	const struct policy_rule *rule = &reading->rule;
+	bool ports = rule->section == SECTION_NETWORK && rule->action >= ACTION_DENY &&
+		     (!rule->ops || (rule->proto == PROTO_TCP && rule->ops & OP_BIT(OP_CONNECT)));
 	reading->rule.sealed = true;
-	if (reading->rule.section == SECTION_SYSCALLS)
+	if (rule->section == SECTION_SYSCALLS || ports)
 		return true;
-	struct policy_diag *diag = parse_error(reading->parser, token, "'sealed' belongs to rules about system calls");
-	policy_diag_help(diag, "only those can be put into the kernel's filter");
+	struct policy_diag *diag = parse_error(reading->parser, token, "'sealed' belongs to rules about system calls, and to what denies TCP ports");
+	policy_diag_help(diag, "only those can be left to the kernel");
 	return !mistake(reading, diag);
 }
 

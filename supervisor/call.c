@@ -27,12 +27,18 @@ bool call_wanted(const struct call *call, int nr, const struct plan *plan)
 		return ((plan->restricted | plan->recorded) & call->ops) != 0;
 	case CALL_UNIX:
 		return plan->unix_paths;
+	case CALL_REACH:
+		return plan->unix_paths && !plan->offload;
 	case CALL_PEERS:
 		return plan->peers;
 	case CALL_REDIRECTS:
 		return plan->redirects;
 	case CALL_LISTEN:
 		return (plan->peers_of[PROTO_TCP] & OP_BIT(OP_BIND)) != 0;
+	case CALL_ACCEPT:
+		return (plan->peers_of[PROTO_TCP] & OP_BIT(OP_BIND)) != 0 && !plan->offload;
+	case CALL_PAIR:
+		return plan->offload;
 	case CALL_EXEC:
 		/* An exec changes capabilities, which are cached. */
 		return plan->exec || plan->creds_vary;

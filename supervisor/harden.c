@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -18,6 +19,9 @@
 #include "err.h"
 #include "calls/numbers.h"
 
+#ifndef TCP_ULP
+#define TCP_ULP 31
+#endif
 #define LOW32 UINT64_C(0xffffffff)
 #ifndef RWF_NOAPPEND
 #define RWF_NOAPPEND 0x00000020
@@ -34,6 +38,7 @@ enum harden_when {
 	HARDEN_APPEND,	/* while something is append-only */
 	HARDEN_CLONE,	/* while somebody looks at the flags of clone: ruling 3, or a section on system calls */
 	HARDEN_PEERS,	/* while rules speak of addresses, at stage log as well: they may be enforced before the next start */
+	HARDEN_OFFLOAD,	/* while Landlock decides about connects alone (offload.h) */
 	HARDEN_TOPOLOGY,	/* while what paths mean must not change (ruling 3) */
 };
 
@@ -111,6 +116,9 @@ static const struct harden harden_table[] = {
 	{ .nr = SYS_setsockopt, .err = EPERM, .when = HARDEN_PEERS, OPTION(IPPROTO_IPV6, IPV6_RTHDR) },
 	{ .nr = SYS_setsockopt, .err = EPERM, .when = HARDEN_PEERS, OPTION(IPPROTO_IPV6, IPV6_2292RTHDR) },
 	{ .nr = SYS_setsockopt, .err = EPERM, .when = HARDEN_PEERS, OPTION(IPPROTO_IPV6, IPV6_2292PKTOPTIONS) },
+	/* Makes an SMC socket of a TCP one, which Landlock lets connect. The other use is TLS in the kernel, and this is what that answers
+	 * where there is no such module. */
+	{ .nr = SYS_setsockopt, .err = ENOENT, .when = HARDEN_OFFLOAD, OPTION(IPPROTO_TCP, TCP_ULP) },
 	/* mount(8) falls back to mount(2). */
 	{ .nr = SYS_open_tree, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
 	{ .nr = SYS_open_tree_attr, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
@@ -228,6 +236,8 @@ static bool harden_wanted(const struct harden *harden, const struct plan *plan)
 	if (harden->when == HARDEN_CLONE && !plan->topology_fixed && !harden_has_calls(plan->policy))
 		return false;
 	if (harden->when == HARDEN_PEERS && !plan->peers_ruled)
+		return false;
+	if (harden->when == HARDEN_OFFLOAD && !plan->offload)
 		return false;
 	if (harden->when == HARDEN_TOPOLOGY && !plan->topology_fixed)
 		return false;

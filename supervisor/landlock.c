@@ -27,8 +27,9 @@
 
 #include "err.h"
 #include "fd.h"
-#include "reads.h"
+#include "offload.h"
 #include "pattern.h"
+#include "reads.h"
 
 #ifndef SYS_landlock_create_ruleset
 #define SYS_landlock_create_ruleset 444
@@ -324,6 +325,22 @@ static int add_rule(int ruleset, const struct landlock_tree *tree)
 	return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0 ? -errno : 0;
 }
 
+/* As of ABI 4; the header may be older. */
+struct port_rule { uint64_t access, port; };
+#define RULE_NET_PORT 2
+
+static int add_ports(int ruleset, const struct plan *plan)
+{
+	for (uint32_t lo = 0, hi; offload_ports(plan, &lo, &hi); lo = hi + 1)
+		for (uint32_t port = lo; port <= hi; port++) {
+			struct port_rule rule = { .access = LANDLOCK_ACCESS_NET_CONNECT_TCP, .port = port };
+
+			if (syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) < 0)
+				return -errno;
+		}
+	return 0;
+}
+
 int plan_landlock(const struct plan *plan, bool *needed)
 {
 	static const size_t sizes[] = { 8, 8, 8, 8, 16, 16 };	/* of the attribute, by ABI */
@@ -342,5 +359,7 @@ int plan_landlock(const struct plan *plan, bool *needed)
 	for (size_t i = 0; i < trees.n && result == 0; i++)
 		result = add_rule(ruleset, &trees.list[i]);
 	landlock_trees_free(&trees);
+	if (result == 0 && plan->offload)
+		result = add_ports(ruleset, plan);
 	return result < 0 ? result : fd_take(&ruleset);
 }

@@ -18,8 +18,9 @@
 #include "err.h"
 #include "harden.h"
 #include "landlock.h"
-#include "reads.h"
 #include "child_limits.h"
+#include "offload.h"
+#include "reads.h"
 #include "substitute.h"
 
 static const struct {
@@ -189,9 +190,17 @@ void plan_record(struct plan *plan)
 	plan->reads_rule = NULL;
 	plan->recorded = (OPS_FILES & plan->policy->cover) | OPS_NETWORK;
 	plan->files = plan->unix_paths = plan->exec = plan->peers = true;
+	plan->offload = false;
 	for (int proto = 0; proto < PROTO_COUNT; proto++)
 		plan->peers_of[proto] |= OPS_NETWORK;
 	plan->stat |= (plan->recorded & OP_BIT(OP_STAT)) != 0;
+}
+
+void plan_offload(struct plan *plan)
+{
+	const struct policy_rule *rule;
+
+	plan->offload = !plan->recorded && plan->layers != LAYERS_BROKER && !offload_obstacle(plan, &rule);
 }
 
 /* ---- printing ------------------------------------------------------------------------------- */
@@ -203,21 +212,44 @@ static bool net_right(const struct plan *plan, const struct policy_rule *rule)
 	return rule->section == SECTION_NETWORK && rule->proto == PROTO_TCP && (plan->landlock_net & rights) == rights;
 }
 
-bool plan_moves(const struct policy_rule *rule)
+/* RULE is about what is not trapped, or also about that. */
+static bool offloaded(const struct plan *plan, const struct policy_rule *rule)
 {
+	return plan->offload && rule->section == SECTION_NETWORK && rule->n_addrs &&
+	       (rule->proto == PROTO_TCP ? rule->ops & OP_BIT(OP_CONNECT) : rule->ops & (OP_BIT(OP_CONNECT) | OP_BIT(OP_SENDTO)));
+}
+
+bool plan_moves(const struct plan *plan, const struct policy_rule *rule)
+{
+	if (offloaded(plan, rule))
+		return false;
 	return rule->section != SECTION_SYSCALLS || (rule->action == ACTION_ALLOW && rule->stage != STAGE_LOG) ||
 	       (!rule->sealed && rule->audit != AUDIT_NONE && rule->audit != AUDIT_COUNT);
 }
 
 #define READS (OP_BIT(OP_READ) | OP_BIT(OP_LIST))
+/* Why a rule about what Landlock could decide is the broker's; NULL: it is none, or is Landlock's. */
+static const char *not_offloaded(const struct plan *plan, const struct policy_rule *rule, const struct policy_rule **because)
+{
+	const char *own = offload_rule_obstacle(plan, rule);
+
+	*because = NULL;
+	if (plan->offload || rule->section != SECTION_NETWORK || rule->proto != PROTO_TCP || !(rule->ops & OP_BIT(OP_CONNECT)))
+		return NULL;
+	return own ? own : offload_obstacle(plan, because);
+}
 
 static const char *layer_of(const struct plan *plan, const struct policy_rule *rule)
 {
 	if (rule->section == SECTION_SYSCALLS) {
 		if (rule->action == ACTION_ALLOW && rule->stage != STAGE_LOG)
 			return "filter";
-		return plan_moves(rule) ? "filter, broker" : "filter";
+		return plan_moves(plan, rule) ? "filter, broker" : "filter";
 	}
+	if (offloaded(plan, rule) && rule->proto == PROTO_TCP)
+		return rule->ops & OP_BIT(OP_BIND) ? "Landlock, broker" : "Landlock";
+	if (offloaded(plan, rule))
+		return rule->ops & OP_BIT(OP_BIND) ? "filter, broker" : "filter";
 	if (net_right(plan, rule))
 		return "broker, Landlock";
 	if (plan->reads && rule->section == SECTION_FILES && rule->ops & READS && rule->action == ACTION_ALLOW) {
@@ -249,6 +281,14 @@ static json_t *rights_json(uint64_t access)
 	return list;
 }
 
+static json_t *ports_json(const struct plan *plan)
+{
+	json_t *list = json_array();
+	for (uint32_t lo = 0, hi; plan->offload && offload_ports(plan, &lo, &hi); lo = hi + 1)
+		json_array_append_new(list, json_pack("[i, i]", (int)lo, (int)hi));
+	return list;
+}
+
 static void print_json(const struct plan *plan, const struct landlock_trees *trees, FILE *to)
 {
 	char where[256];
@@ -258,18 +298,25 @@ static void print_json(const struct plan *plan, const struct landlock_trees *tre
 							 rights_json(trees->list[i].access)));
 	for (size_t i = 0; i < plan->policy->n_rules; i++) {
 		const struct policy_rule *rule = &plan->policy->rules[i];
-		json_array_append_new(rules, json_pack("{s:s, s:s, s:s}", "where",
-						       policy_where(plan->policy, rule->pos, where, sizeof(where)), "rule",
-						       rule->text ? rule->text : "", "layer", layer_of(plan, rule)));
+		const struct policy_rule *because;
+		const char *why = not_offloaded(plan, rule, &because);
+		json_t *entry = json_pack("{s:s, s:s, s:s}", "where", policy_where(plan->policy, rule->pos, where, sizeof(where)), "rule",
+					  rule->text ? rule->text : "", "layer", layer_of(plan, rule));
+		if (why)
+			json_object_set_new(entry, "not_landlock", json_string(why));
+		if (why && because)
+			json_object_set_new(entry, "because_of", json_string(policy_where(plan->policy, because->pos, where, sizeof(where))));
+		json_array_append_new(rules, entry);
 	}
 	json_t *all = json_pack(
 		"{s:{s:b, s:b, s:b, s:b, s:b, s:o}, s:{s:b, s:i, s:o, s:b, s:b, s:b, s:b, s:o}, s:{s:s, s:s, s:s?}, s:b, s:o}",
+		"{s:{s:b, s:b, s:b, s:b, s:b, s:o}, s:{s:b, s:i, s:o, s:b, s:b, s:o, s:b, s:b, s:o}, s:b, s:o}",
 		"broker", "files", plan->files, "stat", plan->stat, "unix", plan->unix_paths, "addresses", plan->peers, "exec_gate", plan->exec,
 		"restricted", ops_json(plan->restricted),
 		"landlock", "used", plan->landlock, "abi", plan->kernel->landlock_abi, "handled", rights_json(plan->landlock_fs),
 		"bind_tcp", (plan->landlock_net & LANDLOCK_ACCESS_NET_BIND_TCP) != 0,
 		"connect_tcp", (plan->landlock_net & LANDLOCK_ACCESS_NET_CONNECT_TCP) != 0,
-		"scope_signal", (plan->landlock_scoped & LANDLOCK_SCOPE_SIGNAL) != 0,
+		"ports", ports_json(plan), "scope_signal", (plan->landlock_scoped & LANDLOCK_SCOPE_SIGNAL) != 0,
 		"scope_abstract", (plan->landlock_scoped & LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET) != 0, "allowed", allowed,
 		"reads", "layer", plan->reads == READS_FREE ? "kernel" : plan->reads ? "Landlock" : "broker", "why", plan->reads_why,
 		"rule", plan->reads_rule ? policy_where(plan->policy, plan->reads_rule->pos, where, sizeof(where)) : NULL,
@@ -305,6 +352,17 @@ static void print_reads(const struct plan *plan, FILE *to)
 			plan->reads_rule ? policy_where(plan->policy, plan->reads_rule->pos, where, sizeof(where)) : "", plan->reads_why);
 }
 
+static void print_ports(const struct plan *plan, FILE *to)
+{
+	bool none = true;
+	fprintf(to, "          decides connects of TCP sockets by itself, which usher does not see; allowed ports:");
+	for (uint32_t lo = 0, hi; offload_ports(plan, &lo, &hi); lo = hi + 1, none = false) {
+		fprintf(to, lo == hi ? " %u" : " %u-%u", lo, hi);
+	}
+	fprintf(to, "%s\n          refused when it is made: every socket of which Landlock knows nothing and that is restricted, unix sockets too\n"
+		"          (not for a program that is given a socket at its start)\n", none ? " none" : "");
+}
+
 static void print_text(const struct plan *plan, const struct landlock_trees *trees, FILE *to)
 {
 	char where[256];
@@ -336,10 +394,12 @@ static void print_text(const struct plan *plan, const struct landlock_trees *tre
 		print_rights(trees->list[i].access, to);
 		fputc('\n', to);
 	}
-	if (plan->landlock_net)
-		fprintf(to, "          refuses by itself:%s%s of TCP ports: the broker makes them\n",
-			plan->landlock_net & LANDLOCK_ACCESS_NET_BIND_TCP ? " bind" : "",
-			plan->landlock_net & LANDLOCK_ACCESS_NET_CONNECT_TCP ? " connect" : "");
+	bool binds = plan->landlock_net & LANDLOCK_ACCESS_NET_BIND_TCP;
+	bool connects = plan->landlock_net & LANDLOCK_ACCESS_NET_CONNECT_TCP && !plan->offload;
+	if (binds || connects)
+		fprintf(to, "          refuses by itself:%s%s of TCP ports: the broker makes them\n", binds ? " bind" : "", connects ? " connect" : "");
+	if (plan->offload)
+		print_ports(plan, to);
 	if (plan->landlock_scoped)
 		fprintf(to, "          stays inside: signals%s\n",
 			plan->landlock_scoped & LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET ? ", abstract sockets" : "");
@@ -347,6 +407,11 @@ static void print_text(const struct plan *plan, const struct landlock_trees *tre
 		const struct policy_rule *rule = &plan->policy->rules[i];
 		fprintf(to, "%-20s %-28s %s\n", policy_where(plan->policy, rule->pos, where, sizeof(where)),
 			layer_of(plan, rule), rule->text ? rule->text : "");
+		const struct policy_rule *because;
+		const char *why = not_offloaded(plan, rule, &because);
+		if (why)
+			fprintf(to, "%-20s   not by Landlock alone: %s%s%s\n", "", because ? policy_where(plan->policy, because->pos, where, sizeof(where)) : "",
+				because ? ": " : "", why);
 	}
 }
 

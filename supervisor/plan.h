@@ -30,6 +30,7 @@ struct plan {
 	bool peers_ruled;	/* the same on account of the policy, and not of what is recorded */
 	bool redirects;		/* connects lead elsewhere */
 	uint64_t landlock_net;	/* handled rights about TCP ports: all of them are refused */
+	bool offload;		/* but for the ports that TCP sockets may connect to: neither that is trapped, nor sends and accepts (offload.h) */
 	bool peers_enforced;	/* and not only at stage log */
 	bool exec;		/* execve is gated */
 	bool topology_fixed;	/* chroot, namespaces, setns, mounts refused (ruling 3); otherwise own files go by identity */
@@ -49,10 +50,12 @@ int plan_make(struct plan *plan, const struct policy *policy, const struct kerne
 	      enum layers layers, struct policy_diags *diags);
 /* Everything that the policy covers is brokered, whether it is restricted or not (ruling 13): for --record. After plan_make(). */
 void plan_record(struct plan *plan);
+/* What Landlock can decide about TCP ports by itself it does, and is asked alone: for who starts the program, after plan_make(). */
+void plan_offload(struct plan *plan);
 /* A Landlock ruleset for the child as the plan says: an owned descriptor, -1 with *NEEDED false if none is needed, or -errno. */
 int plan_landlock(const struct plan *plan, bool *needed);
-/* May the stage of RULE move without a restart? Not if the filter answers by itself (ruling 13). */
-bool plan_moves(const struct policy_rule *rule);
+/* May the stage of RULE move without a restart? Not if the filter or Landlock answers by itself (ruling 13). */
+bool plan_moves(const struct plan *plan, const struct policy_rule *rule);
 void plan_print(const struct plan *plan, FILE *to, bool json);
 
 #endif

@@ -14,6 +14,7 @@
 #include "calls/numbers.h"
 #include "calls/peer.h"
 #include "err.h"
+#include "offload.h"
 #include "sandbox.h"
 
 #define LOW32 UINT64_C(0xffffffff)
@@ -28,14 +29,26 @@
 
 _Static_assert((AF_INET ^ AF_INET6) == 8, "one bit");
 
-static const struct filter_row free_rows[] = {
-	{ .n_tests = 1, .tests = { FAMILY(AF_UNIX) } },
-	{ .n_tests = 3, .tests = { INET, TYPE(SOCK_STREAM), PROTOCOL(0) } },
-	{ .n_tests = 3, .tests = { INET, TYPE(SOCK_STREAM), PROTOCOL(IPPROTO_TCP) } },
-	{ .n_tests = 3, .tests = { INET, TYPE(SOCK_DGRAM), PROTOCOL(0) } },
-	{ .n_tests = 3, .tests = { INET, TYPE(SOCK_DGRAM), PROTOCOL(IPPROTO_UDP) } },
-	{ .n_tests = 3, .tests = { FAMILY(AF_INET), TYPE(SOCK_DGRAM), PROTOCOL(IPPROTO_ICMP) } },
-	{ .n_tests = 3, .tests = { FAMILY(AF_INET6), TYPE(SOCK_DGRAM), PROTOCOL(IPPROTO_ICMPV6) } },
+static const struct { enum policy_proto proto; struct filter_row row; } free_rows[] = {
+	{ PROTO_UNIX, { .n_tests = 1, .tests = { FAMILY(AF_UNIX) } } },
+	{ PROTO_TCP, { .n_tests = 3, .tests = { INET, TYPE(SOCK_STREAM), PROTOCOL(0) } } },
+	{ PROTO_TCP, { .n_tests = 3, .tests = { INET, TYPE(SOCK_STREAM), PROTOCOL(IPPROTO_TCP) } } },
+	{ PROTO_UDP, { .n_tests = 3, .tests = { INET, TYPE(SOCK_DGRAM), PROTOCOL(0) } } },
+	{ PROTO_UDP, { .n_tests = 3, .tests = { INET, TYPE(SOCK_DGRAM), PROTOCOL(IPPROTO_UDP) } } },
+	{ PROTO_ICMP, { .n_tests = 3, .tests = { FAMILY(AF_INET), TYPE(SOCK_DGRAM), PROTOCOL(IPPROTO_ICMP) } } },
+	{ PROTO_ICMP, { .n_tests = 3, .tests = { FAMILY(AF_INET6), TYPE(SOCK_DGRAM), PROTOCOL(IPPROTO_ICMPV6) } } },
+};
+
+/* Where nobody looks at what is done with it later, it must not be able to do what is denied. */
+static bool kind_free(const struct plan *plan, enum policy_proto proto)
+{
+	return !plan->offload || proto == PROTO_TCP || offload_free(plan, proto);
+}
+
+/* Connected for good, and to each other: a datagram socket could be connected elsewhere. */
+static const struct filter_row pair_rows[] = {
+	{ .n_tests = 2, .tests = { FAMILY(AF_UNIX), TYPE(SOCK_STREAM) } },
+	{ .n_tests = 2, .tests = { FAMILY(AF_UNIX), TYPE(SOCK_SEQPACKET) } },
 };
 
 static bool row_holds(const struct filter_row *row, const uint64_t *args)
@@ -65,9 +78,19 @@ bool socket_trapped(const struct plan *plan, const uint64_t *args)
 	unsigned domain = (unsigned)args[0], family = (unsigned)args[2];
 
 	for (size_t i = 0; i < ARRAY_SIZE(free_rows); i++)
-		if (row_holds(&free_rows[i], args))
+		if (kind_free(plan, free_rows[i].proto) && row_holds(&free_rows[i].row, args))
 			return false;
 	return !(domain == AF_NETLINK && family < NETLINK_FAMILIES && family_free(plan, family));
+}
+
+static int allow_row(struct filter_rows *rows, int nr, const struct filter_row *like)
+{
+	struct filter_row row = *like;
+
+	row.nr = nr;
+	row.step = FILTER_BROKER;
+	row.kind = FILTER_ALLOW;
+	return filter_rows_add(rows, &row);
 }
 
 int socket_rows(const struct plan *plan, struct filter_rows *rows)
@@ -75,20 +98,35 @@ int socket_rows(const struct plan *plan, struct filter_rows *rows)
 	struct filter_row row = { .nr = SYS_socket, .step = FILTER_BROKER, .kind = FILTER_NOTIFY };
 	int err = filter_rows_add(rows, &row);
 
-	for (size_t i = 0; i < ARRAY_SIZE(free_rows) && !err; i++) {
-		row = free_rows[i];
-		row.nr = SYS_socket;
-		row.step = FILTER_BROKER;
-		row.kind = FILTER_ALLOW;
-		err = filter_rows_add(rows, &row);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(free_rows) && !err; i++)
+		if (kind_free(plan, free_rows[i].proto))
+			err = allow_row(rows, SYS_socket, &free_rows[i].row);
 	for (unsigned family = 0; family < NETLINK_FAMILIES && !err; family++) {
 		if (!family_free(plan, family))
 			continue;
-		row = (struct filter_row){ .nr = SYS_socket, .step = FILTER_BROKER, .kind = FILTER_ALLOW, .n_tests = 2,
-					   .tests = { FAMILY(AF_NETLINK), PROTOCOL(family) } };
-		err = filter_rows_add(rows, &row);
+		row = (struct filter_row){ .n_tests = 2, .tests = { FAMILY(AF_NETLINK), PROTOCOL(family) } };
+		err = allow_row(rows, SYS_socket, &row);
 	}
+	return err;
+}
+
+bool socketpair_trapped(const struct plan *plan, const uint64_t *args)
+{
+	(void)plan;
+	for (size_t i = 0; i < ARRAY_SIZE(pair_rows); i++)
+		if (row_holds(&pair_rows[i], args))
+			return false;
+	return true;
+}
+
+int socketpair_rows(const struct plan *plan, struct filter_rows *rows)
+{
+	const struct filter_row row = { .nr = SYS_socketpair, .step = FILTER_BROKER, .kind = FILTER_NOTIFY };
+	int err = filter_rows_add(rows, &row);
+
+	(void)plan;
+	for (size_t i = 0; i < ARRAY_SIZE(pair_rows) && !err; i++)
+		err = allow_row(rows, SYS_socketpair, &pair_rows[i]);
 	return err;
 }
 
@@ -128,4 +166,10 @@ int socket_make_serve(struct request *req)
 		return peer_refuse_unknown(req, inet ? -EPROTONOSUPPORT : -EAFNOSUPPORT);
 	req->reply.kind = REPLY_CONTINUE;
 	return 0;
+}
+
+/* Datagram sockets are denied as unix sockets are; no other family has pairs that may be. */
+int socketpair_serve(struct request *req)
+{
+	return req->n_peers ? -EOPNOTSUPP : peer_refuse_unknown(req, -EAFNOSUPPORT);
 }

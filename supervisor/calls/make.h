@@ -7,6 +7,9 @@
 
 int socket_rows(const struct plan *plan, struct filter_rows *rows);
 bool socket_trapped(const struct plan *plan, const uint64_t *args);
+int socketpair_rows(const struct plan *plan, struct filter_rows *rows);
+bool socketpair_trapped(const struct plan *plan, const uint64_t *args);
+int socketpair_serve(struct request *req);
 int socket_make_fetch(struct request *req);
 int socket_make_serve(struct request *req);
 

@@ -62,12 +62,18 @@ static const char *when_text(const struct call *call)
 		return "brokered while one of its operations is denied somewhere";
 	case CALL_UNIX:
 		return "brokered: unix paths and addresses";
+	case CALL_REACH:
+		return "brokered: unix paths and addresses, unless Landlock decides alone";
 	case CALL_PEERS:
 		return "by domain, type and protocol, while rules speak of addresses";
 	case CALL_REDIRECTS:
 		return "brokered while connects are redirected: tells what was asked for";
 	case CALL_LISTEN:
 		return "brokered while rules restrict what TCP sockets are bound to";
+	case CALL_ACCEPT:
+		return "the same, unless Landlock decides about connects alone";
+	case CALL_PAIR:
+		return "connected streams only, where Landlock decides about connects alone";
 	case CALL_EXEC:
 		return "gated: what starts is compared with what was decided";
 	case CALL_CRED:

@@ -57,12 +57,12 @@ static void print_launched(const json_t *ps)
 	size_t handled = json_array_size(json_object_get(launched, "landlock")), i;
 
 	printf("    program  %s\n    file     %s\n", string(ps, "program"), string(ps, "policy_file"));
-	printf("    launched %s, exec %s, Landlock refuses %zu rights, %lld rules sealed in the filter\n",
+	printf("    launched %s, exec %s, Landlock refuses %zu rights%s, %lld rules sealed\n",
 	       json_is_true(json_object_get(launched, "free")) ? "free: only a restart can confine it"
 	       : json_is_true(json_object_get(launched, "topology_fixed")) ? "with chroot, mounts and namespaces refused"
 									 : "with chroot, mounts and namespaces open",
 	       json_is_true(json_object_get(launched, "exec_gate")) ? "behind the gate" : "not looked at", handled,
-	       number(launched, "sealed"));
+	       json_is_true(json_object_get(launched, "connects_by_landlock")) ? " and decides about TCP connects" : "", number(launched, "sealed"));
 	if (json_object_get(ps, "panic"))
 		printf("    panic    every rule is at log: %s\n", string(ps, "panic"));
 	json_array_foreach(json_object_get(ps, "restart"), i, line)

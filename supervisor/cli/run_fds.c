@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -95,6 +96,20 @@ int run_fds_settle(struct run_fds *fds, const struct cli *cli)
 			return CLI_RUN_FAILED;
 		}
 	return 0;
+}
+
+static bool is_socket(int fd)
+{
+	struct stat st;
+	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+bool run_fds_socket(const struct run_fds *fds)
+{
+	bool found = is_socket(0) || is_socket(1) || is_socket(2);
+	for (size_t i = 0; i < fds->n; i++)
+		found |= is_socket(fds->list[i]);
+	return found;
 }
 
 void run_fds_close(const struct run_fds *fds)

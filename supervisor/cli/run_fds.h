@@ -14,6 +14,8 @@ struct run_fds {
 int run_fds_add(struct run_fds *fds, const char *text, const struct cli *cli);
 /* Adds LISTEN_FDS, closes whatever else was inherited, and sees to it that 0, 1, 2 are taken. As above. */
 int run_fds_settle(struct run_fds *fds, const struct cli *cli);
+/* Is one of those that the program will have a socket? */
+bool run_fds_socket(const struct run_fds *fds);
 /* The supervisor's own copies: nobody who waits for the end of a pipe is to wait for usher. 2 stays, for messages. */
 void run_fds_close(const struct run_fds *fds);
 void run_fds_free(struct run_fds *fds);

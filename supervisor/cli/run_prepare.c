@@ -21,6 +21,8 @@ static int make_plan(struct run *run)
 	bool refused = result == -EOPNOTSUPP;
 	if (result == 0 && run->record_file)
 		plan_record(&run->plan);
+	else if (result == 0 && !run_fds_socket(&run->fds))
+		plan_offload(&run->plan);
 	if (result == 0)
 		result = call_filter_rows(&run->plan, &rows, &n);
 	if (result == 0)

@@ -11,6 +11,7 @@
 #include "err.h"
 #include "fd.h"
 #include "landlock.h"
+#include "offload.h"
 #include "reads.h"
 #include "syscalls.h"
 #include "text.h"
@@ -179,6 +180,23 @@ static void compare_reads(struct restart *restart, const struct plan *launched, 
 	next->reads = launched->reads;
 }
 
+/* What Landlock decides by itself stays as it was. */
+static void compare_ports(struct restart *restart, const struct plan *launched, const struct plan *next)
+{
+	bool looser = false, stricter = false;
+
+	for (uint32_t port = 0; port <= UINT16_MAX; port++) {
+		bool was = offload_port(launched, (uint16_t)port), now = offload_port(next, (uint16_t)port);
+
+		looser |= was && !now;
+		stricter |= now && !was;
+	}
+	if (looser)
+		say(restart, true, "Landlock, as it was at launch, lets TCP sockets connect to ports that the policy denies");
+	if (stricter)
+		say(restart, false, "Landlock, as it was at launch, goes on refusing TCP ports that the policy allows");
+}
+
 /* ---- limits --------------------------------------------------------------------------------- */
 
 static void compare_limit(struct restart *restart, const char *name, uint64_t was, uint64_t now)
@@ -242,7 +260,12 @@ int restart_find(struct restart *restart, const struct plan *launched, struct pl
 	next->exec |= launched->exec;
 	next->free &= launched->free;
 	compare_reads(restart, launched, next);
+	if (launched->offload)
+		plan_offload(next);
 	err = compare_filters(restart, launched, next);
+	if (launched->offload && next->offload)
+		compare_ports(restart, launched, next);
+	next->offload = launched->offload;
 	if (!err)
 		err = compare_landlock(restart, launched, next);
 	compare_limits(restart, launched->policy, next->policy);

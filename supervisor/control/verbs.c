@@ -48,9 +48,9 @@ static json_t *launched_json(const struct plan *launched)
 		if (launched->landlock_fs >> bit & 1 && landlock_right_name(UINT64_C(1) << bit))
 			(void)json_array_append_new(handled, json_string(landlock_right_name(UINT64_C(1) << bit)));
 	for (size_t i = 0; i < launched->policy->n_rules; i++)
-		sealed += !plan_moves(&launched->policy->rules[i]);
-	return json_pack("{s:s, s:b, s:b, s:b, s:o, s:i}", "digest", launched->policy->digest, "topology_fixed", launched->topology_fixed,
-			 "exec_gate", launched->exec, "free", launched->free, "landlock", handled, "sealed", sealed);
+		sealed += !plan_moves(launched, &launched->policy->rules[i]);
+	return json_pack("{s:s, s:b, s:b, s:b, s:b, s:o, s:i}", "digest", launched->policy->digest, "topology_fixed", launched->topology_fixed,
+			 "exec_gate", launched->exec, "free", launched->free, "connects_by_landlock", launched->offload, "landlock", handled, "sealed", sealed);
 }
 
 static json_t *restart_json(const struct restart *restart)

@@ -46,7 +46,7 @@ static const struct {
 	CALL(llistxattr), CALL(flistxattr), CALL(removexattr), CALL(lremovexattr), CALL(fremovexattr), CALL(statfs), CALL(chdir),
 	CALL(fchdir), CALL(execve), CALL(execveat), CALL(fcntl), CALL(fallocate), CALL(name_to_handle_at), CALL(flock), CALL(dup3),
 	CALL(inotify_init1), CALL(inotify_add_watch), CALL(lseek), CALL(pwritev2), CALL(ioctl),
-	CALL(chroot), CALL(mount), CALL(unshare), CALL(bind), CALL(socket), CALL(getpeername), CALL(accept), CALL(connect),
+	CALL(chroot), CALL(mount), CALL(unshare), CALL(bind), CALL(socket), CALL(socketpair), CALL(getpeername), CALL(accept), CALL(connect),
 #ifdef __x86_64__
 	CALL(open), CALL(creat), CALL(stat), CALL(lstat), CALL(access), CALL(readlink), CALL(mkdir), CALL(rmdir), CALL(mknod),
 	CALL(unlink), CALL(rename), CALL(link), CALL(symlink), CALL(chmod), CALL(chown), CALL(lchown), CALL(utime), CALL(utimes),

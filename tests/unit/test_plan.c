@@ -178,6 +178,63 @@ static void landlock_refuses_the_calls_about_ports(void **state)
 	}
 }
 
+/* What Landlock decides alone is asked of nobody; where it could not say the same the broker is. */
+static void ports_are_landlocks_where_that_is_exact(void **state)
+{
+	(void)state;
+#define SEALED "network { default deny sealed; allow bind tcp *:80; "
+	static const struct { const char *text; bool offload; } rows[] = {
+		{ SEALED "}", true },
+		{ SEALED "allow connect tcp *:443; }", true },
+		{ SEALED "allow connect tcp *:1-4096; }", true },
+		{ SEALED "allow connect tcp *:1-4097; }", false },
+		{ SEALED "allow connect tcp *:1-9; deny connect tcp *:3 sealed; forbid connect tcp *:4 audit none; }", true },
+		{ SEALED "allow connect tcp *:1-9; deny connect tcp *:3; }", false },
+		{ SEALED "allow connect tcp *:1-9; deny connect tcp *:3 sealed stage kill; }", false },
+		{ SEALED "allow connect tcp *:443; allow connect udp *:*; allow connect icmp *; allow connect netlink NETLINK_ROUTE; }", true },
+		{ SEALED "allow connect tcp *:443; allow connect udp *:*; deny connect udp *:1; }", false },
+		{ SEALED "allow connect tcp *:443; allow bind udp *:*; }", false },
+		{ SEALED "allow connect tcp *:443; allow connect raw *; }", false },
+		{ SEALED "allow connect tcp *:443; deny connect unix /run/docker.sock; }", true },
+		{ SEALED "allow connect tcp *:443; deny connect unix /run/docker.sock stage kill; }", false },
+		{ SEALED "allow connect tcp *:443; allow bind unix /run/x; }", false },
+		{ SEALED "allow connect tcp *:443; allow connect unix @x; }", false },
+		{ SEALED "allow connect tcp *:443 stage log; }", false },
+		{ SEALED "allow connect tcp [::]:443; }", false },
+		{ "network { default deny; allow connect tcp *:443; }", false },
+		{ "network { default deny sealed stage log; allow connect tcp *:443; }", false },
+		{ "network { default deny ENETUNREACH sealed; allow connect tcp *:443; }", false },
+		{ "network { default allow; deny connect tcp *:25 sealed; }", false },
+		{ "files { default deny; allow all /; } " SEALED "allow connect tcp *:443; }", true },
+	};
+	static const struct kernel old = { .major = 6, .minor = 1, .wait_killable = true, .landlock_abi = 3 };
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct made made = make(rows[i].text, &modern, false);
+		assert_int_equal(made.result, 0);
+		assert_false(made.plan.offload);	/* unless it is asked for */
+		plan_offload(&made.plan);
+		if (made.plan.offload != rows[i].offload)
+			fail_msg("%s", rows[i].text);
+		for (size_t k = 0; k < made.policy->n_rules; k++)
+			assert_int_equal(plan_moves(&made.plan, &made.policy->rules[k]),
+					 !(rows[i].offload && made.policy->rules[k].section == SECTION_NETWORK && made.policy->rules[k].n_addrs &&
+					   made.policy->rules[k].ops & OP_BIT(OP_CONNECT)));
+		plan_record(&made.plan);
+		assert_false(made.plan.offload);
+		plan_offload(&made.plan);
+		assert_false(made.plan.offload);
+		drop(&made);
+		made = make(rows[i].text, &old, false);
+		plan_offload(&made.plan);
+		assert_false(made.plan.offload);
+		drop(&made);
+		made = make(rows[i].text, &modern, true);
+		plan_offload(&made.plan);
+		assert_false(made.plan.offload);
+		drop(&made);
+	}
+}
+
 static void free_is_where_nothing_is_denied(void **state)
 {
 	static const struct { const char *text; bool free; } cases[] = {
@@ -376,6 +433,7 @@ int main(void)
 		cmocka_unit_test(all_of_it_is_named_at_once),
 		cmocka_unit_test(what_concerns_other_verbs_is_noted),
 		cmocka_unit_test(layers_follow_the_rules),
+		cmocka_unit_test(ports_are_landlocks_where_that_is_exact),
 		cmocka_unit_test(free_is_where_nothing_is_denied),
 		cmocka_unit_test(landlock_is_never_narrower_than_exec_rules),
 		cmocka_unit_test(exec_everywhere_handles_neither),

@@ -179,7 +179,7 @@ struct made {
 };
 
 enum { PLAN_FILES = 1, PLAN_STAT = 2, PLAN_UNIX = 4, PLAN_EXEC = 8, PLAN_TOPOLOGY = 16, PLAN_CREDS = 32, PLAN_PEERS = 64, PLAN_ALL = 127,
-       PLAN_FREE = 128 };
+       PLAN_FREE = 128, PLAN_OFFLOAD = 256 };
 
 static struct made make(const char *text, unsigned what)
 {
@@ -191,7 +191,7 @@ static struct made make(const char *text, unsigned what)
 		.files = what & PLAN_FILES, .stat = what & PLAN_STAT, .unix_paths = what & PLAN_UNIX, .exec = what & PLAN_EXEC,
 		.peers = what & PLAN_PEERS, .peers_enforced = what & PLAN_PEERS, .peers_ruled = what & PLAN_PEERS, .redirects = what & PLAN_PEERS,
 		.peers_of = { [PROTO_TCP] = what & PLAN_PEERS ? OPS_NETWORK : 0 },
-		.topology_fixed = what & PLAN_TOPOLOGY, .creds_vary = what & PLAN_CREDS, .free = what & PLAN_FREE,
+		.topology_fixed = what & PLAN_TOPOLOGY, .creds_vary = what & PLAN_CREDS, .free = what & PLAN_FREE, .offload = what & PLAN_OFFLOAD,
 		.landlock = true,
 	};
 	assert_int_equal(call_filter_rows(&made.plan, &made.rows, &made.n_rows), 0);
@@ -281,7 +281,7 @@ static void test_filter_all(void **state)
 	for (size_t nr = 0; nr < call_table_size; nr++) {
 		const struct call *call = call_by_nr((int)nr);
 
-		if (!call || call->when == CALL_APPEND || call->when == CALL_HIDE)
+		if (!call || call->when == CALL_APPEND || call->when == CALL_HIDE || call->when == CALL_PAIR)
 			continue;
 		if (!call->n_tests)
 			assert_int_equal(answer(&made, (int)nr, 0, 0, 0, 0, 0), SECCOMP_RET_USER_NOTIF);
@@ -308,6 +308,34 @@ static void test_filter_all(void **state)
 	assert_int_equal(answer(&made, SYS_fcntl, 3, F_SETFL, 0, 0, 0), SECCOMP_RET_ALLOW);
 	assert_int_equal(answer(&made, SYS_ftruncate, 3, 0, 0, 0, 0), SECCOMP_RET_ALLOW);
 	assert_int_equal(answer(&made, SYS_io_setup, 3, 0, 0, 0, 0), SECCOMP_RET_ALLOW);
+	unmake(&made);
+}
+
+/* Where Landlock decides about connects alone. */
+static void test_filter_offload(void **state)
+{
+	static const int quiet[] = { SYS_connect, SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_accept, SYS_accept4 };
+	struct made made = make("network { default deny sealed; }", PLAN_ALL | PLAN_OFFLOAD);
+
+	(void)state;
+	check_always(&made);
+	for (size_t i = 0; i < ARRAY_SIZE(quiet); i++)
+		assert_int_equal(answer(&made, quiet[i], 3, 4096, 16, 0, 4096), SECCOMP_RET_ALLOW);
+	assert_int_equal(answer(&made, SYS_bind, 3, 4096, 16, 0, 0), SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(answer(&made, SYS_listen, 3, 5, 0, 0, 0), SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(answer(&made, SYS_socket, AF_INET | HIGH, SOCK_STREAM | SOCK_CLOEXEC, 0, 0, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(answer(&made, SYS_socket, AF_UNIX | HIGH, SOCK_STREAM, 0, 0, 0), SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(answer(&made, SYS_socket, AF_INET, SOCK_DGRAM, 0, 0, 0), SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(answer(&made, SYS_socketpair, AF_UNIX | HIGH, SOCK_STREAM | SOCK_NONBLOCK | HIGH, 0, 4096, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(answer(&made, SYS_socketpair, AF_UNIX, SOCK_DGRAM, 0, 4096, 0), SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(answer(&made, SYS_socketpair, 30, SOCK_STREAM, 0, 4096, 0), SECCOMP_RET_USER_NOTIF);
+	/* TCP_ULP: "smc", or "tls". */
+	assert_int_equal(answer(&made, SYS_setsockopt, 3, IPPROTO_TCP | HIGH, 31 | HIGH, 4096, 3), ERR(ENOENT));
+	assert_int_equal(answer(&made, SYS_setsockopt, 3, IPPROTO_TCP, 30, 4096, 4), SECCOMP_RET_ALLOW);
+	unmake(&made);
+	made = make("network { default deny sealed; }", PLAN_ALL);
+	assert_int_equal(answer(&made, SYS_setsockopt, 3, IPPROTO_TCP, 31, 4096, 3), SECCOMP_RET_ALLOW);
+	assert_int_equal(answer(&made, SYS_socketpair, AF_UNIX, SOCK_DGRAM, 0, 4096, 0), SECCOMP_RET_ALLOW);
 	unmake(&made);
 }
 
@@ -459,6 +487,7 @@ int main(void)
 		cmocka_unit_test(test_params),
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_filter_all),
+		cmocka_unit_test(test_filter_offload),
 		cmocka_unit_test(test_filter_hides), cmocka_unit_test(test_filter_nothing),
 		cmocka_unit_test(test_filter_free),
 		cmocka_unit_test(test_filter_named),
