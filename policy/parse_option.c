@@ -204,6 +204,20 @@ static bool read_sealed(struct reading *reading, const struct token *token)
 	return !mistake(reading, diag);
 }
 
+static bool read_credentials(struct reading *reading, const struct token *token)
+{
+	const struct policy_rule *rule = &reading->rule;
+	if (!parse_accept_word(reading->parser, "exact"))
+		return parse_unexpected(reading->parser, "'exact'");
+	reading->rule.exact = true;
+	if (rule->section == SECTION_NETWORK && rule->proto == PROTO_UNIX && rule->action == ACTION_ALLOW &&
+	    rule->ops & (OP_BIT(OP_CONNECT) | OP_BIT(OP_SENDTO)) && !(rule->ops & OP_BIT(OP_BIND)))
+		return true;
+	struct policy_diag *diag = parse_error(reading->parser, token, "'credentials' belongs to 'allow connect unix' and 'allow sendto unix'");
+	policy_diag_help(diag, "for example: allow connect,sendto unix /**, @* credentials exact;");
+	return !mistake(reading, diag);
+}
+
 static bool read_option(struct reading *reading, const struct word *word, const struct token *token)
 {
 	struct parser *parser = reading->parser;
@@ -232,6 +246,8 @@ static bool read_option(struct reading *reading, const struct word *word, const 
 		return read_beneath(reading, token);
 	case OPTION_SEALED:
 		return read_sealed(reading, token);
+	case OPTION_CREDENTIALS:
+		return read_credentials(reading, token);
 	case OPTION_TO:
 		if (rule->action != ACTION_REDIRECT)
 			mistake(reading, parse_error(parser, token, "'to' belongs to 'redirect'"));

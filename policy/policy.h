@@ -111,6 +111,7 @@ struct policy_rule {
 	uint32_t ops;		/* files, network, mounts */
 	bool staged;		/* the stage was written down */
 	bool beneath;
+	bool exact;		/* unix: the kernel acts, so that peers see who it was (calls/exact.h of the supervisor) */
 	bool sealed;		/* left to the kernel where it can answer by itself, so that its stage cannot move */
 	struct policy_pattern *patterns;
 	size_t n_patterns;

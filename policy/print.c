@@ -65,6 +65,8 @@ void rule_print_options(struct text *text, const struct policy_rule *rule)
 		print_answer(text, rule);
 	if (rule->staged)
 		text_addf(text, " stage %s", policy_stage_name(rule->stage));
+	if (rule->exact)
+		text_puts(text, " credentials exact");
 	if (rule->sealed)
 		text_puts(text, " sealed");
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "calls/exact.h"
 #include "calls/redirect.h"
 #include "cred.h"
 #include "err.h"
@@ -172,6 +173,7 @@ int plan_make(struct plan *plan, const struct policy *policy, const struct kerne
 	check_settings(policy, diags);
 	(void)limits_read(&limits, policy, diags);
 	check_landlock(plan, diags);
+	exact_check(plan, diags);
 	int result = landlock_rights(plan);
 	if (result == 0)
 		result = reads_decide(plan);
@@ -250,6 +252,8 @@ static const char *layer_of(const struct plan *plan, const struct policy_rule *r
 		return rule->ops & OP_BIT(OP_BIND) ? "Landlock, broker" : "Landlock";
 	if (offloaded(plan, rule))
 		return rule->ops & OP_BIT(OP_BIND) ? "filter, broker" : "filter";
+	if (rule->exact && plan->exact & rule->ops)
+		return "broker, kernel";
 	if (net_right(plan, rule))
 		return "broker, Landlock";
 	if (plan->reads && rule->section == SECTION_FILES && rule->ops & READS && rule->action == ACTION_ALLOW) {

@@ -28,6 +28,7 @@ struct plan {
 	uint32_t peers_of[PROTO_COUNT];	/* operations on addresses (unix: abstract names) that are not simply allowed, in any decision */
 	bool peers;		/* of any protocol but unix */
 	bool peers_ruled;	/* the same on account of the policy, and not of what is recorded */
+	uint32_t exact;		/* what the kernel does by itself on unix sockets (calls/exact.h) */
 	bool redirects;		/* connects lead elsewhere */
 	uint64_t landlock_net;	/* handled rights about TCP ports: all of them are refused */
 	bool offload;		/* but for the ports that TCP sockets may connect to: neither that is trapped, nor sends and accepts (offload.h) */

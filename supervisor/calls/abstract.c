@@ -123,7 +123,7 @@ static const struct policy_rule outside_rule = {
 	.text = outside_text,
 };
 
-static bool abstract_reachable(struct sandbox *sandbox, const struct address *address)
+bool abstract_inside(struct sandbox *sandbox, const struct address *address)
 {
 	struct abstract *abstract = atomic_load(&sandbox->abstract);
 	struct bound copy = { 0 }, *bound = NULL;
@@ -148,7 +148,7 @@ int abstract_reach(struct request *req, const struct address *address)
 	/* A rule by name may mean one outside. */
 	if (req->n_peers && verdict->rule && policy_allows(verdict))
 		return 0;
-	if (socket_call(req)->domain != AF_UNIX || abstract_reachable(req->sandbox, address))
+	if (socket_call(req)->domain != AF_UNIX || abstract_inside(req->sandbox, address))
 		return 0;
 	req->refused_by = &outside_rule;
 	return -EPERM;

@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "calls/abstract.h"
+#include "calls/exact.h"
 #include "calls/peer.h"
 #include "calls/redirect.h"
 #include "calls/unix.h"
@@ -68,6 +69,10 @@ int connect_serve(struct request *req)
 		err = rate_take(req, OP_CONNECT);
 	if (err)
 		return err;
+	if (exact_wanted(req, OP_CONNECT, &call->addr)) {
+		req->reply.kind = REPLY_CONTINUE;
+		return 0;
+	}
 	if (!call->redirected && req->rules->plan.redirects)
 		redirect_forget(req->sandbox, call->fd);
 	socket_out(req, &call->addr, &call->out);

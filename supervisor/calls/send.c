@@ -19,6 +19,7 @@
 
 #include "call.h"
 #include "calls/abstract.h"
+#include "calls/exact.h"
 #include "calls/unix.h"
 #include "fd.h"
 #include "park.h"
@@ -193,6 +194,16 @@ static int send_go_on(struct request *req, struct socket_call *call)
 	return send_answer(req, call);
 }
 
+/* All of it may go on. */
+static bool send_exact(const struct request *req, const struct socket_call *call)
+{
+	bool exact = call->n_messages > 0;
+
+	for (unsigned i = 0; i < call->n_messages && exact; i++)
+		exact = exact_wanted(req, OP_SENDTO, &call->messages[i].to);
+	return exact;
+}
+
 int send_serve(struct request *req)
 {
 	struct socket_call *call = socket_call(req);
@@ -203,6 +214,10 @@ int send_serve(struct request *req)
 	if (err)
 		return err;
 
+	if (send_exact(req, call)) {
+		req->reply.kind = REPLY_CONTINUE;
+		return 0;
+	}
 	/* The kernel would go on reading our copy after the call. */
 	if (call->flags & MSG_ZEROCOPY) {
 		if (!getsockopt(call->fd, SOL_SOCKET, SO_ZEROCOPY, &on, &len) && on)

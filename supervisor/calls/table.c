@@ -11,6 +11,7 @@
 #include "calls/append.h"
 #include "calls/attr.h"
 #include "calls/cred.h"
+#include "calls/exact.h"
 #include "calls/exec.h"
 #include "calls/list.h"
 #include "calls/make.h"
@@ -54,6 +55,7 @@ static const struct filter_test ioprio_given[] = { BIT_SET(0, 1), INT_SET(1) };
 static const char cred_reason[] = "nothing of it was judged: it is trapped only so that cached credentials and namespaces are read again";
 static const char process_reason[] = "the number is in a register, and of a process, a group or a session of the sandbox";
 static const char socket_reason[] = "numbers in registers, and a socket that has reached nobody yet";
+static const char exact_reason[] = EXACT_REASON;
 static const char exec_reason[] = "the gate compares the image that starts with the one that was judged";
 
 const struct call call_table[] = {
@@ -153,15 +155,15 @@ const struct call call_table[] = {
 		.judge = exec_judge, .serve = exec_serve, .may_continue = exec_reason },
 
 	[SYS_connect] = { .name = "connect", .when = CALL_REACH, .ops = OP_BIT(OP_CONNECT), .fetch = connect_fetch,
-		.serve = connect_serve, .release = socket_release },
+		.serve = connect_serve, .release = socket_release, .may_continue = exact_reason },
 	[SYS_bind] = { .name = "bind", .when = CALL_UNIX, .ops = OP_BIT(OP_BIND), .fetch = bind_fetch,
 		.serve = bind_serve, .release = socket_release },
 	[SYS_sendto] = { .name = "sendto", .when = CALL_REACH, .ops = OP_BIT(OP_SENDTO), .fetch = sendto_fetch,
-		.serve = send_serve, .release = socket_release, .tests = address_given, .n_tests = ARRAY_SIZE(address_given) },
+		.serve = send_serve, .release = socket_release, .may_continue = exact_reason, .tests = address_given, .n_tests = ARRAY_SIZE(address_given) },
 	[SYS_sendmsg] = { .name = "sendmsg", .when = CALL_REACH, .ops = OP_BIT(OP_SENDTO), .fetch = sendmsg_fetch,
-		.serve = send_serve, .release = socket_release },
+		.serve = send_serve, .release = socket_release, .may_continue = exact_reason },
 	[SYS_sendmmsg] = { .name = "sendmmsg", .when = CALL_REACH, .ops = OP_BIT(OP_SENDTO), .fetch = sendmmsg_fetch,
-		.serve = send_serve, .release = socket_release },
+		.serve = send_serve, .release = socket_release, .may_continue = exact_reason },
 
 	[SYS_socket] = { .name = "socket", .when = CALL_PEERS, .ops = OPS_NETWORK, .fetch = socket_make_fetch, .serve = socket_make_serve,
 		.release = socket_release, .may_continue = socket_reason, .rows = socket_rows, .trapped = socket_trapped },

@@ -172,6 +172,29 @@ static void the_internet_is_let_go(void **state)
 	scene(*state, "inet", "dgram");
 }
 
+/* A server sees who called it, where that is asked for. */
+static void credentials_can_be_exact(void **state)
+{
+	struct live *live = *state;
+	char script[900], expected[900];
+	static const char *const exact[] = { "myself", "another" };
+	for (int i = 0; i < 2; i++) {
+		live_clear(live);
+		live_policy(live, i ? COMPARE_ALL "network { default allow; allow connect,sendto unix /**, @*; }"
+				    : COMPARE_ALL "network { default allow; allow connect,sendto unix /**, @* credentials exact; }");
+		snprintf(script, sizeof(script),
+			 "socket stream\nubind 3 sock\nlisten 3 5\nsocket stream\nuconnect 4 sock\naccept 3\npeerpid 5\npeercred 5\nsocket stream\nubind 6 @exact-%d\nlisten 6 5\nsocket stream\nuconnect 7 @exact-%d\n"
+			 "accept 6\npeerpid 8\nuconnect 7 sock\nsocket stream\nuconnect 9 missing\nuconnect 9 @usher-nobodys\nuconnect 9 never/x\nsocket dgram\nubind 10 dgram\npasscred 10\nsocket dgram\n"
+			 "usend 11 dgram one 0\nurecvpid 10\nusendmsg 11 dgram two none\nurecvpid 10\nusendmmsg 11 dgram three\nurecvpid 10\n", getpid(), getpid());
+		snprintf(expected, sizeof(expected),
+			 "peerpid 5 => ok %s\npeercred 5 => ok %u:%u\npeerpid 8 => ok %s\nuconnect 7 sock => EISCONN\nuconnect 9 missing => ENOENT\nuconnect 9 @usher-nobodys => EPERM\nuconnect 9 never/x => ENOENT\n"
+			 "urecvpid 10 => ok 'one' from %s %u:%u\nurecvpid 10 => ok 'two' from %s %u:%u\nurecvpid 10 => ok 'three' from %s %u:%u\n",
+			 exact[i], getuid(), getgid(), exact[i], i && !live_root() ? "another" : "myself", getuid(), getgid(), i && !live_root() ? "another" : "myself",
+			 getuid(), getgid(), i && !live_root() ? "another" : "myself", getuid(), getgid());
+		script_expect(live, script, expected);
+	}
+}
+
 /* ---- rules ---------------------------------------------------------------------------------- */
 
 static void rules_decide(void **state)
@@ -219,6 +242,7 @@ int main(void)
 		CASE(datagrams),
 		CASE(descriptors_are_passed),
 		CASE(credentials_are_the_senders),
+		CASE(credentials_can_be_exact),
 		CASE(broken_pipes),
 		CASE(waiting_and_not),
 		CASE(a_full_backlog),

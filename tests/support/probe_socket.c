@@ -209,6 +209,16 @@ static void cmd_peercred(char **arg)	/* the ids of the peer: not its pid */
 		printf("ok %u:%u\n", cred.uid, cred.gid);
 }
 
+static void cmd_peerpid(char **arg)	/* is it this process? */
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+	if (getsockopt((int)number(arg[0]), SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		answer(-1);
+	else
+		printf("ok %s\n", cred.pid == getpid() ? "myself" : "another");
+}
+
 static void cmd_sndtimeo(char **arg)	/* FD MILLISECONDS */
 {
 	long ms = number(arg[1]);
@@ -320,7 +330,7 @@ const struct command socket_commands[] = {
 	{ "socket", 1, cmd_socket }, { "ubind", 2, cmd_ubind }, { "uconnect", 2, cmd_uconnect }, { "listen", 2, cmd_listen },
 	{ "accept", 1, cmd_accept }, { "sockname", 1, cmd_sockname }, { "peername", 1, cmd_peername }, { "usend", 4, cmd_usend },
 	{ "usendmsg", 4, cmd_usendmsg }, { "usendmmsg", 3, cmd_usendmmsg }, { "urecv", 1, cmd_urecv }, { "urecvpid", 1, cmd_urecvpid }, { "passcred", 1, cmd_passcred },
-	{ "peercred", 1, cmd_peercred }, { "sndtimeo", 2, cmd_sndtimeo }, { "sndbuf", 2, cmd_sndbuf }, { "slowly", -1, cmd_slowly },
+	{ "peercred", 1, cmd_peercred }, { "peerpid", 1, cmd_peerpid }, { "sndtimeo", 2, cmd_sndtimeo }, { "sndbuf", 2, cmd_sndbuf }, { "slowly", -1, cmd_slowly },
 	{ "onpipe", 0, cmd_onpipe }, { "pipes", 0, cmd_pipes }, { "inet", 1, cmd_inet }, { "backlog", 1, cmd_backlog },
 	{ .name = NULL },
 };

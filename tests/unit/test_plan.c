@@ -235,6 +235,47 @@ static void ports_are_landlocks_where_that_is_exact(void **state)
 	}
 }
 
+/* Where the kernel acts by itself it may be led to anything that connects: so nothing of that may be denied. */
+static void credentials_are_exact_where_all_is_allowed(void **state)
+{
+#define EXACT "allow connect,sendto unix /**, @* credentials exact; "
+	static const struct kernel old = { .major = 6, .minor = 7, .wait_killable = true, .landlock_abi = 5 };
+	static const char addresses[] = "restrict other addresses", all[] = "not every path and every abstract name is allowed";
+	static const struct { const char *text, *message; } rows[] = {
+		{ "files { default deny; } network { default allow; " EXACT "}", NULL },
+		{ "network { default allow; allow connect unix /run/x credentials exact; }", NULL },
+		{ "files { default allow; } allow connect unix /run/x credentials exact;", NULL },
+		{ "files { default deny; } allow connect unix /run/x credentials exact;", all },
+		{ "files { default deny; } " EXACT, NULL },
+		{ "files { default deny; } allow connect unix / credentials exact;", NULL },
+		{ "files { default deny; } allow connect unix /usr/, /run/ credentials exact;", all },
+		{ "network { default allow; deny connect unix /run/docker.sock; " EXACT "}", all },
+		{ "network { default allow; deny sendto unix /run/docker.sock; " EXACT "}", all },
+		{ "network { default allow; deny sendto unix /run/docker.sock; allow connect unix /run/x credentials exact; }", NULL },
+		{ "network { default allow; forbid connect unix @x; " EXACT "}", all },
+		{ "network { default allow; answer connect unix @x with errno EPERM; " EXACT "}", all },
+		{ "network { default allow; deny connect unix /run/docker.sock stage log; " EXACT "}", NULL },
+		{ "network { default allow; deny connect tcp *:25; " EXACT "}", addresses },
+		{ "network { default allow; deny sendto udp *:53; " EXACT "}", addresses },
+		{ "network { default allow; deny connect tcp *:25 stage log; " EXACT "}", NULL },
+		{ "network { default deny; " EXACT "}", addresses },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct made made = make(rows[i].text, &modern, false);
+		if (rows[i].message ? made.result != -EOPNOTSUPP || !strstr(made.messages, rows[i].message) : made.result || !made.plan.exact)
+			fail_msg("%s: %d, %x\n%s", rows[i].text, made.result, made.plan.exact, made.messages);
+		drop(&made);
+	}
+	struct made made = make("network { default allow; " EXACT "}", &old, false);
+	assert_int_equal(made.result, -EOPNOTSUPP);
+	assert_non_null(strstr(made.messages, "does not keep abstract names inside"));
+	drop(&made);
+	made = make("network { default allow; " EXACT "}", &old, true);
+	assert_int_equal(made.result, 0);
+	drop(&made);
+}
+
 static void free_is_where_nothing_is_denied(void **state)
 {
 	static const struct { const char *text; bool free; } cases[] = {
@@ -433,6 +474,7 @@ int main(void)
 		cmocka_unit_test(all_of_it_is_named_at_once),
 		cmocka_unit_test(what_concerns_other_verbs_is_noted),
 		cmocka_unit_test(layers_follow_the_rules),
+		cmocka_unit_test(credentials_are_exact_where_all_is_allowed),
 		cmocka_unit_test(ports_are_landlocks_where_that_is_exact),
 		cmocka_unit_test(free_is_where_nothing_is_denied),
 		cmocka_unit_test(landlock_is_never_narrower_than_exec_rules),

@@ -156,7 +156,7 @@ static void test_rows(void **state)
 		/* Paths and addresses are looked up by the supervisor, never again by the kernel: but for
 		 * these. */
 		if (call->may_continue && call->when != CALL_CRED && call->when != CALL_EXEC && call->when != CALL_PROCESS && strcmp(call->name, "open") && strcmp(call->name, "socket") &&
-		    strcmp(call->name, "openat") && !call->topology)
+		    strcmp(call->name, "openat") && strcmp(call->name, "connect") && strncmp(call->name, "send", 4) && !call->topology)
 			fail_msg("%s may continue", call->name);
 		for (size_t i = 0; i < call->n_tests; i++) {
 			assert_true(call->tests[i].arg < 6);
