@@ -3,6 +3,9 @@
  * may take as long as it likes: only what came of it is handed over, under a lock. Whoever stops it does not wait for an answer; the
  * thread then finds that nobody wants it any more, and frees what is left.
  *
+ * A name is looked up again when the name servers say that their answer is over (ttl.h), and after the time that `every` says at the
+ * latest; not more often than once a second.
+ *
  * An address that is not in the newest answer any more stays for the time that `keep` says. So names with many addresses, a few of which
  * are given at a time, are known better with every answer, and a failing name server closes nothing at once.
  */
@@ -19,7 +22,9 @@
 #include "audit.h"
 #include "err.h"
 #include "now.h"
+#include "ttl.h"
 
+#define SECOND  UINT64_C(1000000000)
 #define EVERY_S 30
 #define KEEP_S  600
 #define FIRST_S 5
@@ -34,6 +39,7 @@ struct host {
 	char *name;
 	struct known *list;
 	size_t n;
+	uint64_t due_ns, period_ns;	/* the next look, and how long behind the last one that is */
 	bool failed;		/* it was said that it cannot be looked up */
 };
 
@@ -100,8 +106,17 @@ static void host_forget(struct host *host, uint64_t now, uint64_t keep_ns)
 	host->n = kept;
 }
 
+static uint64_t host_period(const struct host *host, uint64_t every_ns)
+{
+	uint64_t ns = ttl_of(host->name) * SECOND;
+
+	if (ns < SECOND)
+		ns = SECOND;
+	return ns < every_ns ? ns : every_ns;
+}
+
 /* 0, or the error of getaddrinfo(3). */
-static int host_look(struct host *host, uint64_t keep_ns)
+static int host_look(struct host *host, uint64_t every_ns, uint64_t keep_ns)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
 	int err = getaddrinfo(host->name, NULL, &hints, &found);
@@ -113,7 +128,10 @@ static int host_look(struct host *host, uint64_t keep_ns)
 			host_see(host, ip, now);
 	if (!err)
 		freeaddrinfo(found);
-	host_forget(host, now, keep_ns);
+	host->period_ns = err ? every_ns : host_period(host, every_ns);
+	host->due_ns = now + host->period_ns;
+	/* An answer holds at least until the next one. */
+	host_forget(host, now, keep_ns > 2 * host->period_ns ? keep_ns : 2 * host->period_ns);
 	return err;
 }
 
@@ -138,10 +156,8 @@ static void host_tell(struct hosts *hosts, size_t i, int err)
 
 /* ---- all of them ---------------------------------------------------------------------------- */
 
-static struct timespec after(uint64_t ns)
+static struct timespec time_of(uint64_t at)
 {
-	uint64_t at = now_ns() + ns;
-
 	return (struct timespec){ .tv_sec = (time_t)(at / 1000000000), .tv_nsec = (long)(at % 1000000000) };
 }
 
@@ -151,21 +167,27 @@ static void *hosts_main(void *arg)
 
 	(void)pthread_mutex_lock(&hosts->lock);
 	while (hosts->policy) {
-		struct timespec next;
+		uint64_t next = UINT64_MAX;
 
 		for (size_t i = 0; i < hosts->n && hosts->policy; i++) {
-			int err;
+			struct host *host = &hosts->list[i];
 
-			(void)pthread_mutex_unlock(&hosts->lock);
-			err = host_look(&hosts->list[i], hosts->keep_ns);
-			(void)pthread_mutex_lock(&hosts->lock);
-			if (hosts->policy)
-				host_tell(hosts, i, err);
+			if (host->due_ns <= now_ns()) {
+				int err;
+
+				(void)pthread_mutex_unlock(&hosts->lock);
+				err = host_look(host, hosts->every_ns, hosts->keep_ns);
+				(void)pthread_mutex_lock(&hosts->lock);
+				if (hosts->policy)
+					host_tell(hosts, i, err);
+			}
+			if (host->due_ns < next)
+				next = host->due_ns;
 		}
 		hosts->answered = true;
 		(void)pthread_cond_broadcast(&hosts->changed);
-		next = after(hosts->every_ns);
-		while (hosts->policy && pthread_cond_timedwait(&hosts->changed, &hosts->lock, &next) == 0)
+		struct timespec until = time_of(next);
+		while (hosts->policy && pthread_cond_timedwait(&hosts->changed, &hosts->lock, &until) == 0)
 			;
 	}
 	(void)pthread_mutex_unlock(&hosts->lock);
@@ -192,25 +214,22 @@ static void read_times(struct hosts *hosts)
 {
 	const struct policy_setting *setting = policy_setting(hosts->policy, "limits", "resolve");
 
-	hosts->every_ns = EVERY_S * UINT64_C(1000000000);
-	hosts->keep_ns = KEEP_S * UINT64_C(1000000000);
+	hosts->every_ns = EVERY_S * SECOND;
+	hosts->keep_ns = KEEP_S * SECOND;
 	/* every DURATION [keep DURATION], as the parser has seen to */
 	if (setting && setting->n_words >= 2)
 		hosts->every_ns = duration_ns(setting->words[1]);
 	if (setting && setting->n_words >= 4)
 		hosts->keep_ns = duration_ns(setting->words[3]);
-	if (hosts->every_ns < 1000000000)
-		hosts->every_ns = 1000000000;
-	/* An answer holds at least until the next one. */
-	if (hosts->keep_ns < 2 * hosts->every_ns)
-		hosts->keep_ns = 2 * hosts->every_ns;
+	if (hosts->every_ns < SECOND)
+		hosts->every_ns = SECOND;
 }
 
 static int hosts_begin(struct hosts *hosts)
 {
 	pthread_condattr_t attr;
 	pthread_attr_t detached;
-	struct timespec until = after(FIRST_S * UINT64_C(1000000000));
+	struct timespec until = time_of(now_ns() + FIRST_S * SECOND);
 	pthread_t thread;
 	int err;
 
