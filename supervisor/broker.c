@@ -337,7 +337,7 @@ static void broker_record(struct request *req)
 static bool broker_end(struct request *req, int err)
 {
 	if (err < 0 && req->refused_by) {
-		req->decision.enforced = req->decision.would = decide_verdict(req->refused_by, -err, decide_first_op(req->ops[0]));
+		req->decision.enforced = req->decision.would = decide_verdict(req->refused_by, -err, decide_first_op(req->n_peers ? req->peer_ops : req->ops[0]));
 		err = BROKER_DENIED;
 	}
 	if (err == BROKER_GONE) {

@@ -22,6 +22,11 @@
 #ifndef TCP_ULP
 #define TCP_ULP 31
 #endif
+/* <linux/sctp.h>, which other headers do not like. */
+#define SCTP_SOCKOPT_BINDX_ADD	  100
+#define SCTP_SOCKOPT_CONNECTX_OLD 107
+#define SCTP_SOCKOPT_CONNECTX	  110
+#define SCTP_SOCKOPT_CONNECTX3	  111
 #define LOW32 UINT64_C(0xffffffff)
 #ifndef RWF_NOAPPEND
 #define RWF_NOAPPEND 0x00000020
@@ -116,6 +121,11 @@ static const struct harden harden_table[] = {
 	{ .nr = SYS_setsockopt, .err = EPERM, .when = HARDEN_PEERS, OPTION(IPPROTO_IPV6, IPV6_RTHDR) },
 	{ .nr = SYS_setsockopt, .err = EPERM, .when = HARDEN_PEERS, OPTION(IPPROTO_IPV6, IPV6_2292RTHDR) },
 	{ .nr = SYS_setsockopt, .err = EPERM, .when = HARDEN_PEERS, OPTION(IPPROTO_IPV6, IPV6_2292PKTOPTIONS) },
+	/* Connect, and bind, without connect(2) and bind(2), on sockets that no rule can speak of. */
+	{ .nr = SYS_setsockopt, .err = EPERM, .when = HARDEN_PEERS, OPTION(IPPROTO_SCTP, SCTP_SOCKOPT_BINDX_ADD) },
+	{ .nr = SYS_setsockopt, .err = EPERM, .when = HARDEN_PEERS, OPTION(IPPROTO_SCTP, SCTP_SOCKOPT_CONNECTX_OLD) },
+	{ .nr = SYS_setsockopt, .err = EPERM, .when = HARDEN_PEERS, OPTION(IPPROTO_SCTP, SCTP_SOCKOPT_CONNECTX) },
+	{ .nr = SYS_getsockopt, .err = EPERM, .when = HARDEN_PEERS, OPTION(IPPROTO_SCTP, SCTP_SOCKOPT_CONNECTX3) },
 	/* Makes an SMC socket of a TCP one, which Landlock lets connect. The other use is TLS in the kernel, and this is what that answers
 	 * where there is no such module. */
 	{ .nr = SYS_setsockopt, .err = ENOENT, .when = HARDEN_OFFLOAD, OPTION(IPPROTO_TCP, TCP_ULP) },

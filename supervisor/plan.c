@@ -163,6 +163,8 @@ int plan_make(struct plan *plan, const struct policy *policy, const struct kerne
 		plan->peers_enforced |= proto != PROTO_UNIX && enforced;
 	}
 	plan->peers_ruled = plan->peers;
+	const struct policy_setting *level = policy_setting(policy, "audit", "level");
+	plan->peers_told = level && level->n_words == 1 && strcmp(level->words[0], "all") == 0;
 	plan->redirects = redirect_any(policy);
 	plan->topology_fixed = (policy_withholds(policy) & (OPS_FILES | OPS_NETWORK)) || (mounts->present && mounts->action == ACTION_DENY);
 	plan->free = !plan->confined && !plan->topology_fixed && !harden_has_calls(policy);

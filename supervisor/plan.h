@@ -32,6 +32,7 @@ struct plan {
 	bool redirects;		/* connects lead elsewhere */
 	uint64_t landlock_net;	/* handled rights about TCP ports: all of them are refused */
 	bool offload;		/* but for the ports that TCP sockets may connect to: neither that is trapped, nor sends and accepts (offload.h) */
+	bool peers_told;	/* everything is recorded: so are peers of whom no rule speaks */
 	bool peers_enforced;	/* and not only at stage log */
 	bool exec;		/* execve is gated */
 	bool topology_fixed;	/* chroot, namespaces, setns, mounts refused (ruling 3); otherwise own files go by identity */

@@ -307,8 +307,8 @@ void record_request(struct text *text, const struct record *record, const struct
 	add_details(text, req, verdict, kind);
 	add_end(text, record);
 	text_puts(text, ",\"rule\":");
-	where_of(req, kind, where, sizeof(where));
-	escape_json(text, where, strlen(where));
+	const char *rule = where_of(req, kind, where, sizeof(where));
+	escape_json(text, rule, strlen(rule));
 	text_addf(text, ",\"stage\":\"%s\",\"enforced\":%s",
 		  kind == RECORD_WOULD_DENY ? "log" : policy_stage_name(verdict->stage),
 		  kind == RECORD_WOULD_DENY ? "false" : "true");

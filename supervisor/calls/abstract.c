@@ -19,6 +19,7 @@
 struct bound {
 	struct bound *next;
 	struct diag_socket socket;
+	uint64_t network;	/* its cookie: each network namespace has names of its own */
 	size_t len;
 	char name[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
@@ -38,11 +39,11 @@ static unsigned name_bucket(const char *name, size_t len)
 	return hash % BUCKETS;
 }
 
-static struct bound *abstract_find(struct abstract *abstract, const char *name, size_t len)
+static struct bound *abstract_find(struct abstract *abstract, const char *name, size_t len, uint64_t network)
 {
 	struct bound *bound = abstract->buckets[name_bucket(name, len)];
 
-	while (bound && (bound->len != len || memcmp(bound->name, name, len)))
+	while (bound && (bound->len != len || bound->network != network || memcmp(bound->name, name, len)))
 		bound = bound->next;
 	return bound;
 }
@@ -71,7 +72,7 @@ static void abstract_note(struct abstract *abstract, const struct bound *what)
 	struct bound *bound;
 
 	(void)pthread_mutex_lock(&abstract->lock);
-	bound = abstract_find(abstract, what->name, what->len);
+	bound = abstract_find(abstract, what->name, what->len, what->network);
 	if (bound) {
 		bound->socket = what->socket;
 	} else if (abstract->n < NAMES_MAX && (bound = malloc(sizeof(*bound))) != NULL) {
@@ -92,7 +93,7 @@ void abstract_bound(struct sandbox *sandbox, int fd)
 
 	if (getsockname(fd, (struct sockaddr *)&un, &len) || len <= NAME_AT || len > sizeof(un) || un.sun_path[0])
 		return;
-	if (diag_socket(fd, &bound.socket))
+	if (diag_socket(fd, &bound.socket) || diag_network(fd, &bound.network))
 		return;
 	abstract = abstract_make(sandbox);
 	if (!abstract)
@@ -103,7 +104,7 @@ void abstract_bound(struct sandbox *sandbox, int fd)
 }
 
 /* Does the socket that bound the name still have it? It may be closed, and somebody else have taken the
- * name. */
+ * name. In another network namespace than ours it is not found: then it does not. */
 static bool abstract_holds(const struct bound *bound)
 {
 	char name[sizeof(bound->name)];
@@ -123,18 +124,19 @@ static const struct policy_rule outside_rule = {
 	.text = outside_text,
 };
 
-bool abstract_inside(struct sandbox *sandbox, const struct address *address)
+bool abstract_inside(struct sandbox *sandbox, int fd, const struct address *address)
 {
 	struct abstract *abstract = atomic_load(&sandbox->abstract);
 	struct bound copy = { 0 }, *bound = NULL;
+	uint64_t network;
 
 	/* Without Landlock nothing scopes abstract names natively either. */
 	if (address->len <= NAME_AT || address->un.sun_family != AF_UNIX || address->un.sun_path[0] || !sandbox->launched->landlock)
 		return true;
-	if (!abstract || address->len > sizeof(address->un))
+	if (!abstract || address->len > sizeof(address->un) || diag_network(fd, &network))
 		return false;
 	(void)pthread_mutex_lock(&abstract->lock);
-	bound = abstract_find(abstract, address->un.sun_path, address->len - NAME_AT);
+	bound = abstract_find(abstract, address->un.sun_path, address->len - NAME_AT, network);
 	if (bound)
 		copy = *bound;
 	(void)pthread_mutex_unlock(&abstract->lock);
@@ -148,7 +150,7 @@ int abstract_reach(struct request *req, const struct address *address)
 	/* A rule by name may mean one outside. */
 	if (req->n_peers && verdict->rule && policy_allows(verdict))
 		return 0;
-	if (socket_call(req)->domain != AF_UNIX || abstract_inside(req->sandbox, address))
+	if (socket_call(req)->domain != AF_UNIX || abstract_inside(req->sandbox, socket_call(req)->fd, address))
 		return 0;
 	req->refused_by = &outside_rule;
 	return -EPERM;

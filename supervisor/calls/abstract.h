@@ -10,8 +10,8 @@
 struct sandbox;
 /* FD was just bound for the tree: if to an abstract name, remember that. */
 void abstract_bound(struct sandbox *sandbox, int fd);
-/* ADDRESS is none but that of somebody in the tree, or no abstract name at all. */
-bool abstract_inside(struct sandbox *sandbox, const struct address *address);
+/* To a socket like FD, ADDRESS is none but that of somebody in the tree, or no abstract name at all. */
+bool abstract_inside(struct sandbox *sandbox, int fd, const struct address *address);
 /* 0, or -EPERM (with req->refused_by) if ADDRESS is an abstract name that nobody in the tree has bound. */
 int abstract_reach(struct request *req, const struct address *address);
 /* For sandbox_close(). */

@@ -10,6 +10,10 @@
 
 #include "fd.h"
 
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71	/* 5.14 */
+#endif
+
 int diag_socket(int fd, struct diag_socket *which)
 {
 	socklen_t len = sizeof(which->cookie);
@@ -19,6 +23,13 @@ int diag_socket(int fd, struct diag_socket *which)
 		return -errno;
 	which->ino = (uint32_t)st.st_ino;
 	return 0;
+}
+
+int diag_network(int fd, uint64_t *cookie)
+{
+	socklen_t len = sizeof(*cookie);
+
+	return getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, cookie, &len) ? -errno : 0;
 }
 
 static ssize_t diag_attr(const struct nlmsghdr *header, uint16_t type, void *value, size_t size)

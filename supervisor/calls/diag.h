@@ -10,6 +10,8 @@
 struct diag_socket { uint32_t ino; uint64_t cookie; };
 
 int diag_socket(int fd, struct diag_socket *which);
+/* The network namespace that socket FD lives in: a number that no other ever gets. 0 or -errno. */
+int diag_network(int fd, uint64_t *cookie);
 /* Attribute ATTR (UNIX_DIAG_*), asked for by SHOW (UDIAG_SHOW_*): its length, or -ENOENT: no such socket or
  * no such attribute. */
 ssize_t diag_unix(const struct diag_socket *which, uint32_t show, uint16_t attr, void *value, size_t size);

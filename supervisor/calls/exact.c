@@ -100,5 +100,5 @@ bool exact_wanted(const struct request *req, enum policy_op op, const struct add
 	/* As it was at launch. */
 	if (req->sandbox->launched->landlock && !(req->sandbox->launched->landlock_scoped & LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET))
 		return false;
-	return !address || abstract_inside(req->sandbox, address);
+	return !address || abstract_inside(req->sandbox, socket_call(req)->fd, address);
 }

@@ -169,7 +169,7 @@ int peer_of(struct request *req, struct address *address, enum policy_op op, str
 	struct socket_call *call = socket_call(req);
 	int proto = peer_proto(call->domain, call->type, call->protocol);
 
-	if ((proto != PROTO_UNIX && !plan->peers) || address->len < sizeof(sa_family_t))
+	if ((proto != PROTO_UNIX && !plan->peers && !plan->peers_told) || address->len < sizeof(sa_family_t))
 		return 0;
 	if (proto < 0) {
 		/* Giving an address back is all that may be done with it. */
@@ -180,7 +180,7 @@ int peer_of(struct request *req, struct address *address, enum policy_op op, str
 	*peer = (struct policy_peer){ .proto = (enum policy_proto)proto };
 	switch (peer->proto) {
 	case PROTO_UNIX:
-		return plan->peers_of[PROTO_UNIX] & OP_BIT(op) ? peer_name(address, op, peer) : 0;
+		return plan->peers_of[PROTO_UNIX] & OP_BIT(op) || plan->peers_told ? peer_name(address, op, peer) : 0;
 	case PROTO_TCP:
 		/* The address of a send is not looked at by the kernel: fast opens are refused. */
 		if (op == OP_SENDTO)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "calls/numbers.h"
 #include "calls/socket.h"
 #include "calls/unix.h"
 #include "sandbox.h"
@@ -231,40 +232,100 @@ int getpeername_fetch(struct request *req)
 	return 0;
 }
 
-int getpeername_serve(struct request *req)
+/* What the program asked CALL's socket for stands in the place of where it leads. */
+static void tell_asked(struct request *req, const struct socket_call *call, struct address *to)
 {
-	struct socket_call *call = socket_call(req);
 	struct redirects *redirects = redirects_of(req->sandbox, false);
-	struct address *to = &call->addr;
 	const struct redirected *known;
 
-	to->len = sizeof(to->any);
-	if (getpeername(call->fd, (struct sockaddr *)&to->any, &to->len))
-		return -errno;
-	if (call->room < 0)
-		return call->room;
-	if (redirects) {
-		(void)pthread_mutex_lock(&redirects->lock);
-		known = *place_of(redirects, cookie_of(call->fd));
-		if (known) {
-			to->any = known->asked;
-			to->len = known->len;
-		}
-		(void)pthread_mutex_unlock(&redirects->lock);
+	if (!redirects)
+		return;
+	(void)pthread_mutex_lock(&redirects->lock);
+	known = *place_of(redirects, cookie_of(call->fd));
+	if (known) {
+		to->any = known->asked;
+		to->len = known->len;
 	}
-	size_t room = (size_t)call->room < to->len ? (size_t)call->room : to->len;
-	void *bytes = malloc(room + 1), *len = malloc(sizeof(to->len));
+	(void)pthread_mutex_unlock(&redirects->lock);
+}
+
+/* ROOM bytes of TO go to AT, and LEN to LEN_AT. */
+static int tell(struct request *req, const struct address *to, size_t room, uint64_t at, socklen_t told, uint64_t len_at)
+{
+	void *bytes = malloc(room + 1), *len = malloc(sizeof(told));
+
 	if (!bytes || !len) {
 		free(bytes);
 		free(len);
 		return -ENOMEM;
 	}
 	memcpy(bytes, &to->any, room);
-	memcpy(len, &to->len, sizeof(to->len));
+	memcpy(len, &told, sizeof(told));
 	if (room)
-		reply_out(req, req->notif.data.args[1], bytes, room);
+		reply_out(req, at, bytes, room);
 	else
 		free(bytes);
-	reply_out(req, req->notif.data.args[2], len, sizeof(to->len));
+	reply_out(req, len_at, len, sizeof(told));
 	return reply_value(req, 0);
+}
+
+int getpeername_serve(struct request *req)
+{
+	struct socket_call *call = socket_call(req);
+	struct address *to = &call->addr;
+
+	to->len = sizeof(to->any);
+	if (getpeername(call->fd, (struct sockaddr *)&to->any, &to->len))
+		return -errno;
+	if (call->room < 0)
+		return call->room;
+	tell_asked(req, call, to);
+	return tell(req, to, (size_t)call->room < to->len ? (size_t)call->room : to->len, req->notif.data.args[1], to->len,
+		    req->notif.data.args[2]);
+}
+
+/* ---- the same by another name ---- */
+
+static const struct filter_row peername_row = {
+	.nr = SYS_getsockopt, .step = FILTER_BROKER, .kind = FILTER_NOTIFY, .n_tests = 2,
+	.tests = { { .arg = 1, .mask = UINT32_MAX, .value = SOL_SOCKET }, { .arg = 2, .mask = UINT32_MAX, .value = SO_PEERNAME } },
+};
+
+int peername_rows(const struct plan *plan, struct filter_rows *rows)
+{
+	(void)plan;
+	return filter_rows_add(rows, &peername_row);
+}
+
+bool peername_trapped(const struct plan *plan, const uint64_t *args)
+{
+	(void)plan;
+	return (uint32_t)args[1] == SOL_SOCKET && (uint32_t)args[2] == SO_PEERNAME;
+}
+
+int peername_fetch(struct request *req)
+{
+	int err = socket_fetch(req), len;
+
+	if (!err)
+		err = fetch_bytes(req, req->notif.data.args[4], &len, sizeof(len));
+	if (!err && len < 0)
+		err = -EINVAL;
+	if (!err)
+		socket_call(req)->room = len;
+	return err;
+}
+
+/* As many bytes as are asked for, of which there must not be more than the address has. */
+int peername_serve(struct request *req)
+{
+	struct socket_call *call = socket_call(req);
+	struct address *to = &call->addr;
+
+	to->len = (size_t)call->room < sizeof(to->any) ? (socklen_t)call->room : sizeof(to->any);
+	if (getsockopt(call->fd, SOL_SOCKET, SO_PEERNAME, &to->any, &to->len))
+		return -errno;
+	socklen_t len = to->len;
+	tell_asked(req, call, to);
+	return tell(req, to, len, req->notif.data.args[3], len, req->notif.data.args[4]);
 }

@@ -4,6 +4,8 @@
 #ifndef USHER_CALLS_REDIRECT_H
 #define USHER_CALLS_REDIRECT_H
 
+#include "filter.h"
+#include "harden.h"
 #include "request.h"
 
 struct redirects;
@@ -22,5 +24,10 @@ void redirects_free(struct redirects *redirects);
 
 int getpeername_fetch(struct request *req);
 int getpeername_serve(struct request *req);
+/* getsockopt(2) of SO_PEERNAME. */
+int peername_rows(const struct plan *plan, struct filter_rows *rows);
+bool peername_trapped(const struct plan *plan, const uint64_t *args);
+int peername_fetch(struct request *req);
+int peername_serve(struct request *req);
 
 #endif

@@ -178,14 +178,23 @@ static int send_failed(struct request *req, struct socket_call *call, int err)
 	return err;
 }
 
+/* Each message with an address is one of `limits { rate sendto }`. */
+static int send_counted(struct request *req, const struct message *message)
+{
+	return message->to.len ? rate_take(req, OP_SENDTO) : 0;
+}
+
 static int send_go_on(struct request *req, struct socket_call *call)
 {
 	for (; call->next < call->n_messages; call->next++) {
 		const struct message *message = &call->messages[call->next];
 		int err = abstract_reach(req, &message->to);
 
-		if (!err)
-			err = send_try(req, call);
+		if (!err && !message->done)
+			err = send_counted(req, message);
+		if (err)
+			return send_failed(req, call, err);
+		err = send_try(req, call);
 		if (err == -EAGAIN && call->blocking && !call->next)
 			return send_park(req, call);
 		if (err)
@@ -209,12 +218,11 @@ int send_serve(struct request *req)
 	struct socket_call *call = socket_call(req);
 	int on = 0;
 	socklen_t len = sizeof(on);
-	int err = call->n_messages && call->messages[0].to.len ? rate_take(req, OP_SENDTO) : 0;
-
-	if (err)
-		return err;
 
 	if (send_exact(req, call)) {
+		for (unsigned i = 0; i < call->n_messages; i++)
+			if (send_counted(req, &call->messages[i]))
+				return -EAGAIN;
 		req->reply.kind = REPLY_CONTINUE;
 		return 0;
 	}

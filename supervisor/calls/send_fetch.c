@@ -249,12 +249,21 @@ static int send_begin(struct request *req, unsigned flags, unsigned n_messages)
 	return 0;
 }
 
+static bool same_address(const struct address *a, const struct address *b)
+{
+	return a->len == b->len && !memcmp(&a->any, &b->any, a->len);
+}
+
 /* Another message of a batch than the first, with an address of its own: it may go with the first if there is nothing to be said of it. */
 static bool goes_along(struct request *req, struct message *message)
 {
 	struct policy_decision decision;
 	struct policy_peer peer;
 	int found = peer_of(req, &message->to, OP_SENDTO, &peer);
+
+	/* A record tells of one. */
+	if (req->rules->plan.peers_told && !same_address(&message->to, &socket_call(req)->messages[0].to))
+		return false;
 
 	req->refused_by = NULL;
 	if (found <= 0 || !req->n_peers)
@@ -346,7 +355,7 @@ static bool same_place(struct request *req, const struct socket_call *call, stru
 		return false;
 	if (message->to.len && !message->to.path)
 		return goes_along(req, message);
-	return !message->to.path || (message->to.len == first->to.len && !memcmp(&message->to.any, &first->to.any, message->to.len));
+	return !message->to.path || same_address(&message->to, &first->to);
 }
 
 static void message_drop(struct socket_call *call, struct message *message)

@@ -171,6 +171,8 @@ const struct call call_table[] = {
 		.serve = socketpair_serve, .release = socket_release, .rows = socketpair_rows, .trapped = socketpair_trapped },
 	[SYS_getpeername] = { .name = "getpeername", .when = CALL_REDIRECTS, .ops = OP_BIT(OP_CONNECT), .fetch = getpeername_fetch,
 		.serve = getpeername_serve, .release = socket_release },
+	[SYS_getsockopt] = { .name = "getsockopt", .when = CALL_REDIRECTS, .ops = OP_BIT(OP_CONNECT), .fetch = peername_fetch,
+		.serve = peername_serve, .release = socket_release, .rows = peername_rows, .trapped = peername_trapped },
 	[SYS_listen] = { .name = "listen", .when = CALL_LISTEN, .ops = OP_BIT(OP_BIND), .fetch = listen_fetch, .serve = listen_serve,
 		.release = socket_release },
 	[SYS_accept] = { .name = "accept", .when = CALL_ACCEPT, .ops = OP_BIT(OP_BIND), .fetch = accept_fetch, .serve = accept_serve,

@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -124,10 +125,10 @@ static void names_without_a_path(void **state)
 {
 	struct live *live = *state;
 	char script[700], expected[500], outside[112];
-	struct sockaddr_un { sa_family_t family; char path[108]; } at = { .family = AF_UNIX };
-	int n = snprintf(at.path + 1, sizeof(at.path) - 1, "usher-net-%d", getpid());
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int n = snprintf(at.sun_path + 1, sizeof(at.sun_path) - 1, "usher-net-%d", getpid());
 	int server = socket(AF_UNIX, SOCK_STREAM, 0);
-	snprintf(outside, sizeof(outside), "@%s", at.path + 1);
+	snprintf(outside, sizeof(outside), "@%s", at.sun_path + 1);
 	assert_int_equal(bind(server, (struct sockaddr *)&at, (socklen_t)(sizeof(sa_family_t) + 1 + (size_t)n)), 0);
 	assert_int_equal(listen(server, 5), 0);
 	live_policy(live, COMPARE_ALL "network { default deny EHOSTDOWN; allow connect,bind unix @in-*, /**; deny connect unix @in-no*; allow connect unix @usher-net-*; }");
@@ -212,15 +213,18 @@ static void connects_are_redirected(void **state)
 	snprintf(policy, sizeof(policy), COMPARE_ALL "network { default deny; redirect connect tcp *:80 to 127.0.0.1:%u; allow connect tcp 127.0.0.1:%u; answer connect tcp *:81 with errno EHOSTDOWN;\n"
 		 "deny EPERM connect tcp 192.0.2.9:80; redirect connect udp *:53 to 127.0.0.1:%u; }", port, port, port);
 	live_policy(live, policy);
-	char script[900], expected[900];
+	char script[1200], expected[1300];
 	snprintf(script, sizeof(script),
 		 "nsocket tcp\nnconnect 3 192.0.2.1:80\nnpeer 3\ncall getpeername 3 !out 0\nnsocket tcp6\nnconnect 4 [2001:db8::1]:80\nnpeer 4\nnsocket tcp6\nnconnect 5 [::ffff:192.0.2.2]:80\nnpeer 5\n"
 		 "nsocket tcp\nnconnect 6 192.0.2.9:80\nnpeer 6\nnconnect 6 192.0.2.9:81\nnconnect 6 192.0.2.9:82\nnsocket tcp+n\nnconnect 7 192.0.2.3:80\nnwait 7\nnpeer 7\n"
-		 "nconnect 7 unspec\nnpeer 7\nnconnect 7 127.0.0.1:%u\nnwait 7\nnpeer 7\nsocket stream\nnpeer 8\ncall getpeername 3 !out !bad\nnsocket udp\nnconnect 9 192.0.2.1:53\nnpeer 9\n", port);
+		 "nconnect 7 unspec\nnpeer 7\nnconnect 7 127.0.0.1:%u\nnwait 7\nnpeer 7\nsocket stream\nnpeer 8\ncall getpeername 3 !out !bad\nnsocket udp\nnconnect 9 192.0.2.1:53\nnpeer 9\n"
+		 "npeername 3 16\nnpeername 3 8\nnpeername 3 17\nnpeername 3 -1\nnpeername 4 28\nnpeername 6 16\nnpeername 8 110\nnpeername 9 16\nnpeername 99 16\n", port);
 	snprintf(expected, sizeof(expected),
 		 "nconnect 3 192.0.2.1:80 => ok\nnpeer 3 => ok 16 192.0.2.1 80\nnpeer 4 => ok 28 2001:db8::1 80\nnpeer 5 => ok 28 ::ffff:192.0.2.2 80\nnconnect 6 192.0.2.9:80 => EPERM\nnpeer 6 => ENOTCONN\n"
 		 "nconnect 6 192.0.2.9:81 => EHOSTDOWN\nnconnect 6 192.0.2.9:82 => EACCES\nnpeer 7 => ok 16 192.0.2.3 80\nnpeer 7 => ENOTCONN\nnpeer 7 => ok 16 127.0.0.1\nnpeer 8 => ENOTCONN\n"
-		 "call getpeername 3 !out !bad => EFAULT\nnpeer 9 => ok 16 192.0.2.1 53\n");
+		 "call getpeername 3 !out !bad => EFAULT\nnpeer 9 => ok 16 192.0.2.1 53\n"
+		 "npeername 3 16 => ok 16 192.0.2.1 80\nnpeername 3 8 => ok 8 192.0.2.1 80\nnpeername 3 17 => EINVAL\nnpeername 3 -1 => EINVAL\nnpeername 4 28 => ok 28 2001:db8::1 80\nnpeername 6 16 => ENOTCONN\n"
+		 "npeername 8 110 => ENOTCONN\nnpeername 9 16 => ok 16 192.0.2.1 53\nnpeername 99 16 => EBADF\n");
 	script_expect(live, script, expected);
 	assert_int_equal(waiting(server), 5);
 	close(server);
@@ -241,6 +245,43 @@ static void rates_are_limited(void **state)
 	assert_non_null(strstr(live->out, "=> EAGAIN"));
 	assert_int_equal(live_audited(live, "deny", NULL), 2);
 	close(server);
+}
+
+/* Each message counts, and of a batch what is too much stays behind. */
+static void messages_are_counted(void **state)
+{
+	struct live *live = *state;
+	live_policy(live, COMPARE_ALL "network { default allow; deny sendto udp *:1; } limits { rate sendto 1/h burst 3; }");
+	script_expect(live, "nsocket udp\nnbind 3 127.0.0.1:0\nnsocket udp\nnsendmmsg 4 127.0.0.1=3 127.0.0.1=3 a\nnsendmmsg 4 127.0.0.1=3 127.0.0.1=3 b\nnsendmmsg 4 127.0.0.1=3 127.0.0.1=3 c\nnsend 4 127.0.0.1=3 d 0\nnsend 4 none x 0\nnrecv 3\nnrecv 3\nnrecv 3\nnrecv 3\n",
+		      "nsendmmsg 4 127.0.0.1=3 127.0.0.1=3 a => ok 2 1 1\nnsendmmsg 4 127.0.0.1=3 127.0.0.1=3 b => ok 1 1 0\nnsendmmsg 4 127.0.0.1=3 127.0.0.1=3 c => EAGAIN\nnsend 4 127.0.0.1=3 d 0 => EAGAIN\n"
+		      "nsend 4 none x 0 => EDESTADDRREQ\nnrecv 3 => ok 'b' 16 127.0.0.1\nnrecv 3 => EAGAIN\n");
+	char *audit = live_audit(live);
+	assert_non_null(strstr(audit, "\"details\":{\"op\":\"sendto\",\"proto\":\"udp\",\"peer\":\"127.0.0.1:"));
+	assert_int_equal(live_audited(live, "deny", NULL), 2);
+	free(audit);
+}
+
+/* Whom it was sent to, whether a rule speaks of that or not. */
+static void records_tell_of_peers(void **state)
+{
+	struct live *live = *state;
+	static const char *const policies[] = { "", "network { default allow; deny sendto udp *:9; }\n" };
+	for (int i = 0; i < 2; i++) {
+		char text[300];
+		snprintf(text, sizeof(text), COMPARE_ALL "%s audit { level all; }", policies[i]);
+		live_policy(live, text);
+		script_expect(live, "nsocket udp\nnsend 3 127.0.0.1:701 x 0\nnsendmsg 3 127.0.0.1:702 x\nnsendmmsg 3 127.0.0.1:703 127.0.0.1:704 x\nnsend 3 [::1]:705 x 0\nnsocket tcp\nnconnect 4 127.0.0.1:706\n"
+				    "socket dgram\nusend 5 @usher-nobodys x 0\nusend 5 missing x 0\n", "nsendmmsg 3 127.0.0.1:703 127.0.0.1:704 x => ok 1 1 0\nnconnect 4 127.0.0.1:706 => ECONNREFUSED\n");
+		char *audit = live_audit(live);
+		static const char *const told[] = { "sendto\",\"proto\":\"udp\",\"peer\":\"127.0.0.1:701\"", "sendto\",\"proto\":\"udp\",\"peer\":\"127.0.0.1:702\"",
+			"sendto\",\"proto\":\"udp\",\"peer\":\"127.0.0.1:703\"", "connect\",\"proto\":\"tcp\",\"peer\":\"127.0.0.1:706\"", "sendto\",\"proto\":\"unix\",\"peer\":\"@usher-nobodys\"",
+			"\"op\":\"sendto\",\"path\":\"", "\"rule\":\"default\"" };
+		for (size_t k = 0; k < sizeof(told) / sizeof(told[0]); k++)
+			if (!strstr(audit, told[k]))
+				fail_msg("%d: no %s in\n%s", i, told[k], audit);
+		assert_null(strstr(audit, ":704"));	/* left for the next call */
+		free(audit);
+	}
 }
 
 /* localhost is looked up like any other name. */
@@ -318,6 +359,57 @@ static void sockets_are_served_where_they_live(void **state)
 	close(pair[0]);
 }
 
+/* In a network namespace of its own: a unix socket that listens at the abstract NAME, and one that is not connected yet, sent to TO. */
+static void other_names(int to, const struct sockaddr_un *at, socklen_t len)
+{
+	if (unshare(CLONE_NEWNET) < 0)
+		_exit(1);
+	int fds[2] = { socket(AF_UNIX, SOCK_STREAM, 0), socket(AF_UNIX, SOCK_STREAM, 0) };
+	struct iovec part = { "x", 1 };
+	union { struct cmsghdr header; char room[CMSG_SPACE(sizeof(fds))]; } control = { .header = { CMSG_LEN(sizeof(fds)), SOL_SOCKET, SCM_RIGHTS } };
+	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	memcpy(CMSG_DATA(&control.header), fds, sizeof(fds));
+	_exit(bind(fds[0], (const struct sockaddr *)at, len) || listen(fds[0], 5) || sendmsg(to, &m, 0) != 1);
+}
+
+/* Each network namespace has abstract names of its own: that the program has bound one here opens none there. */
+static void abstract_names_are_of_a_network(void **state)
+{
+	struct live *live = *state;
+	int pair[2], fds[2] = { -1, -1 }, status;
+	char byte, number[16], script[300], expected[300];
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int len = snprintf(at.sun_path + 1, sizeof(at.sun_path) - 1, "usher-apart-%d", getpid());
+	struct iovec part = { &byte, 1 };
+	union { struct cmsghdr header; char room[CMSG_SPACE(sizeof(fds))]; } control;
+	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	pid_t pid = fork();
+	if (pid == 0)
+		other_names(pair[1], &at, (socklen_t)(sizeof(sa_family_t) + 1 + (size_t)len));
+	close(pair[1]);
+	assert_true(waitpid(pid, &status, 0) == pid);
+	if (status) {
+		print_message("skipped: no network namespace\n");
+		close(pair[0]);
+		return;
+	}
+	assert_int_equal(recvmsg(pair[0], &m, 0), 1);
+	memcpy(fds, CMSG_DATA((struct cmsghdr *)m.msg_control), sizeof(fds));
+	snprintf(number, sizeof(number), "%d", fds[1]);
+	live->options[0] = "--pass-fd";
+	live->options[1] = number;
+	live_policy(live, COMPARE_ALL "network { default allow; deny connect unix /never; }");
+	int mine = fds[1] == 3 ? 4 : 3;
+	snprintf(script, sizeof(script), "socket stream\nubind %d @%s\nlisten %d 5\nuconnect %d @%s\nsocket stream\n", mine, at.sun_path + 1, mine, fds[1], at.sun_path + 1);
+	snprintf(expected, sizeof(expected), "ubind %d @%s => ok\nlisten %d 5 => ok\nuconnect %d @%s => EPERM\n", mine, at.sun_path + 1, mine, fds[1], at.sun_path + 1);
+	script_expect(live, script, expected);
+	assert_int_equal(waiting(fds[0]), 0);
+	close(fds[0]);
+	close(fds[1]);
+	close(pair[0]);
+}
+
 /* ---- waiting -------------------------------------------------------------------------------- */
 
 static double now(void)
@@ -376,9 +468,12 @@ int main(void)
 		CASE(kinds_of_sockets),
 		CASE(no_network_at_all),
 		CASE(connects_are_redirected),
+		CASE(messages_are_counted),
+		CASE(records_tell_of_peers),
 		CASE(rates_are_limited),
 		CASE(host_names_are_looked_up),
 		CASE(sockets_are_served_where_they_live),
+		CASE(abstract_names_are_of_a_network),
 		CASE(black_holes_hold_nobody_up),
 		CASE(signals_interrupt),
 	};

@@ -136,6 +136,19 @@ static void cmd_npeer(char **arg)
 	printf("\n");
 }
 
+static void cmd_npeername(char **arg)	/* FD ROOM: the same by SO_PEERNAME */
+{
+	union net_address at = { 0 };
+	socklen_t len = (socklen_t)number(arg[1]);
+	if (getsockopt((int)number(arg[0]), SOL_SOCKET, SO_PEERNAME, &at, &len) < 0) {
+		answer(-1);
+		return;
+	}
+	printf("ok ");
+	show(&at, len);
+	printf("\n");
+}
+
 static void cmd_nsend(char **arg)	/* FD ADDRESS TEXT FLAGS */
 {
 	union net_address at;
@@ -303,7 +316,7 @@ static void cmd_nholes(char **arg)
 }
 
 const struct command net_commands[] = {
-	{ "nsocket", 1, cmd_nsocket }, { "nbind", 2, cmd_nbind }, { "nconnect", 2, cmd_nconnect }, { "nname", 1, cmd_nname }, { "npeer", 1, cmd_npeer },
+	{ "nsocket", 1, cmd_nsocket }, { "nbind", 2, cmd_nbind }, { "nconnect", 2, cmd_nconnect }, { "nname", 1, cmd_nname }, { "npeer", 1, cmd_npeer }, { "npeername", 2, cmd_npeername },
 	{ "nsend", 4, cmd_nsend }, { "nsendmsg", 3, cmd_nsendmsg }, { "nsendmmsg", 4, cmd_nsendmmsg }, { "nrecv", 1, cmd_nrecv },
 	{ "nwait", 1, cmd_nwait }, { "nset", 4, cmd_nset }, { "naccept", 3, cmd_naccept }, { "rcvtimeo", 2, cmd_rcvtimeo }, { "flags", 1, cmd_nflags }, { "nlater", 2, cmd_nlater },
 	{ "alarmed", -1, cmd_alarmed }, { "nholes", 3, cmd_nholes },
