@@ -9,6 +9,7 @@
 
 #include "difference_state.h"
 #include "engine_state.h"
+#include "err.h"
 
 #define POINTS_MAX 1000000
 #define NETLINK_FAMILIES 23
@@ -125,12 +126,14 @@ static int compare_names(struct differences *all, const struct policy *a, const 
 
 static int compare_others(struct differences *all, const struct policy *a, const struct policy *b)
 {
-	struct policy_peer peer = { .proto = PROTO_PACKET };
-	int err = compare_peer(all, a, b, &peer);
+	static const enum policy_proto whole[] = { PROTO_VSOCK, PROTO_PACKET, PROTO_RAW };
+	struct policy_peer peer = { 0 };
+	int err = 0;
 
-	peer.proto = PROTO_RAW;
-	if (!err)
+	for (size_t i = 0; i < ARRAY_SIZE(whole) && !err; i++) {
+		peer.proto = whole[i];
 		err = compare_peer(all, a, b, &peer);
+	}
 	peer.proto = PROTO_NETLINK;
 	for (peer.port = 0; peer.port < NETLINK_FAMILIES && !err; peer.port++)
 		err = compare_peer(all, a, b, &peer);

@@ -161,13 +161,13 @@ static bool parse_host(const char *text, struct policy_addr *addr, struct proble
 static bool address_parse(const char *text, enum policy_proto proto, struct policy_addr *addr, struct problem *problem)
 {
 	addr->port_hi = UINT16_MAX;
-	bool nameless = proto == PROTO_ICMP || proto == PROTO_NETLINK || proto == PROTO_PACKET || proto == PROTO_RAW;
+	bool nameless = proto == PROTO_ICMP || proto == PROTO_NETLINK || policy_proto_whole(proto);
 	if (strcmp(text, "*") == 0 && nameless) {
 		addr->kind = ADDR_ANY;
 		return true;
 	}
-	if (proto == PROTO_PACKET || proto == PROTO_RAW) {
-		wrong(problem, "%s sockets reach every address", policy_proto_name(proto));
+	if (policy_proto_whole(proto)) {
+		wrong(problem, "%s sockets are allowed or denied as a whole", policy_proto_name(proto));
 		return help(problem, "write 'connect %s *'", policy_proto_name(proto));
 	}
 	if (proto == PROTO_NETLINK) {
@@ -320,7 +320,7 @@ bool address_check(const char *text, enum policy_proto proto)
 }
 
 /* Operations that cannot be told apart are one: to connect a datagram socket and then to send is to send somewhere; and whoever has a
- * netlink, packet or raw socket has all of it. */
+ * netlink, vsock, packet or raw socket has all of it. */
 uint32_t network_ops(const struct policy_rule *rule)
 {
 	static const uint32_t reach = OP_BIT(OP_CONNECT) | OP_BIT(OP_SENDTO);
@@ -329,6 +329,7 @@ uint32_t network_ops(const struct policy_rule *rule)
 	case PROTO_ICMP:
 		return rule->ops & reach ? rule->ops | reach : rule->ops;
 	case PROTO_NETLINK:
+	case PROTO_VSOCK:
 	case PROTO_PACKET:
 	case PROTO_RAW:
 		return OPS_NETWORK;

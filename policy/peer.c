@@ -206,7 +206,7 @@ int policy_peer_parse(const char *text, enum policy_proto proto, struct policy_p
 	*peer = (struct policy_peer){ .proto = proto };
 	if (proto == PROTO_UNIX)
 		return parse_name_text(text, peer, name);
-	if (strcmp(text, "*") == 0 && (proto == PROTO_PACKET || proto == PROTO_RAW))
+	if (strcmp(text, "*") == 0 && policy_proto_whole(proto))
 		return 0;
 	good = address_of(text, proto, &addr);
 	good = good && (addr.kind == ADDR_HOST || (addr.kind == ADDR_CIDR && addr.prefix == 128)) &&

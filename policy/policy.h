@@ -88,6 +88,11 @@ struct policy_cond {
 /* An address of a network rule. Unix pathnames are in rule.patterns instead. */
 enum policy_proto { PROTO_TCP, PROTO_UDP, PROTO_UNIX, PROTO_ICMP, PROTO_VSOCK, PROTO_NETLINK, PROTO_PACKET, PROTO_RAW, PROTO_COUNT };
 const char *policy_proto_name(enum policy_proto proto);
+/* Allowed or denied as a whole: the address is '*'. */
+static inline bool policy_proto_whole(enum policy_proto proto)
+{
+	return proto == PROTO_VSOCK || proto == PROTO_PACKET || proto == PROTO_RAW;
+}
 
 struct policy_addr {
 	enum { ADDR_CIDR, ADDR_HOST, ADDR_GROUP, ADDR_ANY, ADDR_ABSTRACT } kind;

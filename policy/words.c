@@ -124,7 +124,7 @@ static const struct word words[] = {
 	PROTO("udp", UDP, "UDP"),
 	PROTO("unix", UNIX, "unix sockets, by path or abstract name"),
 	PROTO("icmp", ICMP, "ping sockets"),
-	{.name = "vsock", .kind = WORD_PROTO, .value = PROTO_VSOCK, LATER, .about = "sockets between virtual machines"},
+	PROTO("vsock", VSOCK, "sockets between virtual machines and their host"),
 	PROTO("netlink", NETLINK, "netlink sockets, by family"),
 	PROTO("packet", PACKET, "packet sockets: everything on the wire"),
 	PROTO("raw", RAW, "raw IP sockets"),

@@ -382,7 +382,7 @@ static void print_text(const struct plan *plan, const struct landlock_trees *tre
 	if (plan->files && !plan->stat)
 		fprintf(to, "          not brokered: stat\n");
 	if (plan->peers_enforced)
-		fprintf(to, "          refused: sockets that no rule can speak of (MPTCP, SCTP, UDP-Lite, vsock, ...), source routes\n");
+		fprintf(to, "          refused: sockets that no rule can speak of (MPTCP, SCTP, UDP-Lite, SMC, ...), source routes\n");
 	print_reads(plan, to);
 	if (plan->topology_fixed)
 		fprintf(to, "          refused: chroot, mounts, setns, new user and mount namespaces\n");

@@ -1,7 +1,7 @@
 /*
  * socket(2), while rules speak of addresses. TCP, UDP, ping and unix sockets are made freely, for whoever has one has reached nobody yet;
- * the filter does not even ask. What reaches somebody as soon as it is there (netlink, packet and raw sockets) is decided here; what no
- * rule can speak of (MPTCP, SCTP, UDP-Lite, SMC, vsock and all other families) is refused, since connects on it would go round the rules.
+ * the filter does not even ask. What reaches somebody as soon as it is there (netlink, vsock, packet and raw sockets) is decided here; what no
+ * rule can speak of (MPTCP, SCTP, UDP-Lite, SMC and all other families) is refused, since connects on it would go round the rules.
  *
  * All arguments are numbers in registers, so that what is allowed may go on.
  */

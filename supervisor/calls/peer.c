@@ -15,7 +15,7 @@
 static const struct policy_rule unknown_rule =
 	BUILTIN_RULE(SECTION_NETWORK, 0, "no rule can speak of this kind of socket, which might reach what rules deny");
 static const struct policy_rule unnamed_rule =
-	BUILTIN_RULE(SECTION_NETWORK, EPERM, "packet and raw sockets reach everything: only a rule of their own allows them");
+	BUILTIN_RULE(SECTION_NETWORK, EPERM, "vsock, packet and raw sockets are reached by no other rule: only one of their own allows them");
 
 int peer_proto(int domain, int type, int protocol)
 {
@@ -25,6 +25,8 @@ int peer_proto(int domain, int type, int protocol)
 		return PROTO_UNIX;
 	if (domain == AF_NETLINK)
 		return PROTO_NETLINK;
+	if (domain == AF_VSOCK)
+		return PROTO_VSOCK;
 	if (domain == AF_PACKET || (domain == AF_INET && type == SOCK_PACKET))
 		return PROTO_PACKET;
 	if (inet && type == SOCK_RAW)
@@ -228,7 +230,7 @@ struct policy_decision peer_decide(const struct plan *plan, uint32_t ops, const 
 {
 	struct policy_decision decision = policy_decide_peer(plan->policy, ops, peer);
 
-	if (peer->proto != PROTO_PACKET && peer->proto != PROTO_RAW)
+	if (!policy_proto_whole(peer->proto))
 		return decision;
 	if (plan->peers_enforced)
 		need_rule(&decision.enforced);

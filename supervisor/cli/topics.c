@@ -45,7 +45,7 @@ const struct topic topics[] = {
 	  "\n"
 	  "Narrower beats broader, for network, ports and protocol together; where two merely overlap the stricter wins.\n"
 	  "IPv4 in IPv6 is IPv4. A host name means what usher is answered for it, and never opens what a rule about\n"
-	  "addresses denies. Sockets that no rule can speak of (MPTCP, SCTP, UDP-Lite, vsock, ...) cannot be made while\n"
+	  "addresses denies. Sockets that no rule can speak of (MPTCP, SCTP, UDP-Lite, SMC, ...) cannot be made while\n"
 	  "addresses are restricted; packet and raw sockets need `allow connect raw *`.\n" },
 	{ "exit", "exit statuses",
 	  "usher run:\n"

@@ -31,7 +31,7 @@ static char *target_of(const struct learn_peer *peer, bool wide)
 {
 	const char *colon = strrchr(peer->text, ':');
 
-	if (peer->proto == PROTO_PACKET || peer->proto == PROTO_RAW)
+	if (policy_proto_whole(peer->proto))
 		return text_copy("*");
 	if (peer->proto == PROTO_UNIX) {
 		struct text name = { 0 };

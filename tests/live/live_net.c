@@ -156,13 +156,15 @@ static void kinds_of_sockets(void **state)
 	script_expect(live, script,
 		"nsocket tcp => ok 3\nnsocket tcp6 => ok 4\nnsocket udp => ok 5\nsocket stream => ok 6\nnsocket 2,1,6 => ok 7\nnsocket 2,2,17 => ok 8\nnsocket 2,1,262 => EPROTONOSUPPORT\nnsocket 10,1,262 => EPROTONOSUPPORT\n"
 		"nsocket 2,1,132 => EPROTONOSUPPORT\nnsocket 2,5,132 => EPROTONOSUPPORT\nnsocket 2,2,136 => EPROTONOSUPPORT\nnsocket 2,6,33 => EPROTONOSUPPORT\nnsocket 16,3,0 => ok 9\nnsocket 16,3,15 => EHOSTDOWN\n"
-		"nsocket 17,3,768 => EHOSTDOWN\nnsocket 2,10,768 => EHOSTDOWN\nnsocket 40,1,0 => EAFNOSUPPORT\nnsocket 43,1,0 => EAFNOSUPPORT\nnsocket 38,5,0 => EAFNOSUPPORT\nnsocket 30,1,0 => EAFNOSUPPORT\n"
+		"nsocket 17,3,768 => EHOSTDOWN\nnsocket 2,10,768 => EHOSTDOWN\nnsocket 40,1,0 => EHOSTDOWN\nnsocket 43,1,0 => EAFNOSUPPORT\nnsocket 38,5,0 => EAFNOSUPPORT\nnsocket 30,1,0 => EAFNOSUPPORT\n"
 		"nsocket 2,3,1 => EHOSTDOWN\nnsocket 10,3,58 => EHOSTDOWN\ncall socket 0x5a5a5a5a00000002 0x5a5a5a5a00000001 0x5a5a5a5a00000106 => EPROTONOSUPPORT\ncall socket 0x100000011 3 0 => EHOSTDOWN\n"
 		"call socket 2 0x80801 0x106 => EPROTONOSUPPORT\ncall socket 0x100000002 1 0x100000006 => ok 10\n");
 	/* One rule about TCP is enough for that; what is let be otherwise needs no rule. */
 	live_policy(live, COMPARE_ALL "network { default allow; deny connect tcp *:25; }");
-	script_expect(live, "nsocket 2,1,262\nnsocket 16,3,15\nnsocket 2,3,1\nnsocket 17,3,768\nnsocket udp\ncall socket 2 0x4b 0\n",
-		      "nsocket 2,1,262 => EPROTONOSUPPORT\nnsocket 16,3,15 => ok 3\nnsocket 2,3,1 => EPERM\nnsocket 17,3,768 => EPERM\nnsocket udp => ok 4\ncall socket 2 0x4b 0 => EINVAL\n");
+	script_expect(live, "nsocket 2,1,262\nnsocket 16,3,15\nnsocket 2,3,1\nnsocket 17,3,768\nnsocket 40,1,0\nnsocket udp\nnset 4 132 110 1\nnset 4 132 100 1\ncall socket 2 0x4b 0\n",
+		      "nsocket 2,1,262 => EPROTONOSUPPORT\nnsocket 16,3,15 => ok 3\nnsocket 2,3,1 => EPERM\nnsocket 17,3,768 => EPERM\nnsocket 40,1,0 => EPERM\nnsocket udp => ok 4\nnset 4 132 110 1 => EPERM\nnset 4 132 100 1 => EPERM\ncall socket 2 0x4b 0 => EINVAL\n");
+	live_policy(live, COMPARE_ALL "network { default deny; allow connect vsock *; }");
+	script_expect(live, "nsocket 40,1,0\n", "nsocket 40,1,0 => ok 3\n");
 	/* Nothing of it while it is only tried. */
 	live_policy(live, COMPARE_ALL "network { default deny stage log; }");
 	script_expect(live, "nsocket 2,1,262\nnsocket 2,2,136\nnsocket tcp\nnconnect 5 127.0.0.1:1\n", "nsocket 2,1,262 => ok 3\nnsocket 2,2,136 => ok 4\nnconnect 5 127.0.0.1:1 => ECONNREFUSED\n");
