@@ -300,23 +300,37 @@ static void settle_type(struct request *req)
 		req->decision.enforced.op = OP_LIST;
 }
 
+static bool is_shown(const struct audit *audit, enum record_kind kind)
+{
+	return kind != RECORD_ALLOW && (audit->options.terminal || audit->options.summary);
+}
+
+static bool is_wanted(const struct audit *audit, enum record_kind kind, enum policy_audit level)
+{
+	if (kind == RECORD_ALLOW && !audit->options.all && level != AUDIT_ALL)
+		return false;
+	return level != AUDIT_NONE && level != AUDIT_COUNT && (audit->file || is_shown(audit, kind));
+}
+
+bool audit_wants(const struct audit *audit, const struct request *req)
+{
+	enum record_kind kind = record_kind(req);
+	return audit && is_wanted(audit, kind, record_verdict(req, kind)->audit);
+}
+
 void audit_record(struct audit *audit, struct request *req)
 {
 	if (!audit)
 		return;
 	enum record_kind kind = record_kind(req);
 	enum policy_audit level = record_verdict(req, kind)->audit;
+	bool shown = is_shown(audit, kind);
 	atomic_fetch_add_explicit(&audit->calls, 1, memory_order_relaxed);
-	if (kind == RECORD_ALLOW && !audit->options.all && level != AUDIT_ALL)
-		return;
 	if (kind == RECORD_DENY)
 		atomic_fetch_add_explicit(&audit->denied, 1, memory_order_relaxed);
 	else if (kind == RECORD_WOULD_DENY)
 		atomic_fetch_add_explicit(&audit->would_denied, 1, memory_order_relaxed);
-	if (level == AUDIT_NONE || level == AUDIT_COUNT)
-		return;
-	bool shown = kind != RECORD_ALLOW && (audit->options.terminal || audit->options.summary);
-	if (!audit->file && !shown)
+	if (!is_wanted(audit, kind, level))
 		return;
 	settle_type(req);
 	struct record record = audit_next(audit);

@@ -346,10 +346,10 @@ static bool broker_end(struct request *req, int err)
 	}
 	if (err)
 		reply_forget_outs(req);
+	/* Known now: once it has its answer, or is killed, it may be gone or be another program. */
+	if (req->target && audit_wants(req->sandbox->audit, req))
+		(void)target_exe(req->target);
 	if (err == BROKER_DENIED) {
-		/* Known now, of a target that may be killed in a moment. */
-		if (req->sandbox->audit && req->target)
-			(void)target_exe(req->target);
 		stage_apply(req, &req->decision.enforced);
 	} else if (err) {
 		req->reply.kind = REPLY_DENY;

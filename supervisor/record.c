@@ -130,7 +130,7 @@ static const char *call_name(const struct request *req)
 static void add_process(struct text *text, const struct request *req)
 {
 	pid_t tid = (pid_t)req->notif.pid;
-	const char *exe = req->target ? target_exe(req->target) : "";
+	const char *exe = req->target ? req->target->exe : "";
 	text_addf(text, ",\"process\":{\"pid\":%d", req->target ? req->target->tgid : tid);
 	if (req->target && req->target->tid != req->target->tgid)
 		text_addf(text, ",\"tid\":%d", tid);
@@ -406,7 +406,7 @@ void record_line(struct text *text, const struct request *req, enum record_kind 
 {
 	char where[300];
 	const struct object *object = decided_object(req);
-	const char *exe = req->target ? target_exe(req->target) : "";
+	const char *exe = req->target ? req->target->exe : "";
 	const char *base = strrchr(exe, '/');
 	base = base ? base + 1 : exe;
 	text_puts(text, kind == RECORD_WOULD_DENY ? "would deny " : "denied ");

@@ -1,5 +1,6 @@
 /* The audit log grows up: it rotates, is opened again, says what a kill lost, and is read by usher log. */
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -193,6 +194,23 @@ static void the_next_one_says_what_a_kill_lost(void **state)
 	forget(live->audit);
 }
 
+/* The record of a denial is made after the answer, when the program may be gone already: that it was known is seen to before. */
+static void whoever_is_gone_is_named(void **state)
+{
+	struct live *live = *state;
+	char script[300], shell[PATH_MAX];
+	live->options[0] = NULL;
+	assert_non_null(realpath("/bin/sh", shell));
+	live_file(live, "secret", 0644, "x\n");
+	live_policy(live, LIVE_BASE "files { deny EPERM read $dir/secret; }");
+	snprintf(script, sizeof(script), "exec 2>&-; i=0; while [ $i -lt 500 ]; do (read x <%s/secret); i=$((i+1)); done; true", live->dir);
+	assert_int_equal(live_sh(live, script), 0);
+	assert_int_equal(live_audited(live, "deny", "/secret"), 500);
+	assert_int_equal(usher(live, "log", "--denied", "--program", shell, "--json", live->audit), 0);
+	assert_int_equal(records(live->out), 500);
+	forget(live->audit);
+}
+
 static void log_filters_and_counts(void **state)
 {
 	struct live *live = *state;
@@ -283,6 +301,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(it_is_packed),
 	TEST(usr1_opens_it_again),
 	TEST(the_next_one_says_what_a_kill_lost),
+	TEST(whoever_is_gone_is_named),
 	TEST(log_filters_and_counts),
 	TEST(log_follows),
 };

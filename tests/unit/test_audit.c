@@ -74,6 +74,7 @@ static int setup(void **state)
 	int fd = mkstemp(f->file);
 	assert_true(fd >= 0);
 	close(fd);
+	assert_string_not_equal(target_exe(&f->target), "");
 	*state = f;
 	return 0;
 }
