@@ -140,12 +140,12 @@ static bool send(const struct kin *kin, pid_t root, int signal)
  * Who forks faster than we kill must be stopped first: what is stopped does not fork, and still counts against limits.
  * When a look finds nobody new, all are stopped, or stuck where they cannot fork either.
  */
-void kin_kill(pid_t root, bool (*spared)(pid_t))
+bool kin_kill(pid_t root, bool (*spared)(pid_t))
 {
 	static struct kin lists[2][KIN_MAX];
 	struct kin_table now = { .list = lists[0] }, before = { .list = lists[1] };
 	static const struct rlimit no_more = { 0, 0 };
-	bool fresh = true;
+	bool fresh = true, any = false;
 	for (unsigned round = 0; fresh && round < ROUNDS_MAX; round++) {
 		fresh = false;
 		look(&now, root);
@@ -153,7 +153,7 @@ void kin_kill(pid_t root, bool (*spared)(pid_t))
 			const struct kin *kin = &now.list[i], *known = find(&before, kin->pid);
 			if (!kin->ours || (known && known->ours) || (spared && spared(kin->pid)))
 				continue;
-			fresh = true;
+			fresh = any = true;
 			if (send(kin, root, SIGSTOP))	/* root's processes are exempt from this limit */
 				(void)prlimit(kin->pid, RLIMIT_NPROC, &no_more, NULL);
 		}
@@ -164,4 +164,5 @@ void kin_kill(pid_t root, bool (*spared)(pid_t))
 	for (size_t i = 0; i < before.n; i++)
 		if (before.list[i].ours && !(spared && spared(before.list[i].pid)))
 			(void)send(&before.list[i], root, SIGKILL);
+	return any;
 }

@@ -155,6 +155,7 @@ static const struct word words[] = {
 	SETTING(AUDIT, "log", "PATH", "the file of JSON lines"),
 	SETTING(AUDIT, "rotate", "{size=SIZE|keep=COUNT|compress}", "when a new file begins"),
 	SETTING(AUDIT, "level", "deny|all|none", "what is recorded where a rule does not say"),
+	SETTING(AUDIT, "alert", "{command=PATH|socket=PATH|syslog|rate=RATE}", "who is told of denials with 'audit alert'"),
 	SETTING(AUDIT, "footprint", "every DURATION", "unique accesses with counts"),
 	SETTING(AUDIT, "metrics", "PATH", "counters for Prometheus"),
 	SETTING(AUDIT, "fsync", "always|never|DURATION", "how soon records are on the disk"),

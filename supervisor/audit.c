@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "alert.h"
 #include "audit_file.h"
 #include "err.h"
 #include "escape.h"
@@ -51,6 +52,7 @@ struct audit {
 	struct audit_file *log;
 	uint64_t lost_before;
 	struct sink *file, *terminal;
+	struct alert *alert;
 	uint32_t id_key;
 	uint16_t id_run;
 	_Atomic uint64_t seq;
@@ -142,6 +144,11 @@ static int audit_open(struct audit *audit, struct loop *loop)
 	return error;
 }
 
+static void alert_failed(void *audit, const char *error)
+{
+	audit_event(audit, "error", error);
+}
+
 int audit_new(struct audit **audit, struct loop *loop, const struct policy *policy,
 	      const struct audit_options *options)
 {
@@ -158,6 +165,12 @@ int audit_new(struct audit **audit, struct loop *loop, const struct policy *poli
 	    getrandom(&new->id_run, sizeof(new->id_run), GRND_NONBLOCK) < 0)
 		new->id_key = (uint32_t)time(NULL), new->id_run = (uint16_t)getpid();
 	int error = audit_open(new, loop);
+	if (error) {
+		new->options = (struct audit_options){ 0 };
+		audit_free(new);
+		return error;
+	}
+	error = alert_new(&new->alert, policy, alert_failed, new);
 	if (error) {
 		new->options = (struct audit_options){ 0 };
 		audit_free(new);
@@ -281,11 +294,17 @@ static void show(struct audit *audit, const struct request *req, enum record_kin
 
 /* ---- what is recorded ---- */
 
-static void write_record(struct audit *audit, const struct record *record, const struct request *req)
+static void write_record(struct audit *audit, const struct record *record, const struct request *req, bool alert)
 {
-	struct text text = { 0 };
+	struct text text = { 0 }, line = { 0 };
 	record_request(&text, record, req);
-	sink_put(audit->file, text.s, text.len);
+	if (audit->file)
+		sink_put(audit->file, text.s, text.len);
+	if (alert) {
+		record_line(&line, req, RECORD_DENY, audit->file ? record->id : NULL);
+		alert_put(audit->alert, text.s, text.len, line.s);
+	}
+	free(text_take(&line));
 	free(text_take(&text));
 }
 
@@ -305,11 +324,16 @@ static bool is_shown(const struct audit *audit, enum record_kind kind)
 	return kind != RECORD_ALLOW && (audit->options.terminal || audit->options.summary);
 }
 
+static bool is_alert(const struct audit *audit, enum record_kind kind, enum policy_audit level)
+{
+	return audit->alert && kind == RECORD_DENY && level == AUDIT_ALERT;
+}
+
 static bool is_wanted(const struct audit *audit, enum record_kind kind, enum policy_audit level)
 {
 	if (kind == RECORD_ALLOW && !audit->options.all && level != AUDIT_ALL)
 		return false;
-	return level != AUDIT_NONE && level != AUDIT_COUNT && (audit->file || is_shown(audit, kind));
+	return level != AUDIT_NONE && level != AUDIT_COUNT && (audit->file || is_shown(audit, kind) || is_alert(audit, kind, level));
 }
 
 bool audit_wants(const struct audit *audit, const struct request *req)
@@ -335,8 +359,9 @@ void audit_record(struct audit *audit, struct request *req)
 	settle_type(req);
 	struct record record = audit_next(audit);
 	record.policy = req->rules->policy;
-	if (audit->file)
-		write_record(audit, &record, req);
+	bool alert = is_alert(audit, kind, level);
+	if (audit->file || alert)
+		write_record(audit, &record, req, alert);
 	if (shown)
 		show(audit, req, kind, &record);
 }
@@ -428,10 +453,14 @@ void audit_free(struct audit *audit)
 {
 	if (!audit)
 		return;
+	/* First: it may have to say that it failed. */
+	unsigned long untold = alert_free(audit->alert);
 	unsigned long lost = sink_free(audit->file);
 	audit_file_free(audit->log);
 	(void)sink_free(audit->terminal);
 	bool any = atomic_load(&audit->denied) + atomic_load(&audit->would_denied) > 0;
+	if (untold)
+		(void)dprintf(STDERR_FILENO, "usher: %lu alert%s left out, or not told to everyone\n", untold, untold == 1 ? " was" : "s were");
 	if (audit->options.summary || (any && audit->options.terminal && !audit->options.json) || lost)
 		print_summary(audit, lost);
 	pthread_mutex_destroy(&audit->mutex);

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "alert.h"
 #include "body.h"
 #include "err.h"
 #include "fd.h"
@@ -125,6 +126,11 @@ static void nap(void)
 	(void)nanosleep(&pause, NULL);
 }
 
+static bool is_ours(pid_t pid)
+{
+	return body_is(pid) || alert_is(pid);
+}
+
 /* The guardian is gone and was not the last: its orphans are ours (PR_SET_CHILD_SUBREAPER). */
 static void kill_orphans(void)
 {
@@ -134,7 +140,8 @@ static void kill_orphans(void)
 			;
 		if (pid < 0 && errno == ECHILD)
 			return;
-		kin_kill(getpid(), body_is);
+		if (!kin_kill(getpid(), is_ours))
+			return;
 		nap();
 	}
 }

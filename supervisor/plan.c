@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alert.h"
 #include "calls/exact.h"
 #include "calls/redirect.h"
 #include "cred.h"
@@ -85,8 +86,11 @@ static void check_audit(const struct policy_setting *setting, struct policy_diag
 	} else if (strcmp(setting->name, "level") == 0) {
 		if (strcmp(word, "deny") != 0 && strcmp(word, "all") != 0)
 			refuse(diags, setting->pos, NULL, "level is 'deny' or 'all'");
+	} else if (strcmp(setting->name, "alert") == 0) {
+		if (!alert_valid(setting))
+			refuse(diags, setting->pos, "write command=/PROGRAM, socket=/PATH or syslog", "nobody is named who is to be told");
 	} else if (strcmp(setting->name, "rotate") != 0 && strcmp(setting->name, "fsync") != 0) {
-		refuse(diags, setting->pos, "there are log, level, rotate, fsync and footprint", "unknown setting '%s' of audit",
+		refuse(diags, setting->pos, "there are log, level, rotate, fsync, alert and footprint", "unknown setting '%s' of audit",
 		       setting->name);
 	}
 }

@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "alert.h"
 #include "audit.h"
 #include "compiled.h"
 #include "control/control.h"
@@ -160,6 +161,11 @@ static int open_audit(struct run *run)
 		.vars = run->cli->vars,
 		.n_vars = run->cli->n_vars,
 	};
+	const char *command = alert_file(run->policy, 0);
+	if (command && access(command, X_OK)) {
+		cli_error(run->cli, "audit { alert command=%s }: %s", command, strerror(errno));
+		return CLI_RUN_FAILED;
+	}
 	int result = loop_new(&run->loop, 256);
 	if (result < 0)
 		return run_fail(run, "io_uring", result);

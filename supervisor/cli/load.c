@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "alert.h"
 #include "audit_file.h"
 #include "cli.h"
 #include "control/socket.h"
@@ -140,8 +141,6 @@ static int forbid_link(struct policy *policy, const char *path, const char *reso
 /* READ_TOO: and is no rule for reading it by its name. */
 static int forbid_path(struct policy *policy, const char *path, bool read_too)
 {
-	if (path_is_special(path))
-		return 0;
 	AUTO_FREE char *cwd = getcwd(NULL, 0);
 	if (path[0] != '/' && !cwd)
 		return -errno;
@@ -155,7 +154,7 @@ static int forbid_path(struct policy *policy, const char *path, bool read_too)
 
 static int forbid(struct policy *policy, const char *path)
 {
-	return forbid_path(policy, path, true);
+	return path_is_special(path) ? 0 : forbid_path(policy, path, true);
 }
 
 /* Nothing may come to be at PATH, where an include was looked for: neither a file nor a link or directory on the way. */
@@ -195,6 +194,13 @@ static int forbid_own(struct policy *policy)
 		error = *dir ? forbid(policy, dir) : 0;
 	}
 	return error;
+}
+
+int load_forbid_alert(struct policy *policy, const struct policy *said)
+{
+	const char *command = alert_file(said, 0), *socket = alert_file(said, 1);
+	int error = command ? forbid_path(policy, command, false) : 0;
+	return error || !socket ? error : forbid_path(policy, socket, true);
 }
 
 /* The log, what was rotated and will be. */
@@ -252,6 +258,8 @@ int load_file(const char *path, const char *audit_file, const struct policy_env 
 	int error = policy_load(policy, env, path, diags);
 	if (!error)
 		error = forbid_own(*policy);
+	if (!error)
+		error = load_forbid_alert(*policy, *policy);
 	const char *audit = error ? NULL : cli_audit_file(*policy, audit_file);
 	if (!audit)
 		return error;

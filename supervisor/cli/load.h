@@ -15,4 +15,7 @@ int load_file(const char *path, const char *audit_file, const struct policy_env 
 /* Closes the files AUDIT and RECORD, either of which may be NULL, to the child as the policy's own are. 0 or -errno. */
 int load_forbid(struct policy *policy, const char *audit, const char *record, struct policy_diags *diags);
 
+/* Whoever is told of alerts, as SAID says: the command is not changed, the socket not reached. 0 or -errno. */
+int load_forbid_alert(struct policy *policy, const struct policy *said);
+
 #endif

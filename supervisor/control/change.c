@@ -117,6 +117,8 @@ static int change_load(struct change *change, struct policy **policy, struct pol
 		use = &from_memory;
 	}
 	err = load_file(change->memory ? change->memory->policy->files[0].path : change->path, options->audit_file, use, policy, diags);
+	if (!err)
+		err = load_forbid_alert(*policy, options->sandbox->launched->policy);
 	return err ? err : load_forbid(*policy, options->audit_open, options->record_file, diags);
 }
 

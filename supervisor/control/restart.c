@@ -234,7 +234,7 @@ static bool same_words(const struct policy_setting *a, const struct policy_setti
 /* Where records go was opened at launch. */
 static void compare_audit(struct restart *restart, const struct policy *was, const struct policy *now)
 {
-	static const char *const names[] = { "log", "level", "rotate", "fsync", "alert" };
+	static const char *const names[] = { "log", "level", "rotate", "fsync", "alert", "footprint" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (!same_words(policy_setting(was, "audit", names[i]), policy_setting(now, "audit", names[i])))

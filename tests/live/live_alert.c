@@ -1,0 +1,139 @@
+/* Denials that somebody is told of: a command, a socket. */
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+static const char *command_of(const struct live *live, const char *script)
+{
+	char text[400];
+	snprintf(text, sizeof(text), "#!/bin/sh\n%s\n", script);
+	return live_file((struct live *)(uintptr_t)live, "tell", 0755, text);
+}
+
+static void policy(struct live *live, const char *alert)
+{
+	char text[1500];
+	snprintf(text, sizeof(text), LIVE_BASE "files { allow all $dir/; deny EPERM read $dir/secret audit alert; deny EPERM read $dir/quiet; }"
+		 "audit { alert %s; }", alert);
+	live_policy(live, text);
+	live_file(live, "secret", 0644, "x\n");
+	live_file(live, "quiet", 0644, "x\n");
+	live->options[0] = NULL;
+}
+
+static int listen_at(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	strcpy(address.sun_path, path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+/* The next record that came; NULL if there is none. */
+static json_t *next(int fd)
+{
+	static char text[8192];
+	ssize_t n = recv(fd, text, sizeof(text), MSG_DONTWAIT);
+	if (n < 0)
+		return NULL;
+	json_t *record = json_loadb(text, (size_t)n, 0, NULL);
+	assert_non_null(record);
+	return record;
+}
+
+static void a_command_gets_the_record(void **state)
+{
+	struct live *live = *state;
+	char script[200], alert[200];
+	snprintf(script, sizeof(script), "cat >%s; exit 3", live_path(live, "told"));
+	snprintf(alert, sizeof(alert), "command=%s", command_of(live, script));
+	policy(live, alert);
+	snprintf(script, sizeof(script), "read x <%s/quiet; true", live->dir);
+	assert_int_equal(live_sh(live, script), 0);
+	assert_int_equal(access(live_path(live, "told"), F_OK), -1);
+	snprintf(script, sizeof(script), "read x <%s/secret; true", live->dir);
+	assert_int_equal(live_sh(live, script), 0);
+	char *told = live_read(live_path(live, "told")), *log = live_audit(live);
+	assert_non_null(told);
+	assert_says(told, "/secret\"");
+	assert_says(log, told);
+	assert_says(log, "the command failed");
+	free(told);
+	free(log);
+}
+
+static void few_are_told_and_the_rest_is_counted(void **state)
+{
+	struct live *live = *state;
+	char script[300], alert[200];
+	snprintf(alert, sizeof(alert), "socket=%s rate=5/s", live_path(live, "socket"));
+	policy(live, alert);
+	int fd = listen_at(live_path(live, "socket"));
+	/* The tenth part of the time would do for one more. */
+	snprintf(script, sizeof(script), "cd %s; i=0; while [ $i -lt 40 ]; do read x <secret; i=$((i+1)); done; sleep 0.3; read x <secret; true", live->dir);
+	assert_int_equal(live_sh(live, script), 0);
+	json_t *record;
+	unsigned n = 0, left_out = 0;
+	while ((record = next(fd))) {
+		n++;
+		assert_string_equal(text_at(record, "action"), "deny");
+		left_out += (unsigned)json_integer_value(json_object_get(record, "left_out"));
+		json_decref(record);
+	}
+	close(fd);
+	assert_true(n >= 11 && n < 30);
+	assert_int_equal(n + left_out, 41);
+	assert_int_equal(live_audited(live, "deny", "/secret"), 41);
+}
+
+/* Who is told stays who was named, though all below $dir is allowed. */
+static void the_program_cannot_reach_them(void **state)
+{
+	struct live *live = *state;
+	char script[500], alert[300];
+	const char *command = command_of(live, "cat >/dev/null");
+	snprintf(alert, sizeof(alert), "command=%s socket=%s", command, live_path(live, "socket"));
+	policy(live, alert);
+	int fd = listen_at(live_path(live, "socket"));
+	assert_int_equal(chmod(live_path(live, "socket"), 0666), 0);
+	assert_int_equal(live_sh(live, "true"), 0);
+	live_expect(live, "EACCES", "open", command, "w", NULL);
+	live_expect(live, "EACCES", "unlink", command, NULL);
+	live_expect(live, "EACCES", "unlink", live_path(live, "socket"), NULL);
+	live_expect(live, "EACCES", "connect", live_path(live, "socket"), NULL);
+	snprintf(script, sizeof(script), "mv %s %s-away", live->dir, live->dir);
+	assert_int_not_equal(live_sh(live, script), 0);
+	assert_null(next(fd));
+	close(fd);
+}
+
+static void a_command_that_is_not_there_ends_the_start(void **state)
+{
+	struct live *live = *state;
+	policy(live, "command=/nowhere/tell");
+	assert_int_equal(live_sh(live, "true"), 125);
+	assert_says(live->err, "alert command=/nowhere/tell");
+	policy(live, "rate=1/s");
+	assert_int_equal(live_sh(live, "true"), 125);
+	assert_says(live->err, "nobody is named");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, live_setup, live_teardown)
+static const struct CMUnitTest tests[] = {
+	TEST(a_command_gets_the_record),
+	TEST(few_are_told_and_the_rest_is_counted),
+	TEST(the_program_cannot_reach_them),
+	TEST(a_command_that_is_not_there_ends_the_start),
+};
+
+int main(int argc, char **argv)
+{
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests_name("live_alert", tests, NULL, NULL);
+}
