@@ -27,6 +27,7 @@
 #include "audit_file.h"
 #include "err.h"
 #include "escape.h"
+#include "evidence/counts.h"
 #include "fd.h"
 #include "record.h"
 #include "ruleset.h"
@@ -53,6 +54,7 @@ struct audit {
 	uint64_t lost_before;
 	struct sink *file, *terminal;
 	struct alert *alert;
+	struct counts *counts;
 	uint32_t id_key;
 	uint16_t id_run;
 	_Atomic uint64_t seq;
@@ -115,6 +117,31 @@ static size_t terminal_gap(void *ctx, unsigned long lost, char *buf, size_t size
 	return (size_t)snprintf(buf, size, "usher: %lu lines could not be shown\n", lost);
 }
 
+static void ledger_add(_Atomic uint64_t *counter, uint64_t n)
+{
+	if (counter)
+		atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+/* What was counted is lost in a kill until its record is written. */
+static void audit_counted(void *ctx, const struct access *access)
+{
+	struct audit *audit = ctx;
+	struct record record = audit_next(audit);
+	struct text text = { 0 };
+	record_access(&text, &record, access);
+	sink_put(audit->file, text.s, text.len);
+	free(text_take(&text));
+	ledger_add(audit_file_written(audit->log), access->count);
+	unsigned long lost = (unsigned long)counts_lost(audit->counts);
+	if (lost) {
+		record = audit_next(audit);
+		record_event(&text, &record, "gap", "accesses were not counted", lost);
+		sink_put(audit->file, text.s, text.len);
+		free(text_take(&text));
+	}
+}
+
 static int audit_open(struct audit *audit, struct loop *loop)
 {
 	int error = 0;
@@ -137,6 +164,10 @@ static int audit_open(struct audit *audit, struct loop *loop)
 		sink_rotates(audit->file, S_ISREG(fstat(fd, &st) ? 0 : st.st_mode) ? settings.size : 0, (uint64_t)st.st_size, audit_file_next, audit->log);
 		sink_syncs(audit->file, settings.fsync_ns);
 		sink_counts(audit->file, audit_file_put(audit->log), audit_file_written(audit->log));
+		if (settings.footprint_ns)
+			error = counts_new(&audit->counts, loop, settings.footprint_ns, audit_counted, audit);
+		if (error)
+			return error;
 	}
 	if (audit->options.terminal || audit->options.json)
 		error = sink_new(&audit->terminal, loop, STDERR_FILENO, false, TERMINAL_QUEUE,
@@ -336,6 +367,11 @@ static bool is_wanted(const struct audit *audit, enum record_kind kind, enum pol
 	return level != AUDIT_NONE && level != AUDIT_COUNT && (audit->file || is_shown(audit, kind) || is_alert(audit, kind, level));
 }
 
+bool audit_counts(const struct audit *audit)
+{
+	return audit && audit->counts;
+}
+
 bool audit_wants(const struct audit *audit, const struct request *req)
 {
 	enum record_kind kind = record_kind(req);
@@ -354,6 +390,9 @@ void audit_record(struct audit *audit, struct request *req)
 		atomic_fetch_add_explicit(&audit->denied, 1, memory_order_relaxed);
 	else if (kind == RECORD_WOULD_DENY)
 		atomic_fetch_add_explicit(&audit->would_denied, 1, memory_order_relaxed);
+	/* Each call is in one record: in its own, or counted in another. */
+	if (audit->counts && !(audit->file && is_wanted(audit, kind, level)))
+		ledger_add(audit_file_put(audit->log), counts_note(audit->counts, req));
 	if (!is_wanted(audit, kind, level))
 		return;
 	settle_type(req);
@@ -455,6 +494,7 @@ void audit_free(struct audit *audit)
 		return;
 	/* First: it may have to say that it failed. */
 	unsigned long untold = alert_free(audit->alert);
+	counts_free(audit->counts);
 	unsigned long lost = sink_free(audit->file);
 	audit_file_free(audit->log);
 	(void)sink_free(audit->terminal);

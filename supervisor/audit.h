@@ -27,6 +27,8 @@ struct audit_options {
 
 /* 0 or -errno (the file cannot be opened: the launch fails). */
 int audit_new(struct audit **audit, struct loop *loop, const struct policy *policy, const struct audit_options *options);
+/* Are accesses that leave no record counted? Then describe_look() is called before the answer. AUDIT may be NULL. */
+bool audit_counts(const struct audit *audit);
 /* Will there be a record or a line of REQ, as it is decided? Then .target->exe is asked for before the answer. AUDIT may be NULL. */
 bool audit_wants(const struct audit *audit, const struct request *req);
 /* What happened to REQ: decision and reply are set. Any thread. */

@@ -51,7 +51,7 @@ static uint64_t size_of(const char *text)
 static uint64_t duration_of(const char *text)
 {
 	static const struct { const char *unit; uint64_t ns; } units[] = {
-		{ "ms", 1000000 }, { "s", 1000000000 }, { "m", 60000000000 }, { "h", 3600000000000 }, { "d", 86400000000000 },
+		{ "ms", 1000000 }, { "s", 1000000000 }, { "m", 60000000000 }, { "h", 3600000000000 }, { "d", 86400000000000 }, { "w", 604800000000000 },
 	};
 	char *end;
 	uint64_t number = strtoull(text, &end, 10);
@@ -65,6 +65,7 @@ static uint64_t duration_of(const char *text)
 struct audit_settings audit_settings(const struct policy *policy)
 {
 	const struct policy_setting *rotate = policy_setting(policy, "audit", "rotate"), *sync = policy_setting(policy, "audit", "fsync");
+	const struct policy_setting *every = policy_setting(policy, "audit", "footprint");
 	struct audit_settings settings = { .keep = KEEP_DEFAULT, .size = rotate ? SIZE_DEFAULT : 0, .fsync_ns = SINK_NEVER };
 
 	for (size_t i = 0; rotate && i < rotate->n_words; i++) {
@@ -76,6 +77,9 @@ struct audit_settings audit_settings(const struct policy *policy)
 		else if (strcmp(word, "compress") == 0)
 			settings.compress = true;
 	}
+	/* every DURATION */
+	if (every && every->n_words == 2)
+		settings.footprint_ns = duration_of(every->words[1]);
 	if (settings.keep > KEEP_MAX)
 		settings.keep = KEEP_MAX;
 	if (sync && sync->n_words == 1 && strcmp(sync->words[0], "never") != 0)

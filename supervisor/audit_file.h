@@ -12,9 +12,10 @@ struct audit_settings {
 	unsigned keep;
 	bool compress;
 	uint64_t fsync_ns;	/* as for sink_syncs() */
+	uint64_t footprint_ns;	/* 0: none */
 };
 
-/* audit { rotate; fsync; } of POLICY. */
+/* audit { rotate; fsync; footprint; } of POLICY. */
 struct audit_settings audit_settings(const struct policy *policy);
 
 struct audit_file;

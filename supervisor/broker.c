@@ -27,6 +27,7 @@
 #include "calls/redirect.h"
 #include "decide.h"
 #include "err.h"
+#include "evidence/describe.h"
 #include "evidence/footprint.h"
 #include "fd.h"
 #include "listener.h"
@@ -359,8 +360,8 @@ static bool broker_end(struct request *req, int err)
 		park_submit(req);
 		return false;
 	}
-	if (req->sandbox->footprint)
-		footprint_look(req);
+	if (req->sandbox->footprint || audit_counts(req->sandbox->audit))
+		describe_look(req);
 	reply_send(req);
 	broker_record(req);
 	request_end(req);

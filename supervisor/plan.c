@@ -28,7 +28,7 @@
 static const struct {
 	const char *block, *name;	/* NULL: the whole block */
 } later[] = {
-	{ "audit", "footprint" }, { "audit", "metrics" },
+	{ "audit", "metrics" },
 };
 
 __attribute__((format(printf, 4, 5))) static void refuse(struct policy_diags *diags, struct policy_pos pos, const char *help,
@@ -89,7 +89,7 @@ static void check_audit(const struct policy_setting *setting, struct policy_diag
 	} else if (strcmp(setting->name, "alert") == 0) {
 		if (!alert_valid(setting))
 			refuse(diags, setting->pos, "write command=/PROGRAM, socket=/PATH or syslog", "nobody is named who is to be told");
-	} else if (strcmp(setting->name, "rotate") != 0 && strcmp(setting->name, "fsync") != 0) {
+	} else if (strcmp(setting->name, "rotate") != 0 && strcmp(setting->name, "fsync") != 0 && strcmp(setting->name, "footprint") != 0) {
 		refuse(diags, setting->pos, "there are log, level, rotate, fsync, alert and footprint", "unknown setting '%s' of audit",
 		       setting->name);
 	}

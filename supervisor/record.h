@@ -9,6 +9,7 @@
 #include "policy.h"
 #include "text.h"
 
+struct access;
 struct request;
 
 #define RECORD_ID_SIZE 16
@@ -40,6 +41,8 @@ void record_request(struct text *text, const struct record *record, const struct
 /* Of usher's own. MESSAGE may be NULL. LOST: how many records a "gap" stands for, else 0. */
 void record_event(struct text *text, const struct record *record, const char *action, const char *message,
 		  unsigned long lost);
+/* What was counted: "footprint". */
+void record_access(struct text *text, const struct record *record, const struct access *access);
 /* "denied read /srv/www/.git/config (nginx 4711)  web.policy:22  why d3f9", escaped, without "usher: " and
  * newline. ID NULL: without why. */
 void record_line(struct text *text, const struct request *req, enum record_kind kind, const char *id);

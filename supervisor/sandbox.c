@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/resource.h>
 
+#include "audit.h"
 #include "calls/abstract.h"
 #include "calls/redirect.h"
 #include "crew.h"
@@ -49,7 +50,7 @@ static int sandbox_make(struct sandbox *sandbox, int root)
 	if (root > 0)
 		fd_close(root);
 	if (!err)
-		resolver_links(sandbox->resolver, rulesets_current(&sandbox->rulesets)->beneath || sandbox->footprint);
+		resolver_links(sandbox->resolver, rulesets_current(&sandbox->rulesets)->beneath || sandbox->footprint || audit_counts(sandbox->audit));
 	if (!err)
 		err = parking_new(&sandbox->parking, sandbox);
 	if (!err && (plan->exec || plan->creds_vary))

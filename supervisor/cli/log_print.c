@@ -44,7 +44,7 @@ static void add_deed(struct text *text, const json_t *record)
 	const json_t *details = json_object_get(record, "details");
 	const char *path = text_of(details, "path"), *peer = text_of(details, "peer"), *message = text_of(details, "message");
 	if (*path || *peer)
-		text_addf(text, "%s%s%s %s", text_of(details, "op"), *peer ? " " : "", *peer ? text_of(details, "proto") : "", *path ? path : peer);
+		text_addf(text, "%s%s%s %s", *text_of(details, "op") ? text_of(details, "op") : text_of(details, "ops"), *peer ? " " : "", *peer ? text_of(details, "proto") : "", *path ? path : peer);
 	else if (json_is_string(json_object_get(record, "syscall")))
 		text_addf(text, "syscall %s", text_of(record, "syscall"));
 	else
@@ -62,7 +62,12 @@ static void add_rest(struct text *text, const json_t *record)
 	if (*text_of(details, "errno"))
 		text_addf(text, "   %s", text_of(details, "errno"));
 	if (*exe)
-		text_addf(text, "   %s %lld", slash ? slash + 1 : exe, (long long)json_integer_value(json_object_get(process, "pid")));
+		text_addf(text, "   %s", slash ? slash + 1 : exe);
+	if (*exe && json_is_integer(json_object_get(process, "pid")))
+		text_addf(text, " %lld", (long long)json_integer_value(json_object_get(process, "pid")));
+	if (json_object_get(details, "count"))
+		text_addf(text, "   %lld call%s, %s", (long long)json_integer_value(json_object_get(details, "count")),
+			  json_integer_value(json_object_get(details, "count")) == 1 ? "" : "s", text_of(details, "verdict"));
 	if (*text_of(record, "rule"))
 		text_addf(text, "   %s", text_of(record, "rule"));
 	if (strcmp(text_of(record, "action"), "deny") == 0 || strcmp(text_of(record, "action"), "would-deny") == 0)
@@ -135,9 +140,11 @@ void log_count(struct log *log, const json_t *record)
 	if (!event->key) {
 		event->key = text_copy(key.s);
 		event->first = json_deep_copy(record);
+		(void)json_object_del(json_object_get(event->first, "details"), "count");
 		log->n_events++;
 	}
-	event->count++;
+	json_int_t count = json_integer_value(json_object_get(json_object_get(record, "details"), "count"));
+	event->count += count > 0 ? (uint64_t)count : 1;
 	free(event->last);
 	event->last = text_copy(text_of(record, "timestamp"));
 	free(text_take(&key));

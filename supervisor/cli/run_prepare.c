@@ -19,7 +19,7 @@ static int make_plan(struct run *run)
 	size_t n = 0;
 	int result = plan_make(&run->plan, run->policy, &run->kernel, run->no_landlock, run->layers, &diags);
 	bool refused = result == -EOPNOTSUPP;
-	if (result == 0 && run->record_file)
+	if (result == 0 && (run->record_file || (policy_setting(run->policy, "audit", "footprint") && cli_audit_file(run->policy, run->audit_file))))
 		plan_record(&run->plan);
 	else if (result == 0 && !run_fds_socket(&run->fds))
 		plan_offload(&run->plan);

@@ -9,19 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <time.h>
 
-#include "call.h"
+#include "describe.h"
 #include "err.h"
 #include "fd.h"
 #include "ledger.h"
 #include "store.h"
-#include "syscalls.h"
 #include "tally.h"
 
 #define FLUSH_S	  1
-#define VIA_SIZE  8192
 
 struct footprint {
 	struct store *store;
@@ -46,95 +43,9 @@ const char *footprint_suffix(size_t i)
 
 /* ---- what is counted ------------------------------------------------------------------------- */
 
-/* An object that was opened by its spelling alone was asked for as a file and as a directory. */
-void footprint_look(struct request *req)
+static void count(void *ctx, const struct access *access)
 {
-	const uint32_t either = OP_BIT(OP_READ) | OP_BIT(OP_LIST);
-	uint32_t *ops = &req->ops[0];
-	struct stat st;
-
-	if (req->target)
-		(void)target_exe(req->target);
-	if (!req->n_names || !req->objects[0].lexical || !(*ops & either))
-		return;
-	if (fstat(req->reply.kind == REPLY_FD ? req->reply.fd : req->objects[0].pin, &st))
-		*ops &= *ops & OP_BIT(OP_READ) ? ~OP_BIT(OP_LIST) : ~0U;
-	else
-		*ops = S_ISDIR(st.st_mode) ? OP_BIT(OP_LIST) : *ops & ~OP_BIT(OP_LIST) & (S_ISREG(st.st_mode) ? ~0U : ~OP_BIT(OP_TRUNCATE));
-}
-
-static struct bytes bytes_of(const char *s)
-{
-	return (struct bytes){ s, strlen(s) };
-}
-
-static struct bytes links_of(const struct object *object, char via[VIA_SIZE])
-{
-	size_t len = 0;
-
-	for (unsigned i = 0; i < object->n_links; i++) {
-		size_t n = strlen(object->links[i]) + 1;
-		if (len + n > VIA_SIZE)
-			break;
-		memcpy(via + len, object->links[i], n);
-		len += n;
-	}
-	return (struct bytes){ via, len };
-}
-
-static enum access_verdict verdict_of(const struct request *req)
-{
-	if (policy_denies(&req->decision.enforced))
-		return ACCESS_DENY;
-	return policy_denies(&req->decision.would) ? ACCESS_WOULD_DENY : ACCESS_ALLOW;
-}
-
-/* Has it a path that a rule could speak of? */
-static bool has_path(const struct object *object, uint32_t ops)
-{
-	return ops && object->len && object->path[0] == '/' && !object->nameless && !object->below;
-}
-
-/* False: nothing that a policy could say anything about. */
-static bool describe(const struct request *req, struct access *a, char via[VIA_SIZE])
-{
-	const struct object *object = &req->objects[0], *other = &req->objects[1];
-	const struct syscall_info *info;
-	bool first = req->n_names > 0 && has_path(object, req->ops[0]), second = req->n_names > 1 && has_path(other, req->ops[1]);
-	bool moves = req->ops[0] & (OP_BIT(OP_RENAME) | OP_BIT(OP_LINK)) && second;
-
-	*a = (struct access){ .proto = -1, .verdict = verdict_of(req), .domain = { "main", 4 } };
-	a->program = bytes_of(req->target ? req->target->exe : "");
-	if (req->reply.kind == REPLY_DENY)
-		a->error = req->reply.error < 0 ? -req->reply.error : EACCES;
-	if (first) {
-		a->object = (struct bytes){ object->path, object->len };
-		a->ops = req->ops[0];
-		a->via = links_of(object, via);
-	}
-	if (first && moves) {
-		a->to = (struct bytes){ other->path, other->len };
-		a->to_ops = req->ops[1];
-		a->tree = a->ops & OP_BIT(OP_RENAME) && S_ISDIR(object->st.st_mode);
-	}
-	if (first)
-		return true;
-	/* A script's interpreter, or the name of a link that has none yet. */
-	if (second) {
-		a->object = (struct bytes){ other->path, other->len };
-		a->ops = req->ops[1];
-		return true;
-	}
-	/* Refused, or judged by a rule on the system call alone. */
-	info = syscall_by_nr(req->notif.data.nr);
-	if (req->n_names || req->n_peers || !info || (req->call && a->verdict == ACCESS_ALLOW))
-		return false;
-	a->object = bytes_of(info->name);
-	return true;
-}
-
-static void count(struct footprint *footprint, const struct access *access)
-{
+	struct footprint *footprint = ctx;
 	struct timespec now;
 	bool counted;
 
@@ -151,36 +62,9 @@ static void count(struct footprint *footprint, const struct access *access)
 	pthread_mutex_unlock(&footprint->mutex);
 }
 
-static void note_peers(struct footprint *footprint, const struct request *req, struct access *access)
-{
-	char text[POLICY_PEER_TEXT];
-
-	for (unsigned i = 0; i < req->n_peers; i++) {
-		access->proto = (int)req->peers[i].proto;
-		access->ops = req->peer_ops;
-		access->object = bytes_of(policy_peer_text(&req->peers[i], text));
-		count(footprint, access);
-	}
-}
-
 void footprint_note(struct footprint *footprint, const struct request *req)
 {
-	char via[VIA_SIZE];
-	struct access access;
-
-	if (!describe(req, &access, via)) {
-		note_peers(footprint, req, &access);
-		return;
-	}
-	count(footprint, &access);
-	/* exec of a script: the interpreter is an access of its own. */
-	if (req->n_names > 1 && !access.to.len && access.object.s != req->objects[1].path && has_path(&req->objects[1], req->ops[1])) {
-		const struct object *other = &req->objects[1];
-		access.object = (struct bytes){ other->path, other->len };
-		access.ops = req->ops[1];
-		access.via = links_of(other, via);
-		count(footprint, &access);
-	}
+	describe_each(req, count, footprint);
 }
 
 /* ---- the writer ------------------------------------------------------------------------------ */

@@ -19,8 +19,6 @@ struct footprint_start {
 
 /* After the forks. 0, or -errno: -EBUSY: another usher records into this file; -EINVAL: it is something else. */
 int footprint_open(struct footprint **footprint, struct footprint_start *start);
-/* Before the reply: what will not be there afterwards. */
-void footprint_look(struct request *req);
 /* What became of REQ. Any thread. */
 void footprint_note(struct footprint *footprint, const struct request *req);
 /* Writes the rest. Returns the calls that were counted and could not be written. */

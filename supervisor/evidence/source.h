@@ -25,7 +25,7 @@ int source_read(struct source *source, source_fn *fn, void *ctx);
 const char *source_kind_name(enum source_kind kind);
 
 /* One record of our own log. False: it is about no access. KEPT is to be freed in any case, after ACCESS. */
-struct source_record { char *path, *to; };
+struct source_record { char *path, *to, *via; };
 bool source_record_read(const json_t *record, struct access *access, struct source_record *kept);
 void source_record_free(struct source_record *kept);
 

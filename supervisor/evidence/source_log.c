@@ -31,10 +31,10 @@ static char *path_of(const json_t *details, const char *key)
 	return coded ? escape_base64_undo(coded) : strdup(text_of(details, key));
 }
 
-static int64_t time_of(const json_t *record)
+static int64_t time_of(const json_t *object, const char *key)
 {
 	struct tm tm = { 0 };
-	const char *rest = strptime(text_of(record, "timestamp"), "%Y-%m-%dT%H:%M:%S", &tm);
+	const char *rest = strptime(text_of(object, key), "%Y-%m-%dT%H:%M:%S", &tm);
 	return rest ? (int64_t)timegm(&tm) * 1000000000 + (*rest == '.' ? atol(rest + 1) * INT64_C(1000) : 0) : 0;
 }
 
@@ -53,11 +53,37 @@ static struct bytes bytes_of(const char *text)
 	return (struct bytes){ text, text ? strlen(text) : 0 };
 }
 
+/* As record_access() has written it. */
+static void read_count(const json_t *details, struct access *access, struct source_record *kept)
+{
+	const json_t *via = json_object_get(details, "via_b64");
+	json_int_t count = json_integer_value(json_object_get(details, "count"));
+	const char *ops = text_of(details, "to_ops");
+	struct text links = { 0 };
+
+	access->count = count > 0 ? (uint64_t)count : 1;
+	access->first_ns = time_of(details, "first");
+	access->last_ns = time_of(details, "last");
+	access->tree = json_is_true(json_object_get(details, "tree"));
+	if (access->to.len)
+		access->to_ops = access_ops_parse(ops, strlen(ops));
+	for (size_t i = 0; i < json_array_size(via); i++) {
+		const char *coded = json_string_value(json_array_get(via, i));
+		AUTO_FREE char *link = coded ? escape_base64_undo(coded) : NULL;
+		if (link)
+			text_add(&links, link, strlen(link) + 1);
+	}
+	access->via = (struct bytes){ links.s, links.len };
+	kept->via = text_take(&links);
+	access->via.s = kept->via;
+}
+
 bool source_record_read(const json_t *record, struct access *access, struct source_record *kept)
 {
 	const json_t *details = json_object_get(record, "details"), *process = json_object_get(record, "process");
 	const char *op = text_of(details, json_object_get(details, "ops") ? "ops" : "op"), *proto = text_of(details, "proto");
-	int verdict = access_verdict_named(text_of(record, "action"));
+	bool counted = strcmp(text_of(record, "action"), "footprint") == 0;
+	int verdict = access_verdict_named(counted ? text_of(details, "verdict") : text_of(record, "action"));
 
 	*access = (struct access){ .proto = -1, .count = 1, .ops = access_ops_parse(op, strlen(op)) };
 	*kept = (struct source_record){ 0 };
@@ -68,7 +94,7 @@ bool source_record_read(const json_t *record, struct access *access, struct sour
 			access->proto = i;
 	kept->path = path_of(details, access->proto >= 0 ? "peer" : "path");
 	kept->to = path_of(details, "to");
-	access->first_ns = access->last_ns = time_of(record);
+	access->first_ns = access->last_ns = time_of(record, "timestamp");
 	access->verdict = (enum access_verdict)verdict;
 	access->error = verdict == ACCESS_WOULD_DENY ? 0 : errno_of(details);
 	access->program = bytes_of(text_of(process, "exe"));
@@ -78,6 +104,8 @@ bool source_record_read(const json_t *record, struct access *access, struct sour
 		access->to = bytes_of(kept->to);
 		access->to_ops = OP_BIT(OP_CREATE);
 	}
+	if (counted)
+		read_count(details, access, kept);
 	return true;
 }
 
@@ -85,6 +113,7 @@ void source_record_free(struct source_record *kept)
 {
 	free(kept->path);
 	free(kept->to);
+	free(kept->via);
 }
 
 static int take_record(void *ctx, json_t *record)

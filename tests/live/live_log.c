@@ -211,6 +211,69 @@ static void whoever_is_gone_is_named(void **state)
 	forget(live->audit);
 }
 
+/* How often "/NAME" was counted. */
+static unsigned counted(struct live *live, const char *name)
+{
+	char pattern[60];
+	unsigned n = 0;
+	snprintf(pattern, sizeof(pattern), "**/%s", name);
+	(void)usher(live, "log", "--json", "--path", pattern, live->audit);
+	for (const char *at = live->out; *at; at = strchr(at, '\n') + 1) {
+		json_t *record = json_loadb(at, (size_t)(strchr(at, '\n') - at), 0, NULL), *details = json_object_get(record, "details");
+		if (strcmp(text_at(record, "action"), "footprint") == 0)
+			n += (unsigned)json_integer_value(json_object_get(details, "count"));
+		json_decref(record);
+	}
+	return n;
+}
+
+/* Each call is in one record: in its own, or counted in another. */
+static void what_leaves_no_record_is_counted(void **state)
+{
+	struct live *live = *state;
+	char script[400], byte;
+	const char *up = live_path(live, "up");
+	live->options[0] = NULL;
+	live_file(live, "a", 0644, "x\n");
+	live_file(live, "no", 0644, "x\n");
+	live_symlink(live, "a", "link");
+	live_policy(live, LIVE_BASE "files { allow all $dir/; deny EPERM read $dir/no; } audit { footprint every 100ms; }");
+	snprintf(script, sizeof(script), "cd %s; for i in 1 2 3 4 5; do read x <a; read x <no; read x <link; sleep 0.05; done; true", live->dir);
+	assert_int_equal(live_sh(live, script), 0);
+	assert_int_equal(counted(live, "a"), 10);
+	assert_int_equal(counted(live, "no"), 0);
+	assert_int_equal(live_audited(live, "deny", "/no"), 5);
+	assert_int_equal(usher(live, "log", "--unique", "--path", "**/a", live->audit), 0);
+	assert_says(live->out, "footprint read ");
+	/* The links that were met are in it, or replay could not tell. */
+	live_policy(live, LIVE_BASE "files { allow all $dir/; deny EPERM read $dir/no; allow ro $dir/ beneath; }");
+	assert_int_equal(usher(live, "replay", live->audit, "--against", live->policy), 0);
+	live_policy(live, LIVE_BASE "files { allow all $dir/; deny EPERM read $dir/no, $dir/a; }");
+	assert_int_equal(usher(live, "replay", live->audit, "--against", live->policy), 1);
+	assert_says(live->out, "newly DENIED  1 access");
+	assert_int_equal(usher(live, "learn", "--from", live->audit, "-o", live_path(live, "learnt.policy")), 0);
+	forget(live->audit);
+
+	/* What a kill leaves uncounted is said. */
+	assert_int_equal(mkfifo(up, 0600), 0);
+	live_policy(live, LIVE_BASE "files { allow all $dir/; } audit { footprint every 1h; } limits { supervisor-exit kill; }");
+	snprintf(script, sizeof(script), "cd %s; for i in 1 2 3 4 5; do read x <a; done; echo >up; sleep 100", live->dir);
+	pid_t usher_pid = live_start(live, (const char *const[]){ "/bin/sh", "-c", script, NULL });
+	int fd = open(up, O_RDONLY);
+	assert_true(fd >= 0 && read(fd, &byte, 1) == 1);
+	close(fd);
+	kill(usher_pid, SIGKILL);
+	assert_int_equal(live_finish(live), 137);
+	assert_int_equal(counted(live, "a"), 0);
+	assert_int_equal(usher(live, "run", "-q", "-p", live->policy, "--audit", live->audit, "--", "/bin/sh", "-c", "true"), 0);
+	char *log = live_read(live->audit);
+	const char *gap = strstr(log, "\"action\":\"gap\"");
+	assert_non_null(gap);
+	assert_true(atoi(strstr(gap, "\"lost\":") + 7) >= 5);
+	free(log);
+	forget(live->audit);
+}
+
 static void log_filters_and_counts(void **state)
 {
 	struct live *live = *state;
@@ -302,6 +365,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(usr1_opens_it_again),
 	TEST(the_next_one_says_what_a_kill_lost),
 	TEST(whoever_is_gone_is_named),
+	TEST(what_leaves_no_record_is_counted),
 	TEST(log_filters_and_counts),
 	TEST(log_follows),
 };

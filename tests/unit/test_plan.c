@@ -99,7 +99,7 @@ static void all_of_it_is_named_at_once(void **state)
 static void what_concerns_other_verbs_is_noted(void **state)
 {
 	(void)state;
-	noted("audit { footprint every 60s; }", "'footprint' has no effect");
+	noted("audit { metrics /run/x; }", "'metrics' has no effect");
 	struct made made = make("files { allow read /; } audit { level all; log /var/log/x; rotate size=100M; fsync 1s; } limits { files 100; supervisor-exit kill; }",
 				&modern, false);
 	assert_int_equal(made.result, 0);
