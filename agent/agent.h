@@ -69,6 +69,8 @@ void guardian_shield(void);
 
 /* The living children of PARENT: at most MAX numbers into LIST. Reads /proc. */
 size_t kin_children(pid_t parent, pid_t *list, size_t max);
+/* 1: PID has ROOT among its ancestors; 0: it has not; -1: one on the way has died. */
+int kin_descends(pid_t pid, pid_t root);
 /* Stops and then kills every descendant of ROOT that /proc shows, but for those that are SPARED (NULL: nobody); to be called again until
  * none is left. One thread at a time. False: there was nobody. */
 bool kin_kill(pid_t root, bool (*spared)(pid_t));

@@ -80,6 +80,13 @@ size_t kin_children(pid_t parent, pid_t *list, size_t max)
 	return ctx.n;
 }
 
+int kin_descends(pid_t pid, pid_t root)
+{
+	while (pid > 1 && pid != root)
+		pid = parent_of(pid);
+	return pid == root ? 1 : pid < 0 ? -1 : 0;
+}
+
 struct kin_table { struct kin *list; size_t n; };
 
 static bool visit_all(void *arg, pid_t pid)

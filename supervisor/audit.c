@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -29,9 +30,11 @@
 #include "escape.h"
 #include "evidence/counts.h"
 #include "fd.h"
+#include "kernel_log.h"
 #include "record.h"
 #include "ruleset.h"
 #include "sandbox.h"
+#include "seen.h"
 #include "sink.h"
 
 #define FILE_QUEUE (8U << 20)
@@ -39,12 +42,6 @@
 #define BURST 10
 #define PER_SECOND 2
 #define SHOWN_AGAIN_S 30
-#define SEEN_MAX (1U << 16)
-
-struct seen {
-	uint64_t hash;
-	int64_t shown_s;
-};
 
 struct audit {
 	const struct policy *policy;
@@ -62,9 +59,7 @@ struct audit {
 
 	pthread_mutex_t mutex; /* guards what follows */
 	char label[256];       /* of the policy that decides now; empty: .policy */
-	struct seen *seen;     /* open addressing, a power of two */
-	size_t n_seen, size_seen;
-	bool seen_full;
+	struct seens seens;
 	double tokens;
 	int64_t tokens_at_ms;
 	unsigned long hidden, hidden_unsaid;
@@ -231,46 +226,6 @@ bool audit_reopen(struct audit *audit)
 
 /* ---- what is shown ---- */
 
-static void seen_grow(struct audit *audit)
-{
-	size_t size = audit->size_seen ? audit->size_seen * 2 : 64;
-	struct seen *bigger = size <= SEEN_MAX ? calloc(size, sizeof(*bigger)) : NULL;
-	if (!bigger) {
-		audit->seen_full = true;
-		return;
-	}
-	for (size_t i = 0; i < audit->size_seen; i++) {
-		size_t at = audit->seen[i].hash & (size - 1);
-		while (audit->seen[i].hash && bigger[at].hash)
-			at = (at + 1) & (size - 1);
-		if (audit->seen[i].hash)
-			bigger[at] = audit->seen[i];
-	}
-	free(audit->seen);
-	audit->seen = bigger;
-	audit->size_seen = size;
-}
-
-/* The entry of HASH, made if it is new; NULL when there is no room. */
-static struct seen *seen_get(struct audit *audit, uint64_t hash)
-{
-	if (!audit->seen_full && audit->n_seen * 4 >= audit->size_seen * 3)
-		seen_grow(audit);
-	for (size_t i = 0, at = hash; i < audit->size_seen; i++, at++) {
-		struct seen *seen = &audit->seen[at & (audit->size_seen - 1)];
-		if (seen->hash == hash)
-			return seen;
-		if (!seen->hash && audit->seen_full)
-			return NULL;
-		if (!seen->hash) {
-			*seen = (struct seen){ .hash = hash, .shown_s = INT64_MIN / 2 };
-			audit->n_seen++;
-			return seen;
-		}
-	}
-	return NULL;
-}
-
 /* Under the mutex. May a line be shown now? *UNSAID: how many were not, since the last one that was. */
 static bool may_show(struct audit *audit, struct seen *seen, bool alert, unsigned long *unsaid)
 {
@@ -298,7 +253,7 @@ static void show(struct audit *audit, const struct request *req, enum record_kin
 	struct text text = { 0 };
 	unsigned long unsaid = 0;
 	pthread_mutex_lock(&audit->mutex);
-	struct seen *seen = seen_get(audit, record_hash(req, kind));
+	struct seen *seen = seen_get(&audit->seens, record_hash(req, kind));
 	if (!audit->file) {
 		struct text question = { 0 };
 		record_question(&question, req, kind);
@@ -405,6 +360,21 @@ void audit_record(struct audit *audit, struct request *req)
 		show(audit, req, kind, &record);
 }
 
+void audit_kernel(struct audit *audit, const struct policy *policy, const struct kernel_event *event, const char *rule)
+{
+	if (!audit)
+		return;
+	atomic_fetch_add_explicit(event->action == SECCOMP_RET_LOG ? &audit->would_denied : &audit->denied, 1, memory_order_relaxed);
+	if (!audit->file)
+		return;
+	struct record record = audit_next(audit);
+	struct text text = { 0 };
+	record.policy = policy;
+	record_kernel(&text, &record, event, rule);
+	sink_put(audit->file, text.s, text.len);
+	free(text_take(&text));
+}
+
 void audit_policy(struct audit *audit, const struct policy *policy)
 {
 	if (!audit)
@@ -470,8 +440,8 @@ static void print_summary(const struct audit *audit, unsigned long lost)
 	unsigned long denied = atomic_load(&audit->denied), would = atomic_load(&audit->would_denied);
 	struct text text = { 0 };
 	text_addf(&text, "usher: %lu denial%s", denied, denied == 1 ? "" : "s");
-	if (denied + would > 1 && audit->n_seen)
-		text_addf(&text, ", %s%zu different", audit->seen_full ? "more than " : "", audit->n_seen);
+	if (denied + would > 1 && audit->seens.n)
+		text_addf(&text, ", %s%zu different", audit->seens.full ? "more than " : "", audit->seens.n);
 	if (would)
 		text_addf(&text, "; %lu call%s would be denied without stage log", would,
 			  would == 1 ? "" : "s");
@@ -505,7 +475,7 @@ void audit_free(struct audit *audit)
 		print_summary(audit, lost);
 	pthread_mutex_destroy(&audit->mutex);
 	free(audit->file_name);
-	free(audit->seen);
+	free(audit->seens.list);
 	free(audit->last_question);
 	free(audit);
 }

@@ -11,6 +11,7 @@
 
 #include "request.h"
 
+struct kernel_event;
 struct loop;
 struct audit;
 
@@ -35,6 +36,8 @@ bool audit_wants(const struct audit *audit, const struct request *req);
 void audit_record(struct audit *audit, struct request *req);
 /* Records of usher's own name POLICY from now on. AUDIT may be NULL. */
 void audit_policy(struct audit *audit, const struct policy *policy);
+/* What the filter did by itself: counted and recorded as what a request did. RULE may be NULL. On the loop's thread. AUDIT may be NULL. */
+void audit_kernel(struct audit *audit, const struct policy *policy, const struct kernel_event *event, const char *rule);
 /* Something of usher's own: "start", "stop", "error"; TEXT is a message. */
 void audit_event(struct audit *audit, const char *action, const char *text);
 bool audit_has_file(const struct audit *audit);

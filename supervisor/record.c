@@ -2,7 +2,7 @@
  * Records are made by hand, without a tree in memory: at `level all` there is one for every call, on the
  * thread that serves. The order of the keys is fixed; the five that every record has come first.
  */
-#include "record.h"
+#include "record_parts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@
 #include "target.h"
 
 /* ,"KEY":"..." and, when it is not UTF-8, ,"KEY_b64":"..." */
-static void add_path(struct text *text, const char *key, const char *path, size_t len)
+void record_add_path(struct text *text, const char *key, const char *path, size_t len)
 {
 	text_addf(text, ",\"%s\":", key);
 	if (escape_json(text, path, len)) {
@@ -96,7 +96,7 @@ static const char *where_of(const struct request *req, enum record_kind kind, ch
 
 /* ---- JSON ---- */
 
-static void add_timestamp(struct text *text, int64_t realtime_ns)
+void record_add_timestamp(struct text *text, int64_t realtime_ns)
 {
 	time_t seconds = (time_t)(realtime_ns / 1000000000);
 	struct tm tm;
@@ -111,7 +111,7 @@ int record_label(char *label, size_t size, const struct policy *policy)
 	return snprintf(label, size, "%s@%.7s", policy->name ? policy->name : "", policy->digest);
 }
 
-static void add_end(struct text *text, const struct record *record)
+void record_add_end(struct text *text, const struct record *record)
 {
 	char name[256];
 	int len = record->label ? snprintf(name, sizeof(name), "%s", record->label) : record_label(name, sizeof(name), record->policy);
@@ -134,7 +134,7 @@ static void add_process(struct text *text, const struct request *req)
 	text_addf(text, ",\"process\":{\"pid\":%d", req->target ? req->target->tgid : tid);
 	if (req->target && req->target->tid != req->target->tgid)
 		text_addf(text, ",\"tid\":%d", tid);
-	add_path(text, "exe", exe, strlen(exe));
+	record_add_path(text, "exe", exe, strlen(exe));
 	if (req->target)
 		text_addf(text, ",\"uid\":%u", req->target->cred.euid);
 	text_puts(text, ",\"domain\":\"main\"},\"syscall\":");
@@ -163,10 +163,10 @@ static void add_base(struct text *text, const struct request *req, const struct 
 	char base[PATH_MAX];
 	size_t len = base_of(req, name, base);
 	if (len)
-		add_path(text, "base", base, len);
+		record_add_path(text, "base", base, len);
 }
 
-static void add_errno(struct text *text, int error)
+void record_add_errno(struct text *text, int error)
 {
 	const char *name = policy_errno_name(error);
 	if (name)
@@ -199,15 +199,15 @@ static void add_objects(struct text *text, const struct request *req, const stru
 	/* What learn and replay read back: an open may need several. */
 	if (ops & (ops - 1) && !(object->lexical && ops & OP_BIT(OP_LIST)))
 		text_addf(text, ",\"ops\":\"%s\"", access_ops_text(ops, names));
-	add_path(text, "path", object->path, object->len);
+	record_add_path(text, "path", object->path, object->len);
 	if (name->len != object->len || memcmp(name->path, object->path, name->len) != 0) {
-		add_path(text, "spelled", name->path, name->len);
+		record_add_path(text, "spelled", name->path, name->len);
 		if (kind != RECORD_ALLOW)
 			add_base(text, req, name);
 	}
 	if (req->n_names == 2) {
 		const struct object *other = &req->objects[!req->decided];
-		add_path(text, req->decided ? "from" : "to", other->path, other->len);
+		record_add_path(text, req->decided ? "from" : "to", other->path, other->len);
 	}
 }
 
@@ -267,9 +267,9 @@ static void add_details(struct text *text, const struct request *req, const stru
 			  args[0], args[1], args[2], args[3], args[4], args[5]);
 	}
 	if (kind == RECORD_WOULD_DENY)
-		add_errno(text, verdict->err);
+		record_add_errno(text, verdict->err);
 	else if (req->reply.kind == REPLY_DENY)
-		add_errno(text, req->reply.error ? -req->reply.error : EACCES);
+		record_add_errno(text, req->reply.error ? -req->reply.error : EACCES);
 	if (kind == RECORD_DENY && verdict->stage == STAGE_KILL)
 		text_puts(text, ",\"signal\":\"SIGKILL\"");
 	else if (kind == RECORD_DENY && verdict->stage == STAGE_TRAP)
@@ -301,11 +301,11 @@ void record_request(struct text *text, const struct record *record, const struct
 	char where[300];
 	enum record_kind kind = record_kind(req);
 	const struct policy_verdict *verdict = record_verdict(req, kind);
-	add_timestamp(text, record->realtime_ns);
+	record_add_timestamp(text, record->realtime_ns);
 	add_process(text, req);
 	text_addf(text, ",\"action\":\"%s\"", actions[kind]);
 	add_details(text, req, verdict, kind);
-	add_end(text, record);
+	record_add_end(text, record);
 	text_puts(text, ",\"rule\":");
 	const char *rule = where_of(req, kind, where, sizeof(where));
 	escape_json(text, rule, strlen(rule));
@@ -323,7 +323,7 @@ static void add_policy_file(struct text *text, const struct policy *policy)
 {
 	AUTO_FREE char *path = realpath(policy->files[0].path, NULL);
 	if (path)
-		add_path(text, "policy_file", path, strlen(path));
+		record_add_path(text, "policy_file", path, strlen(path));
 }
 
 static void add_vars(struct text *text, const struct record *record)
@@ -341,7 +341,7 @@ static void add_vars(struct text *text, const struct record *record)
 void record_event(struct text *text, const struct record *record, const char *action, const char *message,
 		  unsigned long lost)
 {
-	add_timestamp(text, record->realtime_ns);
+	record_add_timestamp(text, record->realtime_ns);
 	text_addf(text,
 		  ",\"process\":{\"pid\":%d,\"exe\":\"usher\",\"uid\":%u},\"syscall\":null,\"action\":\"%s\","
 		  "\"details\":{",
@@ -356,72 +356,9 @@ void record_event(struct text *text, const struct record *record, const char *ac
 		add_vars(text, record);
 	}
 	text_puts(text, "}");
-	add_end(text, record);
+	record_add_end(text, record);
 	text_addf(text, ",\"rule\":null,\"stage\":null,\"enforced\":true,\"us\":0,\"seq\":%" PRIu64 "}\n",
 		  record->seq);
-}
-
-static void add_seen(struct text *text, const char *key, int64_t realtime_ns)
-{
-	struct tm tm;
-	time_t seconds = (time_t)(realtime_ns / 1000000000);
-	char date[40];
-	gmtime_r(&seconds, &tm);
-	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	text_addf(text, ",\"%s\":\"%s.%06ldZ\"", key, date, (long)(realtime_ns % 1000000000 / 1000));
-}
-
-static void add_links(struct text *text, struct bytes via)
-{
-	text_puts(text, ",\"via_b64\":[");
-	for (size_t at = 0; at < via.len; at += strlen(via.s + at) + 1) {
-		text_puts(text, at ? ",\"" : "\"");
-		escape_base64(text, via.s + at, strlen(via.s + at));
-		text_puts(text, "\"");
-	}
-	text_puts(text, "]");
-}
-
-static void add_access(struct text *text, const struct access *access)
-{
-	char names[ACCESS_OPS_TEXT];
-	text_addf(text, "\"verdict\":\"%s\",\"count\":%" PRIu64, access_verdict_name(access->verdict), access->count);
-	add_seen(text, "first", access->first_ns);
-	add_seen(text, "last", access->last_ns);
-	if (access->ops)
-		text_addf(text, ",\"ops\":\"%s\"", access_ops_text(access->ops, names));
-	if (access->ops && access->proto >= 0)
-		text_addf(text, ",\"proto\":\"%s\"", policy_proto_name((enum policy_proto)access->proto));
-	if (access->ops)
-		add_path(text, access->proto >= 0 ? "peer" : "path", access->object.s, access->object.len);
-	if (access->to.len) {
-		add_path(text, "to", access->to.s, access->to.len);
-		text_addf(text, ",\"to_ops\":\"%s\"", access_ops_text(access->to_ops, names));
-	}
-	if (access->via.len)
-		add_links(text, access->via);
-	if (access->tree)
-		text_puts(text, ",\"tree\":true");
-	if (access->error)
-		add_errno(text, access->error);
-}
-
-void record_access(struct text *text, const struct record *record, const struct access *access)
-{
-	add_timestamp(text, record->realtime_ns);
-	text_puts(text, ",\"process\":{\"pid\":null");
-	add_path(text, "exe", access->program.s, access->program.len);
-	text_puts(text, ",\"domain\":\"main\"},\"syscall\":");
-	if (access->ops)
-		text_puts(text, "null");
-	else
-		escape_json(text, access->object.s, access->object.len);
-	text_puts(text, ",\"action\":\"footprint\",\"details\":{");
-	add_access(text, access);
-	text_puts(text, "}");
-	add_end(text, record);
-	text_addf(text, ",\"rule\":null,\"stage\":null,\"enforced\":%s,\"us\":0,\"seq\":%" PRIu64 "}\n",
-		  access->verdict == ACCESS_WOULD_DENY ? "false" : "true", record->seq);
 }
 
 /* ---- for people ---- */

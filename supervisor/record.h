@@ -10,6 +10,7 @@
 #include "text.h"
 
 struct access;
+struct kernel_event;
 struct request;
 
 #define RECORD_ID_SIZE 16
@@ -43,6 +44,8 @@ void record_event(struct text *text, const struct record *record, const char *ac
 		  unsigned long lost);
 /* What was counted: "footprint". */
 void record_access(struct text *text, const struct record *record, const struct access *access);
+/* What the filter did by itself. RULE: where the rule stands; NULL: not known. */
+void record_kernel(struct text *text, const struct record *record, const struct kernel_event *event, const char *rule);
 /* "denied read /srv/www/.git/config (nginx 4711)  web.policy:22  why d3f9", escaped, without "usher: " and
  * newline. ID NULL: without why. */
 void record_line(struct text *text, const struct request *req, enum record_kind kind, const char *id);

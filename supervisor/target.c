@@ -34,6 +34,7 @@ struct targets {
 	const struct kernel *kernel;
 	bool exec_seen, elsewhere;
 	struct target *buckets[BUCKETS];
+	pid_t known[BUCKETS];	/* who has called, the last one of those with one place */
 	struct target *oldest, *newest;
 	unsigned n, max;
 	uint64_t forgotten;	/* how often */
@@ -270,6 +271,8 @@ int target_get(struct targets *targets, pid_t tid, struct target **target)
 		old = *target;
 	victim = table_evict(targets);
 	table_add(targets, found);
+	targets->known[(unsigned)tid % BUCKETS] = tid;
+	targets->known[(unsigned)found->tgid % BUCKETS] = found->tgid;
 	pthread_mutex_unlock(&targets->lock);
 	if (old)
 		target_free(old);
@@ -309,6 +312,14 @@ void target_forget(struct targets *targets, pid_t tid)
 		target_free(own);
 	if (leader)
 		target_free(leader);
+}
+
+bool targets_know(struct targets *targets, pid_t tid)
+{
+	pthread_mutex_lock(&targets->lock);
+	bool known = targets->known[(unsigned)tid % BUCKETS] == tid;
+	pthread_mutex_unlock(&targets->lock);
+	return known;
 }
 
 void target_distrust(struct targets *targets, pid_t tgid)

@@ -43,6 +43,8 @@ int target_get(struct targets *targets, pid_t tid, struct target **target);
 void target_put(struct targets *targets, struct target *target);
 /* After execve or on death: forget what is known of the thread and of its leader, whose number execve takes over. */
 void target_forget(struct targets *targets, pid_t tid);
+/* Has the thread TID called lately? It may be dead. */
+bool targets_know(struct targets *targets, pid_t tid);
 /* Another thread of TGID may take its number over at any time: what is known of the leader is read again for each call. */
 void target_distrust(struct targets *targets, pid_t tgid);
 

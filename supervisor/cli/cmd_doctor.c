@@ -25,6 +25,7 @@
 #include "escape.h"
 #include "fd.h"
 #include "json.h"
+#include "kernel_log.h"
 #include "probe.h"
 #include "style.h"
 
@@ -158,6 +159,17 @@ static void find_uring(struct doctor *doctor)
 		     "kernel.io_uring_disabled is %s: usher's own event loop needs it", line);
 	else
 		find(doctor, "io_uring", FINDING_GOOD, "yes");
+}
+
+static void find_kernel_log(struct doctor *doctor)
+{
+	int error = kernel_log_open(NULL, NULL, NULL, NULL);
+	if (error)
+		find(doctor, "kernel log", FINDING_LESS,
+		     "cannot be read (%s): what rules at stage log would deny of calls that never reach usher (write, mmap, ...) is not in the audit log",
+		     strerror(-error));
+	else
+		find(doctor, "kernel log", FINDING_GOOD, "seccomp records are joined into the audit log");
 }
 
 static void find_limits(struct doctor *doctor)
@@ -359,6 +371,7 @@ static int run(int argc, char **argv, struct cli *cli)
 	find_ptrace(&doctor);
 	find_uring(&doctor);
 	find_limits(&doctor);
+	find_kernel_log(&doctor);
 	for (size_t i = 0; i < doctor.n; i++) {
 		if (doctor.findings[i].kind == FINDING_BAD)
 			status = CLI_KERNEL;

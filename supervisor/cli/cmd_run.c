@@ -23,10 +23,13 @@
 #include "err.h"
 #include "evidence/footprint.h"
 #include "fd.h"
+#include "joined.h"
 #include "loop.h"
 #include "probe.h"
 #include "run.h"
 #include "sandbox.h"
+
+#define JOIN_MS 50	/* the kernel's records come a moment after the fact */
 
 enum {
 	OPT_MODE = CLI_LONG, OPT_AUDIT, OPT_RECORD, OPT_USER, OPT_CHDIR, OPT_PASS_FD, OPT_SUMMARY, OPT_NO_LANDLOCK, OPT_UNSHARE, OPT_NAME,
@@ -240,6 +243,15 @@ static int open_control(struct run *run)
 	return 0;
 }
 
+/* What the filter does by itself is in the kernel's log alone, where that cannot be read. */
+static void open_kernel_log(struct run *run)
+{
+	int result = kernel_log_open(&run->kernel_log, run->loop, joined_event, run->sandbox);
+	if (result < 0 && joined_wanted(&run->filter) && !run->cli->quiet)
+		cli_note(run->cli, "of calls that never reach usher (write, mmap, ...) what rules at stage log would deny is in the kernel's log alone, "
+				   "which cannot be read here (%s)", strerror(-result));
+}
+
 static bool reopen_audit(void *audit)
 {
 	return audit_reopen(audit);
@@ -273,6 +285,7 @@ static int serve(struct run *run)
 		run->session.reopen = reopen_audit;
 		run->session.reopen_ctx = run->audit;
 	}
+	open_kernel_log(run);
 	run_fds_close(&run->fds);
 	audit_event(run->audit, "start", run->argv[0]);
 	launch_go(&run->launch);
@@ -295,6 +308,7 @@ static int start(struct run *run)
 	if (served)
 		status = run_ended(run);
 	control_close(run->control);
+	kernel_log_close(run->kernel_log, joined_wanted(&run->filter) ? JOIN_MS : 0);
 	sandbox_close(run->sandbox);
 	close_record(run, status);
 	session_end(&run->session);

@@ -41,6 +41,7 @@ struct run {
 	struct sandbox *sandbox;
 	struct session session;
 	struct control *control;
+	struct kernel_log *kernel_log;
 };
 
 /* run_prepare.c: from the policy to .agent, before the first fork. 0, or CLI_RUN_FAILED after a message. */

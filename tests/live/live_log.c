@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -274,6 +275,55 @@ static void what_leaves_no_record_is_counted(void **state)
 	forget(live->audit);
 }
 
+/* What the filter does by itself the kernel tells: who may read that gets it with the rest, others are told that they do not. */
+static void the_kernels_records_are_joined(void **state)
+{
+	struct live *live = *state;
+	live->options[0] = NULL;
+	live_policy(live, LIVE_BASE "files { allow all $dir/; } syscalls { default allow; deny EPERM getpid stage log; deny EPERM sync stage kill sealed; }");
+	char sync_number[20], script[400], byte;
+	const char *up = live_path(live, "up"), *down = live_path(live, "down");
+	snprintf(sync_number, sizeof(sync_number), "%d", SYS_sync);
+	assert_int_equal(mkfifo(up, 0600) | mkfifo(down, 0600), 0);
+	snprintf(script, sizeof(script), "%s pid; echo >%s; read y <%s; true", live_probe(), up, down);
+	(void)live_start(live, (const char *const[]){ "/bin/sh", "-c", script, NULL });
+	int fd = open(up, O_RDONLY);
+	assert_true(fd >= 0 && read(fd, &byte, 1) == 1);
+	close(fd);
+	/* Another program's are not ours. */
+	pid_t other = fork();
+	if (other == 0) {
+		int null = open("/dev/null", O_WRONLY);
+		dup2(null, 1);
+		execl(live_usher(), "usher", "run", "-q", "-p", live->policy, "--audit", "/dev/null", "--", live_probe(), "pid", (char *)NULL);
+		_exit(126);
+	}
+	int status;
+	assert_int_equal(waitpid(other, &status, 0), other);
+	assert_int_equal(status, 0);
+	fd = open(down, O_WRONLY);
+	assert_true(fd >= 0 && write(fd, "\n", 1) == 1);
+	close(fd);
+	assert_int_equal(live_finish(live), 0);
+	if (strstr(live->err, "kernel's log alone")) {
+		assert_int_equal(live_audited(live, "would-deny", NULL), 0);
+		if (live_root())
+			skip();
+		return;
+	}
+	assert_true(live_root());
+	assert_int_equal(usher(live, "log", "--would", "--json", live->audit), 0);
+	assert_null(strstr(live->out, "\"rule\":null"));
+	assert_says(live->out, "\"syscall\":\"getpid\"");
+	assert_int_equal(usher(live, "log", "--would", "--program", "probe", "--json", live->audit), 0);
+	assert_int_equal(records(live->out), 1);
+	assert_int_equal(live_runl(live, live_probe(), "call", sync_number, NULL), 159);
+	assert_int_equal(usher(live, "log", "--denied", "--json", live->audit), 0);
+	assert_int_equal(records(live->out), 1);
+	assert_says(live->out, "\"syscall\":\"sync\"");
+	forget(live->audit);
+}
+
 static void log_filters_and_counts(void **state)
 {
 	struct live *live = *state;
@@ -366,6 +416,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(the_next_one_says_what_a_kill_lost),
 	TEST(whoever_is_gone_is_named),
 	TEST(what_leaves_no_record_is_counted),
+	TEST(the_kernels_records_are_joined),
 	TEST(log_filters_and_counts),
 	TEST(log_follows),
 };

@@ -102,9 +102,9 @@ static void bad_policies_do_not_start(void **state)
 	assert_null(strstr(strstr(live->err, "'decision-time'") + 1, "'decision-time'"));
 	says(live, 125, "nothing was started");
 	assert_string_equal(live->out, "");
-	live_policy(live, ALL "audit { footprint every 60s; }");
+	live_policy(live, ALL "audit { metrics /run/metrics; }");
 	assert_int_equal(live_sh(live, "exit 0"), 0);
-	assert_non_null(strstr(live->err, "'footprint' has no effect"));
+	assert_non_null(strstr(live->err, "'metrics' has no effect"));
 	live->options[0] = "--quiet";
 	assert_int_equal(live_sh(live, "exit 0"), 0);
 	assert_string_equal(live->err, "");
