@@ -186,16 +186,57 @@ const char *policy_host_of(const struct policy *policy, const uint8_t ip[16])
 
 /* ---- as text -------------------------------------------------------------------------------- */
 
+static int hex_at(const char *at)
+{
+	int byte = 0;
+
+	for (int i = 0; i < 2; i++) {
+		char c = at[i] >= 'a' && at[i] <= 'f' ? (char)(at[i] - 'a' + 'A') : at[i];
+		if (!(c >= '0' && c <= '9') && !(c >= 'A' && c <= 'F'))
+			return -1;
+		byte = byte << 4 | (c <= '9' ? c - '0' : c - 'A' + 10);
+	}
+	return byte;
+}
+
+/* As name_text() writes it; a backslash that begins nothing is itself. */
 static int parse_name_text(const char *text, struct policy_peer *peer, char *name)
 {
-	size_t len = strlen(text);
+	size_t len = 0;
 
-	if (text[0] != '@' || len < 2 || len > POLICY_NAME_MAX)
+	if (text[0] != '@' || !text[1])
 		return -EINVAL;
-	memcpy(name, text + 1, len);
+	for (const char *at = text + 1; *at; at++) {
+		int byte = at[0] == '\\' && at[1] == 'x' ? hex_at(at + 2) : -1;
+		if (len == POLICY_NAME_MAX)
+			return -EINVAL;
+		if (byte >= 0)
+			at += 3;
+		else if (at[0] == '\\' && (at[1] == 'n' || at[1] == 't'))
+			byte = *++at == 'n' ? '\n' : '\t';
+		name[len++] = (char)(byte >= 0 ? byte : *at);
+	}
+	name[len] = '\0';
 	peer->name = name;
-	peer->len = len - 1;
+	peer->len = len;
 	return 0;
+}
+
+/* Escaped so that it can be read back: a backslash, too. */
+static void name_text(const char *name, size_t len, char *text)
+{
+	struct text shown = { 0 };
+
+	text_puts(&shown, "@");
+	for (size_t i = 0; i < len; i++) {
+		const char *slash = memchr(name + i, '\\', len - i);
+		size_t plain = slash ? (size_t)(slash - name) - i : len - i;
+		escape_add(&shown, name + i, plain);
+		text_puts(&shown, slash ? "\\x5C" : "");
+		i += plain;
+	}
+	(void)snprintf(text, POLICY_PEER_TEXT, "%s", shown.s);
+	free(text_take(&shown));
 }
 
 int policy_peer_parse(const char *text, enum policy_proto proto, struct policy_peer *peer, char *name)
@@ -243,12 +284,9 @@ const char *policy_peer_text(const struct policy_peer *peer, char *text)
 	const char *family = peer->proto == PROTO_NETLINK ? netlink_name(peer->port) : NULL;
 
 	switch (peer->proto) {
-	case PROTO_UNIX: {
-		char *shown = escape_dup(peer->name, peer->len);
-		(void)snprintf(text, POLICY_PEER_TEXT, "@%s", shown ? shown : "");
-		free(shown);
+	case PROTO_UNIX:
+		name_text(peer->name, peer->len, text);
 		break;
-	}
 	case PROTO_NETLINK:
 		if (family)
 			(void)snprintf(text, POLICY_PEER_TEXT, "%s", family);

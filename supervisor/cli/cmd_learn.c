@@ -22,7 +22,7 @@
 #include "json.h"
 #include "cli/learn.h"
 
-enum { OPT_UPDATE = CLI_LONG, OPT_FROM, OPT_RECORD, OPT_RUNS, OPT_TIGHT, OPT_BALANCED, OPT_LOOSE, OPT_USER, OPT_CHDIR, OPT_PASS_FD, OPT_UNSHARE };
+enum { OPT_UPDATE = CLI_LONG, OPT_FROM, OPT_RECORD, OPT_RUNS, OPT_REVIEW, OPT_TIGHT, OPT_BALANCED, OPT_LOOSE, OPT_USER, OPT_CHDIR, OPT_PASS_FD, OPT_UNSHARE };
 
 static const struct cli_option options[] = {
 	{ "output", 'o', "FILE", "the new policy; a file that is there is not overwritten" },
@@ -30,6 +30,7 @@ static const struct cli_option options[] = {
 	{ "from", OPT_FROM, "FILE", "learn from a footprint, audit log, strace or ausearch --raw; may be repeated" },
 	{ "record", OPT_RECORD, "FILE", "keep the footprint here" },
 	{ "runs", OPT_RUNS, "N", "run the program so many times: what differs becomes a pattern" },
+	{ "review", OPT_REVIEW, NULL, "show each proposed rule, and ask whether to take it" },
 	{ "tight", OPT_TIGHT, NULL, "only what was seen, but for numbers and random names" },
 	{ "balanced", OPT_BALANCED, NULL, "4 files of a directory become the directory; the default" },
 	{ "loose", OPT_LOOSE, NULL, "2 do" },
@@ -56,7 +57,7 @@ const struct cli_verb cli_verb_learn = {
 		"\n"
 		"With --update rules are added to a policy, and nothing in it is changed; what it denies by a rule is not proposed.\n"
 		"\n"
-		"Exit status: 0 the policy is written; 1 there is nothing to add (--update); 2 usage; 3 the policy to update is\n"
+		"Exit status: 0 the policy is written; 1 there is nothing to add (--update) or --review was quit; 2 usage; 3 the policy to update is\n"
 		"invalid; 5 the program did not run, or a file cannot be read or written.",
 	.examples = { "usher learn -o ./web.policy -- nginx -g 'daemon off;'", "usher learn --runs 3 -o ./job.policy -- ./job.sh",
 		      "usher learn --update ./web.policy --from web.fp --from trace.txt" },
@@ -85,6 +86,7 @@ static int option(struct learning *learning, int opt)
 		if (*end || learning->runs < 1 || learning->runs > 60)
 			return usage(learning->cli, "--runs is a number from 1 to 60");
 		break;
+	case OPT_REVIEW: learning->review = true; break;
 	case OPT_TIGHT: learning->mood = TREE_TIGHT; break;
 	case OPT_BALANCED: learning->mood = TREE_BALANCED; break;
 	case OPT_LOOSE: learning->mood = TREE_LOOSE; break;
@@ -117,6 +119,7 @@ static int check_options(struct learning *learning, int argc, char **argv)
 static int read_one(struct learning *learning, const char *file)
 {
 	struct source source = { .file = file };
+	uint64_t impossible = learning->learn.impossible;
 	int error = source_read(&source, learn_take, &learning->learn);
 	if (error) {
 		cli_error(learning->cli, "%s: %s", file, source.why ? source.why : strerror(-error));
@@ -127,6 +130,9 @@ static int read_one(struct learning *learning, const char *file)
 	learning->skipped += source.skipped;
 	if (source.lost)
 		cli_warn(learning->cli, "%s: %" PRIu64 " calls are not in it, because usher was killed or the disk was full", file, source.lost);
+	impossible = learning->learn.impossible - impossible;
+	if (impossible)
+		cli_warn(learning->cli, "%s: %" PRIu64 " of the accesses in it cannot have been, and are left out", file, impossible);
 	learn_next_source(&learning->learn);
 	return 0;
 }
@@ -239,7 +245,7 @@ static int learn(struct learning *learning)
 		status = read_all(learning);
 	if (!status)
 		status = learning_propose(learning);
-	if (status)
+	if (status || learning->quit)
 		return status;
 	if (learning->update && !learning->counts.rules)
 		status = CLI_NO;

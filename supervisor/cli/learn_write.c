@@ -218,6 +218,27 @@ static void count_granted(struct learning *learning, const struct policy *policy
 	strings_free(&dirs);
 }
 
+/* ---- what somebody takes of it --------------------------------------------------------------- */
+
+/* The policy of what was taken; NULL: nothing is to be written. */
+static struct policy *review(struct learning *learning, struct policy *policy)
+{
+	size_t from = learning->existing ? strlen(learning->existing) : 0;
+	unsigned declined = 0;
+
+	learning->quit = !learning_review(&learning->text, from, stdin, stderr, &declined);
+	if (learning->quit)
+		cli_error(learning->cli, "nothing is written");
+	if (learning->quit || !declined) {
+		if (learning->quit)
+			policy_free(policy);
+		return learning->quit ? NULL : policy;
+	}
+	learning->counts.rules -= declined < learning->counts.rules ? declined : learning->counts.rules;
+	policy_free(policy);
+	return learning_load(learning->output, learning->text.s, learning->text.len, NULL);
+}
+
 /* ---- */
 
 int learning_propose(struct learning *learning)
@@ -235,6 +256,9 @@ int learning_propose(struct learning *learning)
 			break;
 		policy_free(policy);
 	}
+	policy = learning->review ? review(learning, policy) : policy;
+	if (!policy)
+		return learning->quit ? CLI_NO : CLI_POLICY;
 	count_granted(learning, policy);
 	learn_verify(&learning->learn, policy);
 	policy_free(policy);

@@ -1,6 +1,7 @@
 #include "learn.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,11 +80,47 @@ static void refuse(struct learn *learn, char *what, const char *by)
 	*mem_push(&learn->refused, &learn->n_refused) = (struct learn_refused){ what, text_copy(by) };
 }
 
+/* Footprints and logs may come from anywhere: a name that was resolved has none of "//", "." and "..", and no NUL. */
+static bool is_resolved(struct bytes path)
+{
+	if (!path.len || path.len >= PATH_MAX || path.s[0] != '/' || memchr(path.s, '\0', path.len))
+		return false;
+	for (size_t at = 1, len; at <= path.len && path.len > 1; at += len + 1) {
+		const char *slash = memchr(path.s + at, '/', path.len - at);
+		len = (slash ? (size_t)(slash - path.s) : path.len) - at;
+		if (!len || (len == 1 && path.s[at] == '.') || (len == 2 && path.s[at] == '.' && path.s[at + 1] == '.'))
+			return false;
+	}
+	return true;
+}
+
+/* Can it have been? */
+static bool is_possible(const struct access *access)
+{
+	AUTO_FREE char *text = NULL;
+	char name[POLICY_NAME_MAX + 1];
+	struct policy_peer peer;
+
+	if (!access->ops)
+		return true;
+	if (access->proto < 0)
+		return !(access->ops & ~(OPS_FILES | OPS_NETWORK)) && is_resolved(access->object) && (!access->to.len || is_resolved(access->to)) &&
+		       !(access->to_ops & ~OPS_FILES);
+	if (access->proto == PROTO_VSOCK || (access->proto == PROTO_TCP && access->ops == OP_BIT(OP_SENDTO)))
+		return false;
+	text = text_dup(access->object.s, access->object.len);
+	return !(access->ops & ~OPS_NETWORK) && !policy_peer_parse(text, (enum policy_proto)access->proto, &peer, name);
+}
+
 int learn_take(void *ctx, const struct access *access)
 {
 	struct learn *learn = ctx;
 	char ops[ACCESS_OPS_TEXT];
 
+	if (!is_possible(access)) {
+		learn->impossible++;
+		return 0;
+	}
 	learn->accesses++;
 	if (access->run > (int64_t)learn->n_runs)
 		learn->n_runs = (unsigned)access->run;
@@ -100,10 +137,8 @@ int learn_take(void *ctx, const struct access *access)
 		see_peer(learn, access);
 		return 0;
 	}
-	if (!access->object.len || access->object.s[0] != '/')
-		return 0;
 	see_object(learn, access->object, access->ops, access);
-	if (!access->to.len || access->to.s[0] != '/')
+	if (!access->to.len)
 		return 0;
 	see_object(learn, access->to, access->to_ops, access);
 	if (!access->error)
@@ -234,6 +269,11 @@ static void need_peers(struct learn *learn, const struct policy *policy)
 		struct policy_verdict would = { 0 };
 		if (!policy_peer_parse(peer->text, peer->proto, &parsed, name))
 			would = policy_decide_peer(policy, peer->ops, &parsed).would;
+		if (policy_denies(&would) && !would.rule && peer->proto == PROTO_UNIX && (memchr(parsed.name, 1, parsed.len) || memchr(parsed.name, 2, parsed.len))) {
+			refuse(learn, text_printf("unix %s", peer->text), "no rule can hold the bytes 1 and 2");
+			free(peer->text);
+			continue;
+		}
 		if (policy_denies(&would) && !would.rule) {
 			learn->peers[kept++] = *peer;
 			continue;

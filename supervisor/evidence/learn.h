@@ -42,7 +42,7 @@ struct learn {
 	struct strings calls;		/* system calls that rules would refuse */
 	struct learn_refused *refused;	/* what is not proposed */
 	size_t n_refused;
-	uint64_t accesses;
+	uint64_t accesses, impossible;	/* .impossible: left out, for no program can have done it */
 	unsigned run, n_runs;		/* run: the number of the next one that is read */
 	uint64_t n_probes;		/* lookups of what was not there, left out */
 };

@@ -26,6 +26,28 @@ static bool has_port(const struct learn_peer *peer)
 	return (peer->proto == PROTO_TCP || peer->proto == PROTO_UDP) && strrchr(peer->text, ':');
 }
 
+/* The abstract name as a pattern. No word can hold the NUL that a name may hold. */
+static char *name_of(const struct learn_peer *peer)
+{
+	struct text pattern = { 0 };
+	struct policy_peer parsed;
+	char name[POLICY_NAME_MAX + 1];
+
+	if (policy_peer_parse(peer->text, PROTO_UNIX, &parsed, name))
+		return text_copy(peer->text);
+	text_puts(&pattern, "@");
+	for (size_t at = 0; at < parsed.len;) {
+		size_t len = strnlen(name + at, parsed.len - at);
+		(void)shape_add(&pattern, name + at, len, SHAPE_STRONG);
+		at += len;
+		if (at < parsed.len) {
+			text_puts(&pattern, "?");
+			at++;
+		}
+	}
+	return text_take(&pattern);
+}
+
 /* The address as a rule has it: HOST is wide, or what stands before the port. */
 static char *target_of(const struct learn_peer *peer, bool wide)
 {
@@ -33,12 +55,8 @@ static char *target_of(const struct learn_peer *peer, bool wide)
 
 	if (policy_proto_whole(peer->proto))
 		return text_copy("*");
-	if (peer->proto == PROTO_UNIX) {
-		struct text name = { 0 };
-		text_puts(&name, "@");
-		(void)shape_add(&name, peer->text + 1, strlen(peer->text + 1), SHAPE_STRONG);
-		return text_take(&name);
-	}
+	if (peer->proto == PROTO_UNIX)
+		return name_of(peer);
 	if (!has_port(peer))
 		return text_copy(peer->text);
 	long port = strtol(colon + 1, NULL, 10);

@@ -448,6 +448,28 @@ static void learn_reads_what_others_recorded(void **state)
 	assert_int_equal(access(live_path(live, "x.policy"), F_OK), -1);
 }
 
+/* Each rule is asked about; what is declined stays as a comment. */
+static void learn_asks_about_each_rule(void **state)
+{
+	struct live *live = *state;
+	const char *trace = live_file(live, "trace", 0644, "1 openat(AT_FDCWD, \"/srv/one\", O_RDONLY) = 3\n1 openat(AT_FDCWD, \"/srv/two\", O_RDONLY) = 3\n"
+							     "1 openat(AT_FDCWD, \"/srv/three\", O_RDONLY) = 3\n");
+	const char *policy = live_path(live, "learnt.policy");
+	live->input = "y\nq\n";
+	assert_int_equal(usher(live, "learn", "--review", "--tight", "-o", policy, "--from", trace), 1);
+	assert_says(live->err, "1 of 3: take it?");
+	assert_says(live->err, "nothing is written");
+	assert_int_equal(access(policy, F_OK), -1);
+	live->input = "n\nwhat\na\n";
+	assert_int_equal(usher(live, "learn", "--review", "--tight", "-o", policy, "--from", trace), 0);
+	assert_says(live->out, "under 2 rules");
+	char *text = live_read(policy);
+	assert_says(text, "\t# not taken: allow read ");
+	assert_true(strstr(text, "\tallow read ") && strstr(text, "/srv/two;"));
+	free(text);
+	live->input = NULL;
+}
+
 static void learn_runs_more_than_once(void **state)
 {
 	struct live *live = *state;
@@ -479,6 +501,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(diff_is_weighted),
 	TEST(learn_adds_to_a_policy),
 	TEST(learn_reads_what_others_recorded),
+	TEST(learn_asks_about_each_rule),
 	TEST(learn_runs_more_than_once),
 };
 

@@ -218,9 +218,13 @@ static void what_a_rule_denies_is_not_proposed(void **state)
 static void what_is_read_is_not_trusted(void **state)
 {
 	static const char *const names[] = { "reboot;\n}\nfiles { allow all /; }\nsyscalls { allow swapon", "swapon" };
-	static const struct seen relative[] = { { .path = "/srv/a", .ops = OP_BIT(OP_RENAME), .to = "b", .to_ops = CREATE }, { .path = NULL } };
+	static const struct { const char *object; int proto; uint32_t ops; const char *to; } impossible[] = {
+		{ "/srv/a", -1, OP_BIT(OP_RENAME), "b" }, { "srv", -1, READ, NULL }, { "/srv//a", -1, READ, NULL }, { "/srv/../a", -1, READ, NULL },
+		{ "/srv/", -1, READ, NULL }, { "/srv/.", -1, READ, NULL }, { "/srv", -1, OP_BIT(OP_MOUNT), NULL }, { "", -1, READ, NULL },
+		{ "10.0.0.1:99999", PROTO_TCP, OP_BIT(OP_CONNECT), NULL }, { "*:80; } files { allow all /", PROTO_TCP, OP_BIT(OP_CONNECT), NULL },
+		{ "10.0.0.1:80", PROTO_TCP, READ, NULL }, { "10.0.0.1:80", PROTO_TCP, OP_BIT(OP_SENDTO), NULL }, { "@", PROTO_UNIX, OP_BIT(OP_BIND), NULL },
+	};
 	struct learn learn = { 0 };
-	char *text;
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
@@ -230,9 +234,49 @@ static void what_is_read_is_not_trusted(void **state)
 	assert_int_equal(learn.calls.n, 1);
 	assert_string_equal(learn.calls.v[0], "swapon");
 	learn_free(&learn);
-	text = rules_for(relative, TREE_TIGHT, BASE, NULL);
-	assert_non_null(strstr(text, "allow rename"));
-	free(text);
+	learn = (struct learn){ 0 };
+	for (size_t i = 0; i < sizeof(impossible) / sizeof(impossible[0]); i++) {
+		struct access access = { .object = bytes_of(impossible[i].object), .proto = impossible[i].proto, .ops = impossible[i].ops,
+					 .to = bytes_of(impossible[i].to), .to_ops = CREATE, .run = 1, .count = 1 };
+		assert_int_equal(learn_take(&learn, &access), 0);
+		assert_int_equal(learn.impossible, i + 1);
+	}
+	assert_int_equal(learn.accesses, 0);
+	learn_free(&learn);
+}
+
+/* Whatever bytes it has, a name is allowed by the rule for it. */
+static void abstract_names(void **state)
+{
+	static const struct bytes names[] = { { "plain", 5 }, { "a\0b", 3 }, { "back\\x41slash", 12 }, { "sp ace\"q$*{,}", 13 }, { "\xff\xfe", 2 },
+					      { "tab\tnl\n", 7 }, { "x/../y", 6 }, { "u\xc3\xa9", 3 }, { "\\n", 2 }, { "one\1two", 7 } };
+	struct learn learn = { 0 };
+	struct text text = { 0 };
+	char shown[POLICY_PEER_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct policy_peer peer = { .proto = PROTO_UNIX, .name = names[i].s, .len = names[i].len };
+		struct access access = { .object = bytes_of(policy_peer_text(&peer, shown)), .proto = PROTO_UNIX, .ops = OP_BIT(OP_CONNECT), .run = 1, .count = 1 };
+		assert_int_equal(learn_take(&learn, &access), 0);
+	}
+	learn_next_source(&learn);
+	struct policy *policy = lang_good("network { default deny; }");
+	learn_settle(&learn, policy);
+	policy_free(policy);
+	assert_int_equal(learn.n_refused, 1);
+	text_puts(&text, "network { default deny;\n");
+	assert_int_equal(learn_peer_rules(&learn, TREE_TIGHT, "", &text), sizeof(names) / sizeof(names[0]) - 1);
+	text_puts(&text, "}");
+	policy = lang_good(text.s);
+	for (size_t i = 0; i + 1 < sizeof(names) / sizeof(names[0]); i++) {
+		struct policy_peer peer = { .proto = PROTO_UNIX, .name = names[i].s, .len = names[i].len };
+		struct policy_verdict verdict = policy_decide_peer(policy, OP_BIT(OP_CONNECT), &peer).enforced;
+		assert_true(policy_allows(&verdict));
+	}
+	policy_free(policy);
+	free(text_take(&text));
+	learn_free(&learn);
 }
 
 int main(void)
@@ -241,7 +285,7 @@ int main(void)
 		cmocka_unit_test(volatile_names), cmocka_unit_test(words_are_read_back), cmocka_unit_test(siblings_become_their_directory),
 		cmocka_unit_test(what_is_never_meant_as_a_whole), cmocka_unit_test(runs_that_differ),
 		cmocka_unit_test(what_is_not_there_needs_no_rule), cmocka_unit_test(own_directories), cmocka_unit_test(moves_gain_nothing),
-		cmocka_unit_test(what_a_rule_denies_is_not_proposed), cmocka_unit_test(what_is_read_is_not_trusted),
+		cmocka_unit_test(what_a_rule_denies_is_not_proposed), cmocka_unit_test(what_is_read_is_not_trusted), cmocka_unit_test(abstract_names),
 	};
 	return cmocka_run_group_tests_name("learn", tests, NULL, NULL);
 }

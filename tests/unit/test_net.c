@@ -486,7 +486,7 @@ static void peers_as_text(void **state)
 	static const struct { enum policy_proto proto; const char *text, *shown; } rows[] = {
 		{PROTO_TCP, "10.0.0.1:80", NULL}, {PROTO_UDP, "[::1]:53", NULL}, {PROTO_TCP, "[::ffff:1.2.3.4]:1", "1.2.3.4:1"},
 		{PROTO_TCP, "a.example:443", NULL}, {PROTO_ICMP, "10.0.0.1", NULL}, {PROTO_ICMP, "[fd00::1]", NULL},
-		{PROTO_UNIX, "@x", NULL}, {PROTO_UNIX, "@x\n", "@x\\n"}, {PROTO_NETLINK, "NETLINK_ROUTE", NULL}, {PROTO_NETLINK, "31", NULL},
+		{PROTO_UNIX, "@x", NULL}, {PROTO_UNIX, "@x\n", "@x\\n"}, {PROTO_UNIX, "@a\\x00b", NULL}, {PROTO_UNIX, "@a\\b", "@a\\x5Cb"}, {PROTO_NETLINK, "NETLINK_ROUTE", NULL}, {PROTO_NETLINK, "31", NULL},
 		{PROTO_RAW, "*", NULL}, {PROTO_VSOCK, "*", NULL}, {PROTO_VSOCK, "2:80", ""}, {PROTO_TCP, "10.0.0.1", ""}, {PROTO_TCP, "10.0.0.0/8:1", ""}, {PROTO_TCP, "*:1", ""},
 		{PROTO_TCP, "1.1.1.1:1-2", ""}, {PROTO_UNIX, "@", ""}, {PROTO_UNIX, "/x", ""}, {PROTO_NETLINK, "*", ""}, {PROTO_TCP, "", ""},
 	};
