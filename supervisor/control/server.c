@@ -205,10 +205,30 @@ static struct client *free_client(struct control *control)
 	return NULL;
 }
 
-/* While there is room; others wait in the kernel. */
+static bool older(const struct client *a, const struct client *b)
+{
+	return !b || (!a->out && b->out) || (!a->out == !b->out && a->number < b->number);
+}
+
+/* Who keeps others waiting: the oldest that says nothing, or else takes no answer. NULL if there is none, or one is on its way out. */
+static struct client *idle_client(struct control *control)
+{
+	struct client *idle = NULL;
+
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		struct client *client = &control->clients[i];
+		if (client->fd < 0 && !client->serving)
+			return NULL;
+		if (client->fd >= 0 && !client->serving && older(client, idle))
+			idle = client;
+	}
+	return idle;
+}
+
+/* While there is room, or somebody who can make some; others wait in the kernel. */
 static void control_listen(struct control *control)
 {
-	if (!control->accept_op.pending && free_client(control))
+	if (!control->accept_op.pending && (free_client(control) || idle_client(control)))
 		(void)loop_poll(control->options.loop, &control->accept_op, control->socket.listener, POLLIN);
 }
 
@@ -218,11 +238,18 @@ static void control_accept(struct loop_op *op, int result)
 	struct client *client = control->over ? NULL : free_client(control);
 	int fd;
 
-	if (!client || result == -ECANCELED)
+	if (control->over || result == -ECANCELED)
 		return;
+	if (!client) {
+		struct client *idle = idle_client(control);
+		/* When it has gone client_ready() or client_late() listens again. */
+		if (idle)
+			client_close(idle);
+		return;
+	}
 	fd = accept4(control->socket.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd >= 0) {
-		*client = (struct client){ .control = control, .fd = fd, .op.done = client_ready, .timer.done = client_late };
+		*client = (struct client){ .control = control, .fd = fd, .number = ++control->connections, .op.done = client_ready, .timer.done = client_late };
 		client->in = malloc(CONTROL_LINE_MAX);
 		(void)loop_timer(control->options.loop, &client->timer, CONTROL_LATE_NS);
 		if (client->in)

@@ -23,6 +23,7 @@ struct client {
 	int fd;				/* owned; -1: free, or about to be */
 	struct loop_op op, timer;
 	bool serving;			/* an answer will come */
+	uint64_t number;		/* of connections */
 	struct ucred sender;		/* of the first byte, and of all others */
 	char *in;
 	size_t in_len;
@@ -64,6 +65,7 @@ struct control {
 	uint64_t started_ns;
 	struct loop_op accept_op;
 	struct client clients[CONTROL_CLIENTS];
+	uint64_t connections;
 	struct change *change;		/* under way, or NULL */
 	struct observe *observe;	/* NULL: the policy has no rollout { } */
 	struct loop_op flushed;
