@@ -1,6 +1,7 @@
 /*
  * The new file is written beside the old one and the two change places in one step (RENAME_EXCHANGE). What came out is then
- * compared with what was read: if somebody has put another file there meanwhile, or written into it, they change places again.
+ * compared with what was read: if somebody has put another file there meanwhile, or written into it, they change places again, and so on
+ * until what comes out is what was put there: whoever comes in between keeps the last word.
  */
 #include "rewrite.h"
 
@@ -16,6 +17,9 @@
 #include "err.h"
 #include "fd.h"
 #include "text.h"
+
+#define TRIES 100
+#define FILE_MAX (64U << 20)
 
 static int write_all(int fd, const char *text, size_t len)
 {
@@ -52,18 +56,26 @@ static int make_temporary(struct rewrite *rewrite)
 	return write_all(fd, rewrite->text, rewrite->len);
 }
 
-static bool holds(const char *path, const char *text, size_t len)
+/* What is there, up to MAX bytes; nothing of what cannot be read. */
+static struct text read_file(const char *path, size_t max)
 {
-	AUTO_FREE char *found = malloc(len + 1);
+	struct text text = { 0 };
+	char buf[16384];
 	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	size_t got = 0;
 	ssize_t n;
 
-	if (fd < 0 || !found)
-		return false;
-	while (got <= len && (n = read(fd, found + got, len + 1 - got)) > 0)
-		got += (size_t)n;
-	return got == len && !memcmp(found, text, len);
+	while (fd >= 0 && text.len < max && (n = read(fd, buf, sizeof(buf))) > 0)
+		text_add(&text, buf, (size_t)n);
+	return text;
+}
+
+static bool holds(const char *path, const char *text, size_t len)
+{
+	struct text found = read_file(path, len + 1);
+	bool same = found.len == len && (!len || !memcmp(found.s, text, len));
+
+	free(text_take(&found));
+	return same;
 }
 
 static int exchange(const char *a, const char *b)
@@ -94,9 +106,23 @@ int rewrite_do(struct rewrite *rewrite)
 
 int rewrite_undo(struct rewrite *rewrite)
 {
-	int err = rewrite->done ? exchange(rewrite->temporary, rewrite->path) : 0;
+	struct text there = { 0 };
+	int err = 0;
 
-	rewrite->done = rewrite->done && err;
+	if (!rewrite->done)
+		return 0;
+	text_add(&there, rewrite->text, rewrite->len);
+	for (int i = 0; i < TRIES; i++) {
+		struct text put = read_file(rewrite->temporary, FILE_MAX);
+		err = exchange(rewrite->temporary, rewrite->path);
+		bool mine = !err && holds(rewrite->temporary, there.s, there.len);
+		free(text_take(&there));
+		there = put;
+		if (err || mine)
+			break;
+	}
+	free(text_take(&there));
+	rewrite->done = err != 0;
 	return err;
 }
 

@@ -1,7 +1,9 @@
 /* A policy file is replaced by what was made of it, or left as it is. */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -127,6 +129,67 @@ static void through_a_link(void **state)
 	unlink(path);
 }
 
+struct writer { pthread_mutex_t between; unsigned version; _Atomic bool over; };
+
+/* Replaces the file as an editor does, again and again. */
+static void *writer_run(void *arg)
+{
+	struct writer *writer = arg;
+	char text[20];
+
+	while (!writer->over) {
+		pthread_mutex_lock(&writer->between);
+		for (int i = 0; i < 20; i++) {
+			snprintf(text, sizeof(text), "%u\n", ++writer->version);
+			put(other, text);
+			assert_int_equal(rename(other, path), 0);
+		}
+		pthread_mutex_unlock(&writer->between);
+		usleep(1);
+	}
+	return NULL;
+}
+
+/* Whoever replaces the file meanwhile has the last word. */
+static void a_replacement_is_not_lost(void **state)
+{
+	struct writer writer = { .between = PTHREAD_MUTEX_INITIALIZER, .version = 0 };
+	unsigned done = 0, stale = 0;
+	pthread_t thread;
+
+	(void)state;
+	put(path, "0\n");
+	assert_int_equal(pthread_create(&thread, NULL, writer_run, &writer), 0);
+	for (int i = 0; i < 5000 && (i < 300 || !done || !stale); i++) {
+		char was[20] = "", now[20] = "";
+		struct policy_file file = { .path = path, .text = was };
+		struct rewrite rewrite = { .was = &file };
+		FILE *from = fopen(path, "r");
+		assert_non_null(from);
+		file.len = fread(was, 1, sizeof(was) - 1, from);
+		fclose(from);
+		rewrite.text = malloc(30);
+		rewrite.len = (size_t)snprintf(rewrite.text, 30, "%d.%s", (int)atoi(strchr(was, '.') ? strchr(was, '.') + 1 : was) % 7, strchr(was, '.') ? strchr(was, '.') + 1 : was);
+		int err = rewrite_do(&rewrite);
+		assert_true(err == 0 || err == -ESTALE);
+		done += err == 0;
+		stale += err != 0;
+		rewrite_end(&rewrite);
+		pthread_mutex_lock(&writer.between);
+		from = fopen(path, "r");
+		assert_non_null(from);
+		assert_true(fread(now, 1, sizeof(now) - 1, from) > 0);
+		fclose(from);
+		const char *version = strchr(now, '.') ? strchr(now, '.') + 1 : now;
+		assert_int_equal(atoi(version), writer.version);
+		pthread_mutex_unlock(&writer.between);
+	}
+	writer.over = true;
+	pthread_join(thread, NULL);
+	assert_true(done > 0 && stale > 0);
+	assert_int_equal(files(), 1);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -150,6 +213,7 @@ int main(void)
 		cmocka_unit_test(done_and_undone),
 		cmocka_unit_test(another_is_left_alone),
 		cmocka_unit_test(through_a_link),
+		cmocka_unit_test(a_replacement_is_not_lost),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
