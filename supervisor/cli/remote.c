@@ -17,14 +17,15 @@
 #include "text.h"
 
 #define ANSWER_S 120
+#define LOOK_S	 2	/* of each that there is: one that is stopped must not keep the others waiting */
 #define ANSWER_MAX (64U << 20)
 
 /* ---- asking --------------------------------------------------------------------------------- */
 
-static int remote_connect(const char *path)
+static int remote_connect(const char *path, int seconds)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	struct timeval patience = { .tv_sec = ANSWER_S };
+	struct timeval patience = { .tv_sec = seconds };
 	AUTO_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
@@ -50,12 +51,12 @@ static char *remote_line(int fd)
 	return text_take(&text);
 }
 
-json_t *remote_ask(const char *path, json_t *request, const char **error)
+static json_t *ask(const char *path, json_t *request, int seconds, const char **error)
 {
 	char *line = json_dumps(request, JSON_COMPACT);
 	AUTO_FREE char *message = text_printf("%s\n", line);
 	AUTO_FREE char *answer = NULL;
-	AUTO_FD fd = remote_connect(path);
+	AUTO_FD fd = remote_connect(path, seconds);
 	json_t *json;
 
 	free(line);
@@ -74,6 +75,11 @@ json_t *remote_ask(const char *path, json_t *request, const char **error)
 	return NULL;
 }
 
+json_t *remote_ask(const char *path, json_t *request, const char **error)
+{
+	return ask(path, request, ANSWER_S, error);
+}
+
 /* ---- finding -------------------------------------------------------------------------------- */
 
 static void remotes_add(struct remotes *remotes, const char *dir, const char *file)
@@ -86,7 +92,7 @@ static void remotes_add(struct remotes *remotes, const char *dir, const char *fi
 	remote = mem_push(&remotes->list, &remotes->n);
 	remote->name = text_dup(file, len - end);
 	remote->path = text_printf("%s/%s", dir, file);
-	remote->ps = remote_ask(remote->path, json_pack("{s:s}", "verb", "ps"), &remote->error);
+	remote->ps = ask(remote->path, json_pack("{s:s}", "verb", "ps"), LOOK_S, &remote->error);
 	if (remote->ps && json_integer_value(json_object_get(remote->ps, "status"))) {
 		const char *why = json_string_value(json_object_get(remote->ps, "error"));
 

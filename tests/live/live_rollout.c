@@ -1,9 +1,14 @@
 /* From log to kill on a program that is never restarted: promote, demote, gates, shadows. */
 #include "cli.h"
 
+#include <limits.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "talk.h"
@@ -135,6 +140,83 @@ static void a_file_that_changes_is_left_alone(void **state)
 	assert_int_equal(system(command), 0);
 }
 
+/* Says that it runs POLICY, and replaces it when it is asked for its evidence: promote has read the file by then and not written yet. */
+static pid_t replacing_supervisor(const char *at, const char *policy, const char *other)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool over = false;
+	pid_t pid;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", at);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, 16), 0);
+	pid = fork();
+	while (pid == 0 && !over) {
+		char request[4096] = "", answer[600];
+		int client = accept(fd, NULL, NULL);
+		if (client < 0 || read(client, request, sizeof(request) - 1) < 0)
+			_exit(1);
+		over = strstr(request, "flush") != NULL;
+		if (over && rename(other, policy))
+			_exit(2);
+		snprintf(answer, sizeof(answer), "{\"schema\":1,\"status\":0,\"pid\":1,\"policy\":\"live\",\"policy_file\":\"%s\"}\n", policy);
+		(void)!write(client, answer, strlen(answer));
+		close(client);
+	}
+	if (pid == 0)
+		_exit(0);
+	close(fd);
+	return pid;
+}
+
+static void a_file_replaced_meanwhile_stays(void **state)
+{
+	struct live *live = *state;
+	struct talk talk = begin(live, RULES);
+	char at[150], other[120], policy[PATH_MAX], command[PATH_MAX + 200];
+	int status;
+
+	assert_non_null(realpath(live->policy, policy));
+	snprintf(at, sizeof(at), "%s/%s-fake.sock", talk_dir(&talk), talk.name);
+	snprintf(other, sizeof(other), "%s.other", live->policy);
+	snprintf(command, sizeof(command), "{ cat %s; echo '# edited'; } >%s", policy, other);
+	assert_int_equal(system(command), 0);
+	pid_t pid = replacing_supervisor(at, policy, other);
+	assert_int_equal(usher(live, "promote", live->policy, "--rule", "secret"), 1);
+	assert_says(live->err, "somebody has changed or replaced the file meanwhile");
+	assert_says(live->err, "nothing was changed");
+	expect_file(live, "# edited", true);
+	expect_file(live, "id secret stage log;", true);
+	talk_expect(&talk, cat(live, "secret"), "ok secret");
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	unlink(at);
+	/* As it is now it can be promoted. */
+	assert_int_equal(usher(live, "promote", live->policy, "--rule", "secret"), 0);
+	expect_file(live, "# edited", true);
+	talk_expect(&talk, cat(live, "secret"), "EACCES");
+	assert_int_equal(talk_end(&talk), 0);
+}
+
+/* A supervisor that is stopped (its shell's job control) does not keep the others from being found. */
+static void who_does_not_answer_is_left_out(void **state)
+{
+	struct live *live = *state;
+	struct talk talk = begin(live, RULES);
+	struct timespec begun, now;
+
+	assert_int_equal(kill(talk.pid, SIGSTOP), 0);
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	assert_int_equal(usher(live, "ps", talk.name), 5);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	assert_says(live->err, "it gave no answer");
+	assert_true(now.tv_sec - begun.tv_sec < 60);
+	assert_int_equal(kill(talk.pid, SIGCONT), 0);
+	talk_expect(&talk, cat(live, "open"), "ok open");
+	assert_int_equal(usher(live, "ps", talk.name), 0);
+	assert_int_equal(talk_end(&talk), 0);
+}
+
 static void gates_want_evidence(void **state)
 {
 	struct live *live = *state;
@@ -233,6 +315,8 @@ int main(void)
 		CASE(stages_are_moved_in_the_file),
 		CASE(what_is_in_the_filter_needs_a_restart),
 		CASE(a_file_that_changes_is_left_alone),
+		CASE(a_file_replaced_meanwhile_stays),
+		CASE(who_does_not_answer_is_left_out),
 		CASE(gates_want_evidence),
 		CASE(a_shadow_decides_and_does_nothing),
 	};
