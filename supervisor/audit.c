@@ -55,6 +55,7 @@ struct audit {
 	uint32_t id_key;
 	uint16_t id_run;
 	_Atomic uint64_t seq;
+	_Atomic uint32_t gaps;
 	_Atomic unsigned long calls, denied, would_denied;
 
 	pthread_mutex_t mutex; /* guards what follows */
@@ -81,23 +82,32 @@ static uint32_t id_mix(uint32_t x)
 	return x ^ x >> 16;
 }
 
-static struct record audit_next(struct audit *audit)
+/* SEQ 0: it has no place among the others; NUMBER is then its own. */
+static struct record record_begin(struct audit *audit, uint64_t seq, uint32_t number)
 {
 	struct timespec now;
-	struct record record = { .seq = atomic_fetch_add_explicit(&audit->seq, 1, memory_order_relaxed) + 1,
+	struct record record = { .seq = seq,
 				 .policy = audit->policy,
 				 .vars = audit->options.vars,
 				 .n_vars = audit->options.n_vars };
 	clock_gettime(CLOCK_REALTIME, &now);
 	record.realtime_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 	snprintf(record.id, sizeof(record.id), "%08" PRIx32 "%04" PRIx16,
-		 id_mix((uint32_t)record.seq ^ audit->id_key), audit->id_run);
+		 id_mix(number ^ audit->id_key), audit->id_run);
 	return record;
+}
+
+static struct record audit_next(struct audit *audit)
+{
+	uint64_t seq = atomic_fetch_add_explicit(&audit->seq, 1, memory_order_relaxed) + 1;
+	return record_begin(audit, seq, (uint32_t)seq);
 }
 
 static size_t audit_gap(void *ctx, unsigned long lost, char *buf, size_t size)
 {
-	struct record record = audit_next(ctx);
+	struct audit *audit = ctx;
+	/* Where .seq jumps records are lost: this one, which may itself fail to be written, must not look like that. */
+	struct record record = record_begin(audit, 0, 1U << 31 | atomic_fetch_add_explicit(&audit->gaps, 1, memory_order_relaxed));
 	struct text text = { 0 };
 	record_event(&text, &record, "gap", "records were lost before this one", lost);
 	size_t len = text.len < size ? text.len : 0;

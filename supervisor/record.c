@@ -357,8 +357,11 @@ void record_event(struct text *text, const struct record *record, const char *ac
 	}
 	text_puts(text, "}");
 	record_add_end(text, record);
-	text_addf(text, ",\"rule\":null,\"stage\":null,\"enforced\":true,\"us\":0,\"seq\":%" PRIu64 "}\n",
-		  record->seq);
+	text_puts(text, ",\"rule\":null,\"stage\":null,\"enforced\":true,\"us\":0,\"seq\":");
+	if (record->seq)
+		text_addf(text, "%" PRIu64 "}\n", record->seq);
+	else
+		text_puts(text, "null}\n");
 }
 
 /* ---- for people ---- */

@@ -17,7 +17,7 @@ struct request;
 
 /* What is said of every record. */
 struct record {
-	uint64_t seq;
+	uint64_t seq; /* 0: none */
 	char id[RECORD_ID_SIZE]; /* 12 hex digits; the first 8 never recur within a run */
 	int64_t realtime_ns;
 	const struct policy *policy;
