@@ -319,8 +319,7 @@ static void print_json(const struct plan *plan, const struct landlock_trees *tre
 		json_array_append_new(rules, entry);
 	}
 	json_t *all = json_pack(
-		"{s:{s:b, s:b, s:b, s:b, s:b, s:o}, s:{s:b, s:i, s:o, s:b, s:b, s:b, s:b, s:o}, s:{s:s, s:s, s:s?}, s:b, s:o}",
-		"{s:{s:b, s:b, s:b, s:b, s:b, s:o}, s:{s:b, s:i, s:o, s:b, s:b, s:o, s:b, s:b, s:o}, s:b, s:o}",
+		"{s:{s:b, s:b, s:b, s:b, s:b, s:o}, s:{s:b, s:i, s:o, s:b, s:b, s:o, s:b, s:b, s:o}, s:{s:s, s:s, s:s?}, s:b, s:o}",
 		"broker", "files", plan->files, "stat", plan->stat, "unix", plan->unix_paths, "addresses", plan->peers, "exec_gate", plan->exec,
 		"restricted", ops_json(plan->restricted),
 		"landlock", "used", plan->landlock, "abi", plan->kernel->landlock_abi, "handled", rights_json(plan->landlock_fs),
