@@ -196,10 +196,12 @@ static bool read_sealed(struct reading *reading, const struct token *token)
 	const struct policy_rule *rule = &reading->rule;
 	bool ports = rule->section == SECTION_NETWORK && rule->action >= ACTION_DENY &&
 		     (!rule->ops || (rule->proto == PROTO_TCP && rule->ops & OP_BIT(OP_CONNECT)));
+	bool reads = rule->section == SECTION_FILES && rule->action >= ACTION_DENY &&
+		     (!rule->ops || rule->ops & (OP_BIT(OP_READ) | OP_BIT(OP_LIST)));
 	reading->rule.sealed = true;
-	if (rule->section == SECTION_SYSCALLS || ports)
+	if (rule->section == SECTION_SYSCALLS || ports || reads)
 		return true;
-	struct policy_diag *diag = parse_error(reading->parser, token, "'sealed' belongs to rules about system calls, and to what denies TCP ports");
+	struct policy_diag *diag = parse_error(reading->parser, token, "'sealed' belongs to rules about system calls, and to what denies TCP ports or reading");
 	policy_diag_help(diag, "only those can be left to the kernel");
 	return !mistake(reading, diag);
 }

@@ -213,6 +213,8 @@ void plan_offload(struct plan *plan)
 
 /* ---- printing ------------------------------------------------------------------------------- */
 
+#define READS (OP_BIT(OP_READ) | OP_BIT(OP_LIST))
+
 static bool net_right(const struct plan *plan, const struct policy_rule *rule)
 {
 	uint64_t rights = (rule->ops & OP_BIT(OP_CONNECT) ? LANDLOCK_ACCESS_NET_CONNECT_TCP : 0) |
@@ -229,13 +231,12 @@ static bool offloaded(const struct plan *plan, const struct policy_rule *rule)
 
 bool plan_moves(const struct plan *plan, const struct policy_rule *rule)
 {
-	if (offloaded(plan, rule))
+	if (offloaded(plan, rule) || (plan->reads && rule->section == SECTION_FILES && !(rule->ops & ~(READS | OP_BIT(OP_STAT)))))
 		return false;
 	return rule->section != SECTION_SYSCALLS || (rule->action == ACTION_ALLOW && rule->stage != STAGE_LOG) ||
 	       (!rule->sealed && rule->audit != AUDIT_NONE && rule->audit != AUDIT_COUNT);
 }
 
-#define READS (OP_BIT(OP_READ) | OP_BIT(OP_LIST))
 /* Why a rule about what Landlock could decide is the broker's; NULL: it is none, or is Landlock's. */
 static const char *not_offloaded(const struct plan *plan, const struct policy_rule *rule, const struct policy_rule **because)
 {

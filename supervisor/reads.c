@@ -5,6 +5,8 @@
  * the filter lets it pass: because nothing is denied, or because what is allowed is a set of directory trees, which are Landlock's
  * to keep apart.
  *
+ * What Landlock denies leaves no record, so that a policy must say that it can do without: `sealed`.
+ *
  * Exactly means: the trees that the child's domain will have, read as a policy, decide the same for every path that
  * there can be (difference.h: proved on the automata), with the errno that Landlock gives, EACCES. What is no tree is none
  * of Landlock's: a file is replaced by another one of the same name, and processes come and go in /proc. Nor is a tree that is not there
@@ -325,22 +327,31 @@ static bool level_all(const struct policy *policy)
 	return level && level->n_words == 1 && !strcmp(level->words[0], "all");
 }
 
-/* A rule that wants to know more than Landlock can tell. */
-static const struct policy_rule *special_rule(const struct policy *policy)
+/* What Landlock denies is in no record. */
+static bool recorded(enum policy_audit audit, bool sealed)
 {
-	for (size_t i = 0; i < policy->n_rules; i++) {
-		const struct policy_rule *rule = &policy->rules[i];
-		if (rule->section == SECTION_FILES && rule->ops & OPS && (rule->beneath || audits_allowed(rule->audit)))
-			return rule;
-	}
-	return NULL;
+	return !sealed && audit != AUDIT_NONE;
 }
 
-static const char *special(const struct policy_rule *rule)
+/* A rule that wants more than Landlock can do: why, and *RULE. */
+static const char *special(const struct plan *plan, const struct policy_rule **rule)
 {
-	if (rule->beneath)
-		return "beneath: Landlock knows nothing of links";
-	return rule->action == ACTION_ALLOW ? "what is allowed is recorded, too" : "audit alert: what Landlock denies is told to nobody";
+	const struct policy *policy = plan->policy;
+	bool denies = plan->confined & OPS && plan->layers != LAYERS_KERNEL;
+
+	for (size_t i = 0; i < policy->n_rules; i++) {
+		*rule = &policy->rules[i];
+		if ((*rule)->section != SECTION_FILES || !((*rule)->ops & OPS))
+			continue;
+		if ((*rule)->beneath)
+			return "beneath: Landlock knows nothing of links";
+		if ((*rule)->action == ACTION_ALLOW ? audits_allowed((*rule)->audit) : denies && recorded((*rule)->audit, (*rule)->sealed))
+			return (*rule)->action == ACTION_ALLOW ? "what it allows is recorded" : "its denials are recorded; 'sealed' gives that up";
+	}
+	*rule = NULL;
+	if (denies && recorded(policy->defaults[SECTION_FILES].audit, policy->defaults[SECTION_FILES].sealed))
+		return "denials are recorded; 'default deny sealed' gives that up";
+	return NULL;
 }
 
 /* A rule that names usher's own files lets them be read. */
@@ -364,7 +375,8 @@ int reads_decide(struct plan *plan)
 {
 	uint32_t ops = plan->restricted & OPS;
 	uint64_t rights = (ops & OP_BIT(OP_READ) ? LANDLOCK_ACCESS_FS_READ_FILE : 0) | (ops & OP_BIT(OP_LIST) ? LANDLOCK_ACCESS_FS_READ_DIR : 0);
-	const struct policy_rule *rule = special_rule(plan->policy);
+	const struct policy_rule *rule;
+	const char *why = special(plan, &rule);
 
 	plan->reads = READS_BROKERED;
 	if (plan->layers == LAYERS_BROKER || !plan->files)
@@ -373,8 +385,8 @@ int reads_decide(struct plan *plan)
 		brokered(plan, NULL, "every access is recorded (audit { level all; })");
 	else if (audits_allowed(plan->policy->defaults[SECTION_FILES].audit))
 		brokered(plan, NULL, "every access is recorded (the default's audit)");
-	else if (rule)
-		brokered(plan, rule, "%s", special(rule));
+	else if (why)
+		brokered(plan, rule, "%s", why);
 	else if (plan->stat)
 		brokered(plan, NULL, "stat is covered, and Landlock tells what is there");
 	else if (!ops)
