@@ -208,7 +208,7 @@ void plan_offload(struct plan *plan)
 {
 	const struct policy_rule *rule;
 
-	plan->offload = !plan->recorded && plan->layers != LAYERS_BROKER && !offload_obstacle(plan, &rule);
+	plan->offload = !offload_obstacle(plan, &rule);
 }
 
 /* ---- printing ------------------------------------------------------------------------------- */
