@@ -123,10 +123,6 @@ bool offload_ports(const struct plan *plan, uint32_t *lo, uint32_t *hi)
 
 static const char *setting_obstacle(const struct policy *policy)
 {
-	const struct policy_setting *level = policy_setting(policy, "audit", "level");
-
-	if (level && level->n_words && strcmp(level->words[0], "all") == 0)
-		return "everything is to be recorded";
 	for (size_t i = 0; i < policy->n_settings; i++) {
 		const struct policy_setting *setting = &policy->settings[i];
 
@@ -152,6 +148,8 @@ const char *offload_obstacle(const struct plan *plan, const struct policy_rule *
 	uint32_t n = 0;
 
 	*rule = NULL;
+	if (plan->layers == LAYERS_BROKER || plan->recorded || plan->peers_told)
+		return "every access is to be seen";
 	if (!plan->landlock)
 		return "Landlock is not used";
 	if (plan->kernel->landlock_abi < 4)

@@ -8,7 +8,7 @@
 #include "probe.h"
 #include "policy.h"
 
-/* Which layers may decide about opens that only read. */
+/* Which layers may decide about opens that only read, and LAYERS_BROKER about TCP ports as well. */
 enum layers {
 	LAYERS_ANY,		/* the cheapest that is exact */
 	LAYERS_BROKER,

@@ -280,6 +280,8 @@ void restart_unseen(struct restart *restart, const struct plan *launched)
 {
 	if (launched->reads)
 		say(restart, false, "opens that only read are not seen: they were left to the kernel at launch (--layers broker would see them)");
+	if (launched->offload)
+		say(restart, false, "connects are not seen: they were left to Landlock at launch (--layers broker would see them)");
 }
 
 void restart_free(struct restart *restart)

@@ -215,7 +215,9 @@ static void the_plan_says_so(void **state)
 	plans(live, SEALED "allow connect tcp *:1-9 audit all;", "what it allows is to be recorded");
 	plans(live, SEALED "allow connect tcp *:1024-65535;", "so many ports would make the start slow");
 	plans(live, SEALED "allow connect tcp *:1; } limits { rate connect 1/s;", "only the broker counts for limits { rate }");
-	plans(live, SEALED "allow connect tcp *:1; } audit { level all;", "everything is to be recorded");
+	plans(live, SEALED "allow connect tcp *:1; } audit { level all;", "every access is to be seen");
+	(void)live_usher_run(live, (const char *const[]){ "check", "--plan", "--layers", "broker", live->policy, NULL });
+	assert_non_null(strstr(live->out, "every access is to be seen"));
 	setenv("USHER_TEST_DISABLE", "landlock_net", 1);
 	plans(live, SEALED "allow connect tcp *:1;", "this kernel's Landlock knows no ports");
 	unsetenv("USHER_TEST_DISABLE");
@@ -236,6 +238,8 @@ static void it_stays_as_it_was_at_launch(void **state)
 	live_policy(live, "network { " SEALED "allow connect tcp 127.0.0.1:1-9; }");
 	assert_int_equal(live_usher_run(live, reload), 1);
 	assert_non_null(strstr(live->err, "connect"));
+	assert_int_equal(live_usher_run(live, (const char *const[]){ "shadow", "set", talk.name, live->policy, NULL }), 0);
+	assert_non_null(strstr(live->err, "connects are not seen"));
 	live_policy(live, "network { " SEALED "allow connect tcp *:1-20; }");
 	assert_int_equal(live_usher_run(live, reload), 0);
 	assert_non_null(strstr(live->err, "goes on refusing TCP ports"));
