@@ -189,6 +189,7 @@ static void slot_serving(struct member *member, struct slot *slot)
 	atomic_store_explicit(&member->stuck.interrupted, false, memory_order_relaxed);
 	slot->req.worker = member->worker;
 	slot->req.interrupted = &member->stuck.interrupted;
+	slot->req.hurry = &member->stuck.hurry;
 	atomic_store_explicit(&slot->phase, SLOT_SERVING, memory_order_relaxed);
 }
 

@@ -69,6 +69,7 @@ struct request {
 	struct target *target;
 	struct cred_worker *worker;	/* of the thread that serves it now */
 	const _Atomic bool *interrupted;	/* there: a signal came to the target, and EINTR is its doing */
+	_Atomic bool *hurry;		/* there: set around a wait that is given up with EINTR after some milliseconds (stuck.h) */
 
 	struct name *names;		/* [REQUEST_NAMES], from the request's own memory */
 	unsigned n_names;

@@ -56,6 +56,10 @@ void stuck_look(struct stuck_list *list)
 {
 	pthread_mutex_lock(&list->lock);
 	for (struct stuck *stuck = list->first; stuck; stuck = stuck->next) {
+		if (atomic_load(&stuck->hurry)) {
+			stuck_interrupt(stuck->thread);
+			continue;
+		}
 		switch (state_of(atomic_load(&stuck->target))) {
 		case 'D':
 		case '\0':

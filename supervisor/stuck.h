@@ -17,6 +17,7 @@ struct stuck {
 	pthread_t thread;
 	_Atomic pid_t target;		/* the thread that waits for the answer */
 	_Atomic bool interrupted;	/* a signal is pending there, or it is gone: EINTR is -ERESTARTSYS */
+	_Atomic bool hurry;		/* what it waits in can be waited for elsewhere: it is interrupted at once */
 	struct stuck *next, **at;	/* .at is NULL: not in the list */
 };
 
@@ -30,7 +31,7 @@ struct stuck_list {
 void stuck_interrupt(pthread_t thread);
 void stuck_add(struct stuck_list *list, struct stuck *stuck);
 void stuck_remove(struct stuck_list *list, struct stuck *stuck);
-/* Interrupts those whose target has got a signal. To be called again and again: a signal may come just before the call it is for. */
+/* Interrupts those whose target has got a signal, and those in a hurry. To be called again and again: a signal may come just before the call it is for. */
 void stuck_look(struct stuck_list *list);
 
 #endif

@@ -37,6 +37,7 @@ struct socket_call {
 	int domain, type, protocol;
 	bool blocking;		/* without O_NONBLOCK and MSG_DONTWAIT */
 	bool redirected;
+	bool begun;		/* a connect, by us */
 	int room;		/* of getpeername, or -errno */
 	unsigned flags;
 	struct address addr;	/* of connect and bind */

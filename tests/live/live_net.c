@@ -7,6 +7,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -440,6 +441,14 @@ static void black_holes_hold_nobody_up(void **state)
 	close(server);
 }
 
+static void *accept_later(void *server)
+{
+	usleep(300000);
+	for (int i = 0; i < 2; i++)
+		close(accept(*(int *)server, NULL, NULL));
+	return NULL;
+}
+
 static void signals_interrupt(void **state)
 {
 	struct live *live = *state;
@@ -452,6 +461,23 @@ static void signals_interrupt(void **state)
 	/* The first fills the backlog. */
 	snprintf(script, sizeof(script), "nsocket tcp\nnconnect 3 127.0.0.1:%u\nnsocket tcp\nalarmed 300 0 nconnect 4 127.0.0.1:%u\nnconnect 4 unspec\n", port, port);
 	script_expect(live, script, "=> EINTR\n");
+	/* Begun again as often as a signal comes, it waits for what the first has begun. Once more by way of the ring alone. */
+	for (int ring = 0; ring < 2; ring++) {
+		pthread_t thread;
+		char first[64];
+		close(server);
+		server = served(&port);
+		assert_int_equal(listen(server, 0), 0);
+		snprintf(policy, sizeof(policy), COMPARE_ALL "network { default deny; allow connect tcp 127.0.0.1:%u; }", port);
+		live_policy(live, policy);
+		snprintf(first, sizeof(first), "nconnect 5 127.0.0.1:%u\n", port);
+		snprintf(script, sizeof(script), "nsocket tcp\nnconnect 3 127.0.0.1:%u\nnsocket tcp\nnsocket tcp\nsndtimeo 5 50\n%salarmed 50 1 nconnect 4 127.0.0.1:%u\n",
+			 port, ring ? first : "", port);
+		assert_int_equal(pthread_create(&thread, NULL, accept_later, &server), 0);
+		snprintf(policy, sizeof(policy), "alarmed 50 1 nconnect 4 127.0.0.1:%u => ok", port);
+		script_expect(live, script, policy);
+		pthread_join(thread, NULL);
+	}
 	close(server);
 }
 
