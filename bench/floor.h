@@ -1,6 +1,6 @@
 /*
  * The smallest supervisor that is still correct, for bench_floor and bench_wait: RECV, process_vm_readv, NOTIF_ID_VALID, one
- * openat2, ADDFD, close, SEND. No policy, no audit, no credentials, one thread.
+ * openat2, ADDFD, close, SEND; for a connect: RECV, process_vm_readv, pidfd_getfd, NOTIF_ID_VALID, connect, SEND, close. No policy, no audit, no credentials, one thread.
  */
 #ifndef USHER_BENCH_FLOOR_H
 #define USHER_BENCH_FLOOR_H
@@ -22,6 +22,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -30,7 +31,7 @@
 
 #include "kernel.h"
 
-enum floor_mode { FLOOR_OPEN, FLOOR_DENY, FLOOR_STAT, FLOOR_ALLOW_ALL };
+enum floor_mode { FLOOR_OPEN, FLOOR_DENY, FLOOR_STAT, FLOOR_CONNECT, FLOOR_ALLOW_ALL };
 
 struct floor_launch {
 	pid_t child;
@@ -43,7 +44,7 @@ static inline _Noreturn void floor_die(const char *what)
 	exit(125);
 }
 
-/* Traps what MODE is about: opens, and for stat also newfstatat. */
+/* Traps what MODE is about: opens, and for stat also newfstatat; or connects and nothing else. */
 static inline int floor_filter(enum floor_mode mode)
 {
 	static const int calls[] = {
@@ -55,6 +56,7 @@ static inline int floor_filter(enum floor_mode mode)
 		SYS_stat,
 #endif
 		SYS_newfstatat,
+		SYS_connect,
 	};
 	struct sock_filter insns[16];
 	struct sock_fprog program = { .filter = insns };
@@ -68,7 +70,7 @@ static inline int floor_filter(enum floor_mode mode)
 #ifdef SYS_open
 		opens = opens || calls[i] == SYS_open;
 #endif
-		if (!opens && mode != FLOOR_STAT)
+		if (calls[i] == SYS_connect || mode == FLOOR_CONNECT ? calls[i] != SYS_connect || mode != FLOOR_CONNECT : !opens && mode != FLOOR_STAT)
 			continue;
 		insns[program.len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)calls[i], 0, 1);
 		insns[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
@@ -139,6 +141,41 @@ static inline int floor_openat2(int root, const char *path, uint64_t flags, uint
 	return (int)syscall(SYS_openat2, root, path + 1, &how, sizeof(how));
 }
 
+/* The address is copied once, the socket taken once, and the one connected to the other; who is asked for again is remembered. */
+static inline void floor_connect(int listener)
+{
+	static pid_t known;
+	static int pidfd = -1;
+	struct seccomp_notif notif;
+	struct sockaddr_storage address;
+	struct iovec local = { .iov_base = &address }, remote;
+	int fd, error = 0;
+
+	memset(&notif, 0, sizeof(notif));
+	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &notif))
+		return;
+	if ((pid_t)notif.pid != known) {
+		if (pidfd >= 0)
+			close(pidfd);
+		pidfd = (int)syscall(SYS_pidfd_open, notif.pid, 0);
+		known = (pid_t)notif.pid;
+	}
+	local.iov_len = notif.data.args[2] < sizeof(address) ? notif.data.args[2] : sizeof(address);
+	remote = (struct iovec){ .iov_base = (void *)(uintptr_t)notif.data.args[1], .iov_len = local.iov_len };
+	if (process_vm_readv((pid_t)notif.pid, &local, 1, &remote, 1, 0) != (ssize_t)local.iov_len)
+		error = -EFAULT;
+	fd = (int)syscall(SYS_pidfd_getfd, pidfd, notif.data.args[0], 0);
+	if (!error && fd < 0)
+		error = -errno;
+	if (!ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &notif.id)) {
+		if (!error && connect(fd, (struct sockaddr *)&address, (socklen_t)local.iov_len))
+			error = -errno;
+		floor_send(listener, notif.id, 0, error, 0);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
 /* One notification, which is known to be there. */
 static inline void floor_serve(int listener, int root, enum floor_mode mode)
 {
@@ -150,6 +187,10 @@ static inline void floor_serve(int listener, int root, enum floor_mode mode)
 	size_t room;
 	int fd, error = 0;
 
+	if (mode == FLOOR_CONNECT) {
+		floor_connect(listener);
+		return;
+	}
 	memset(&notif, 0, sizeof(notif));
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &notif))
 		return;

@@ -1,15 +1,17 @@
 /*
  * What is timed: one call, many times, in the target itself. The wrapper around it (none, the floor, usher) is what differs.
  *
- *   worker OP COUNT PATH      OP: open deny stat access create unlink mkdir connect getppid read link
+ *   worker OP COUNT PATH      OP: open deny stat access create mkdir connect connect_nonblocking getppid
  *
  * Prints one line of JSON: nanoseconds of a call: mean of the best half of batches, p50, p99, p99.9 over single calls.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -53,13 +55,62 @@ static int op_getppid(void)
 	return syscall(SYS_getppid) < 0 ? -1 : 0;
 }
 
-static const struct {
+
+/* To a listener of its own, on loopback: the handshake is over when connect returns, or when accept does. Only the connect is timed. */
+static struct sockaddr_in at = { .sin_family = AF_INET };
+static int listening = -1, client = -1;
+
+static int listen_once(void)
+{
+	socklen_t len = sizeof at;
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	return bind(listening, (struct sockaddr *)&at, sizeof at) || listen(listening, 16) || getsockname(listening, (struct sockaddr *)&at, &len) ? -1 : 0;
+}
+static int make_socket(int flags)
+{
+	static const struct linger reset = { .l_onoff = 1 };	/* leaves nothing behind that waits */
+	if (listening < 0 && listen_once() < 0)
+		return -1;
+	client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+	return client < 0 ? -1 : setsockopt(client, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+}
+static int make_blocking(void)
+{
+	return make_socket(0);
+}
+static int make_nonblocking(void)
+{
+	return make_socket(SOCK_NONBLOCK);
+}
+static int op_connect(void)
+{
+	return connect(client, (struct sockaddr *)&at, sizeof at) && errno != EINPROGRESS ? -1 : 0;
+}
+static int hang_up(void)
+{
+	int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+	close(client);
+	return fd < 0 ? -1 : close(fd);
+}
+
+/* BEFORE and AFTER are not timed. */
+static const struct op {
 	const char *name;
-	int (*run)(void);
+	int (*run)(void), (*before)(void), (*after)(void);
 } ops[] = {
-	{ "open", op_open }, { "deny", op_deny }, { "stat", op_stat }, { "access", op_access },
-	{ "create", op_create }, { "mkdir", op_mkdir }, { "getppid", op_getppid },
+	{ "open", op_open, NULL, NULL }, { "deny", op_deny, NULL, NULL }, { "stat", op_stat, NULL, NULL }, { "access", op_access, NULL, NULL },
+	{ "create", op_create, NULL, NULL }, { "mkdir", op_mkdir, NULL, NULL }, { "getppid", op_getppid, NULL, NULL },
+	{ "connect", op_connect, make_blocking, hang_up }, { "connect_nonblocking", op_connect, make_nonblocking, hang_up },
 };
+
+static void once(const char *what, int (*step)(void))
+{
+	if (step && step() < 0) {
+		perror(what);
+		exit(1);
+	}
+}
 
 static double now(void)
 {
@@ -76,34 +127,31 @@ static int ascending(const void *a, const void *b)
 
 int main(int argc, char **argv)
 {
-	int (*run)(void) = NULL;
+	const struct op *op = NULL;
 	for (size_t i = 0; argc == 4 && i < sizeof ops / sizeof *ops; i++)
 		if (!strcmp(argv[1], ops[i].name))
-			run = ops[i].run;
-	size_t count = run ? strtoul(argv[2], NULL, 10) : 0;
+			op = &ops[i];
+	size_t count = op ? strtoul(argv[2], NULL, 10) : 0;
 	if (!count) {
-		fprintf(stderr, "usage: worker open|deny|stat|access|create|mkdir|getppid COUNT PATH\n");
+		fprintf(stderr, "usage: worker open|deny|stat|access|create|mkdir|connect|connect_nonblocking|getppid COUNT PATH\n");
 		return 2;
 	}
 	path = argv[3];
 	snprintf(name, sizeof name, "%s.%d", path, (int)getpid());
-	double *took = malloc(count * sizeof *took), sum = 0;
+	size_t warm = count / 10 + 10;
+	double *took = malloc((warm + count) * sizeof *took), begin = 0, sum;
 	if (!took)
 		return 1;
-	for (size_t i = 0; i < count / 10 + 10; i++)
-		if (run() < 0) {
-			perror(argv[1]);
-			return 1;
-		}
-	double begin = now();
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < warm + count; i++) {
+		if (i == warm)
+			begin = now();
+		once(argv[1], op->before);
 		double before = now();
-		if (run() < 0) {
-			perror(argv[1]);
-			return 1;
-		}
+		once(argv[1], op->run);
 		took[i] = now() - before;
+		once(argv[1], op->after);
 	}
+	memmove(took, took + warm, count * sizeof *took);
 	sum = now() - begin;
 	qsort(took, count, sizeof *took, ascending);
 	printf("{\"mean\": %.1f, \"p50\": %.1f, \"p99\": %.1f, \"p999\": %.1f}\n", sum / (double)count, took[count / 2],
