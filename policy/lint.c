@@ -19,6 +19,8 @@
 /* Pairs of rules are only compared up to here; a machine wrote what is larger. */
 enum { MAX_COMPARED = 1000 };
 
+#define EXPIRES_SOON 14	/* days */
+
 struct lint {
 	const struct policy *policy;
 	const struct policy_env *env;
@@ -183,19 +185,24 @@ static void lint_calls(struct lint *lint, const struct policy_rule *rule)
 	}
 }
 
-static void lint_expires(struct lint *lint, const struct policy_rule *rule)
+bool policy_expires_soon(const struct policy_rule *rule, int *left)
 {
 	struct tm date = {0};
 	if (!rule->expires || sscanf(rule->expires, "%d-%d-%d", &date.tm_year, &date.tm_mon, &date.tm_mday) != 3)
-		return;
+		return false;
 	date.tm_year -= 1900;
 	date.tm_mon -= 1;
 	/* The rule holds for the whole of its last day. */
-	int64_t left = ((int64_t)timegm(&date) - (int64_t)time(NULL)) / 86400 + 1;
-	if ((int64_t)timegm(&date) + 86400 <= (int64_t)time(NULL))
-		lint_add(lint, "W015", DIAG_WARNING, rule->pos, "this rule expired on %s", rule->expires);
-	else if (left <= 14)
-		lint_add(lint, "W015", DIAG_WARNING, rule->pos, "this rule expires on %s", rule->expires);
+	int64_t end = (int64_t)timegm(&date) + 86400 - (int64_t)time(NULL);
+	*left = end > 0 ? (int)((end - 1) / 86400) : (int)(end / 86400) - 1;
+	return end <= 0 || *left <= EXPIRES_SOON;
+}
+
+static void lint_expires(struct lint *lint, const struct policy_rule *rule)
+{
+	int left;
+	if (policy_expires_soon(rule, &left))
+		lint_add(lint, "W015", DIAG_WARNING, rule->pos, "this rule %s on %s", left < 0 ? "expired" : "expires", rule->expires);
 }
 
 static void lint_write_exec(struct lint *lint, const struct policy_rule *rule)

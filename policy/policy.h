@@ -265,6 +265,8 @@ void policy_free(struct policy *policy);
 
 /* Lints (policy-language.md 1.7) that need no running program. ENV may be NULL. */
 void policy_lint(const struct policy *policy, const struct policy_env *env, struct policy_diags *diags);
+/* Does RULE expire within 14 days (UTC), or has it? *LEFT: the days, 0 on its last, negative when that is over. */
+bool policy_expires_soon(const struct policy_rule *rule, int *left);
 
 /* The first setting NAME in BLOCK, or NULL. */
 const struct policy_setting *policy_setting(const struct policy *policy, const char *block, const char *name);

@@ -71,7 +71,8 @@ static void print_launched(const json_t *ps)
 
 static void print_one(const struct cli *cli, const struct remote *remote, bool details)
 {
-	const json_t *ps = remote->ps, *stages = json_object_get(ps, "stages"), *shadow = json_object_get(ps, "shadow");
+	const json_t *ps = remote->ps, *stages = json_object_get(ps, "stages"), *shadow = json_object_get(ps, "shadow"), *expires;
+	size_t i;
 	AUTO_FREE char *policy = text_printf("%s@%.7s", string(ps, "policy"), string(ps, "digest"));
 	char up[32];
 
@@ -86,6 +87,9 @@ static void print_one(const struct cli *cli, const struct remote *remote, bool d
 	       shadow ? ", shadow" : "");
 	if (details)
 		print_launched(ps);
+	json_array_foreach(json_object_get(ps, "expires"), i, expires)
+		cli_warn(cli, "%s: the rule %s %s on %s", remote->name, string(expires, "rule"), number(expires, "days") < 0 ? "expired" : "expires",
+			 string(expires, "on"));
 }
 
 static int print_all(const struct cli *cli, const struct remotes *remotes, const struct remote *one)

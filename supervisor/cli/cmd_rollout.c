@@ -143,6 +143,17 @@ static void print_json(const struct moves *moves, const struct gate_state *state
 	json_decref(list);
 }
 
+static void warn_expires(const struct cli *cli, const struct policy *policy)
+{
+	char where[300];
+	int left;
+
+	for (size_t i = 0; i < policy->n_rules; i++)
+		if (policy_expires_soon(&policy->rules[i], &left))
+			cli_warn(cli, "the rule %s %s on %s", policy_where(policy, policy->rules[i].pos, where, sizeof(where)), left < 0 ? "expired" : "expires",
+				 policy->rules[i].expires);
+}
+
 /* PRINT: also where a gate is not passed. */
 static int look(struct rollout *rollout, bool print)
 {
@@ -163,6 +174,8 @@ static int look(struct rollout *rollout, bool print)
 		states = calloc(moves.n + 1, sizeof(*states));
 		ASSERT(states);
 		status = rollout_judge(&remotes, &moves, states) ? CLI_OK : CLI_NO;
+		if (print)
+			warn_expires(cli, policy);
 		if (cli->json && (print || !status))
 			print_json(&moves, states, status);
 		else if (!cli->quiet && (print || !status))

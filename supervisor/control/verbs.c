@@ -38,6 +38,19 @@ static json_t *stages_json(const struct policy *policy)
 	return json_pack("{s:i, s:i, s:i, s:i}", "log", n[STAGE_LOG], "deny", n[STAGE_DENY], "trap", n[STAGE_TRAP], "kill", n[STAGE_KILL]);
 }
 
+static json_t *expires_json(const struct policy *policy)
+{
+	json_t *list = json_array();
+	char where[300];
+	int left;
+
+	for (size_t i = 0; i < policy->n_rules; i++)
+		if (policy_expires_soon(&policy->rules[i], &left))
+			(void)json_array_append_new(list, json_pack("{s:s, s:s, s:i}", "rule", policy_where(policy, policy->rules[i].pos, where, sizeof(where)),
+								    "on", policy->rules[i].expires, "days", left));
+	return list;
+}
+
 /* How loose the program was launched: what of it nobody can tighten any more, and what nobody can loosen. */
 static json_t *launched_json(const struct plan *launched)
 {
@@ -77,6 +90,7 @@ static void serve_ps(struct client *client)
 		"policies", (int)rulesets_count(&sandbox->rulesets));
 
 	(void)json_object_set_new(answer, "shadow", shadow_json(&sandbox->shadow, false));
+	(void)json_object_set_new(answer, "expires", expires_json(policy));
 	if (control->panic)
 		(void)json_object_set_new(answer, "panic", json_text(control->panic));
 	client_answer(client, "ps", answer, CLI_OK);

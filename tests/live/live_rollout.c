@@ -217,6 +217,36 @@ static void who_does_not_answer_is_left_out(void **state)
 	assert_int_equal(talk_end(&talk), 0);
 }
 
+static void what_expires_is_said(void **state)
+{
+	struct live *live = *state;
+	char text[900], soon[16], later[16];
+	time_t now = time(NULL), in_ten = now + 10 * 86400, in_twenty = now + 20 * 86400;
+
+	strftime(soon, sizeof(soon), "%Y-%m-%d", gmtime(&in_ten));
+	strftime(later, sizeof(later), "%Y-%m-%d", gmtime(&in_twenty));
+	snprintf(text, sizeof(text), "files { default deny EACCES; allow ro $dir/; allow rx $probe;\n deny read $dir/a id a stage log expires %s;\n"
+		 "deny read $dir/b stage log expires 2020-01-31;\n deny read $dir/c stage log expires %s;\n }\n", soon, later);
+	struct talk talk = begin(live, text);
+	const char *const what[] = { "ps", "rollout" };
+	for (int i = 0; i < 2; i++) {
+		if (i == 0)
+			assert_int_equal(usher(live, what[i], talk.name), 0);
+		else
+			assert_int_equal(usher(live, what[i], "status", live->policy, "--rule", "a"), 0);
+		assert_says(live->err, "expired on 2020-01-31");
+		assert_says(live->err, "expires on ");
+		assert_says(live->err, soon);
+		assert_null(strstr(live->err, later));
+	}
+	assert_int_equal(usher(live, "ps", "--json", talk.name), 0);
+	json_t *json = output_json(live), *expires = json_object_get(json_array_get(json_object_get(json, "supervisors"), 0), "expires");
+	assert_int_equal(json_array_size(expires), 2);
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(expires, 0), "days")), 10);
+	json_decref(json);
+	assert_int_equal(talk_end(&talk), 0);
+}
+
 static void gates_want_evidence(void **state)
 {
 	struct live *live = *state;
@@ -317,6 +347,7 @@ int main(void)
 		CASE(a_file_that_changes_is_left_alone),
 		CASE(a_file_replaced_meanwhile_stays),
 		CASE(who_does_not_answer_is_left_out),
+		CASE(what_expires_is_said),
 		CASE(gates_want_evidence),
 		CASE(a_shadow_decides_and_does_nothing),
 	};
