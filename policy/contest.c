@@ -78,7 +78,10 @@ static enum compare_answer rule_included(const struct policy_engine *engine, uin
 
 	if (net_rule(rule_a) || net_rule(rule_b))
 		return net_rule(rule_a) && net_rule(rule_b) && rule_a->proto == rule_b->proto ? net_rules_included(&engine->net, a, b) : COMPARE_NO;
-	names = net_names_included(rule_a, rule_b);
+	if (rule_a->section == SECTION_MOUNTS && rule_b->section == SECTION_MOUNTS)
+		names = mount_included(rule_a, rule_b);
+	else
+		names = net_names_included(rule_a, rule_b);
 	if (names == COMPARE_NO)
 		return names;
 	paths = compare_included(rule_codes(engine, a), rule_codes(engine, b), engine->codes.sets);

@@ -13,11 +13,20 @@ const struct policy_default *default_of_peers(const struct policy *policy)
 	return network->present ? network : NULL;
 }
 
+const struct policy_default *default_of_mounts(const struct policy *policy)
+{
+	static const struct policy_default none = { .present = true, .action = ACTION_DENY, .err = EPERM };
+
+	return policy->defaults[SECTION_MOUNTS].present ? &policy->defaults[SECTION_MOUNTS] : &none;
+}
+
 /* The default that an operation on a path falls to, or NULL: allow. Ruling 9 for sockets. */
 static const struct policy_default *default_of(const struct policy *policy, enum policy_op op)
 {
 	const struct policy_default *files = &policy->defaults[SECTION_FILES];
 
+	if (OP_BIT(op) & OPS_MOUNTS)
+		return default_of_mounts(policy);
 	if (OP_BIT(op) & OPS_NETWORK && default_of_peers(policy))
 		return default_of_peers(policy);
 	return files->present ? files : NULL;
@@ -25,7 +34,7 @@ static const struct policy_default *default_of(const struct policy *policy, enum
 
 static bool is_covered(const struct policy *policy, enum policy_op op)
 {
-	return OP_BIT(op) & (OPS_NETWORK | policy->cover);
+	return OP_BIT(op) & (OPS_NETWORK | OPS_MOUNTS | policy->cover);
 }
 
 struct policy_verdict verdict_of(const struct policy *policy, const struct settled *settled, enum policy_op op, bool would)
@@ -53,7 +62,7 @@ static struct policy_verdict strictest(const struct policy *policy, const struct
 	struct policy_verdict worst = { .action = ACTION_ALLOW };
 	int most = -1;
 
-	for (uint32_t left = ops & OPS_PATH; left; left &= left - 1) {
+	for (uint32_t left = ops & (OPS_PATH | OPS_MOUNTS); left; left &= left - 1) {
 		enum policy_op op = (enum policy_op)__builtin_ctz(left);
 		struct policy_verdict verdict = verdict_of(policy, settled, op, would);
 		int strictness = verdict_strictness(&verdict);

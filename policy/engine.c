@@ -92,8 +92,8 @@ static int engine_start(struct policy_engine *engine)
 
 static bool rule_is_about_paths(const struct policy_rule *rule)
 {
-	return rule->n_patterns && rule->ops & OPS_PATH &&
-	       (rule->section == SECTION_FILES || (rule->section == SECTION_NETWORK && rule->proto == PROTO_UNIX));
+	return rule->n_patterns && rule->ops & (OPS_PATH | OPS_MOUNTS) &&
+	       (rule->section == SECTION_FILES || rule->section == SECTION_MOUNTS || (rule->section == SECTION_NETWORK && rule->proto == PROTO_UNIX));
 }
 
 int engine_compile(struct policy *policy, struct policy_diags *diags)

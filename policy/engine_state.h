@@ -11,8 +11,8 @@
 #include "net_rules.h"
 #include "verdict.h"
 
-#define PATH_OPS OP_MOUNT		/* operations on paths are 0 .. PATH_OPS - 1 */
-#define OPS_PATH (OPS_FILES | OPS_NETWORK)
+#define PATH_OPS OP_COUNT		/* all are about paths in one way or another */
+#define OPS_PATH (OPS_FILES | OPS_NETWORK)	/* on objects; mounts change what paths mean */
 
 /* Rules are known here by their index in engine.rules. */
 #define NO_RULE UINT32_MAX		/* the default decides */
@@ -29,7 +29,7 @@ struct relation {			/* of two rules, as far as it has been asked */
 	uint8_t ab, ba;			/* enum compare_answer */
 };
 
-struct gain { uint32_t from, to; uint8_t flags; bool known, gains; const struct policy_rule *rule; };
+struct gain { uint32_t from, to, ops; uint8_t flags; bool known, gains; const struct policy_rule *rule; };
 #define GAINS_KEPT 256
 
 struct policy_engine {
@@ -109,6 +109,8 @@ struct policy_verdict verdict_of(const struct policy *policy, const struct settl
 
 /* The default about sockets without a path; NULL: allow. */
 const struct policy_default *default_of_peers(const struct policy *policy);
+/* The default about mounts: without one they are denied. */
+const struct policy_default *default_of_mounts(const struct policy *policy);
 /* Of the verdicts on several operations the greatest counts. */
 int verdict_strictness(const struct policy_verdict *a);
 /* Does this level have what is allowed counted or recorded? */
@@ -120,6 +122,11 @@ bool default_restricts(const struct policy_default *def, bool would);
  * before FN is called. */
 void explain_rules(const struct policy *policy, enum policy_op op, const uint32_t *rules, size_t n, const uint32_t winners[2],
 		   policy_explain_fn *fn, void *ctx);
+
+/* ---- mount.c -------------------------------------------------------------------------------- */
+
+/* Is every mount that A is about, wherever it is, one that B is about? */
+enum compare_answer mount_included(const struct policy_rule *a, const struct policy_rule *b);
 
 /* ---- ties.c --------------------------------------------------------------------------------- */
 

@@ -122,6 +122,32 @@ static void judge_never_peer(const struct policy *policy, const struct policy_ex
 				 : "the proof is too long, so it does not count as given";
 }
 
+/* Paths in options are taken as they are. */
+static void judge_mount(const struct policy *policy, const struct policy_env *env, const struct policy_expect *expect,
+			struct expect_result *result)
+{
+	AUTO_FREE struct policy_mount_option *options = calloc(POLICY_MOUNT_OPTIONS, sizeof(*options));
+	AUTO_FREE char *text = text_copy(expect->options ? expect->options : "");
+	AUTO_FREE char *on = resolve(env, expect->target);
+	AUTO_FREE char *from = expect->from ? resolve(env, expect->from) : NULL;
+	int n = options ? policy_mount_options(expect->fstype, text, options, POLICY_MOUNT_OPTIONS) : -ENOMEM;
+	if (n < 0) {
+		result->outcome = EXPECT_FAIL;
+		result->reason = "these options cannot be read";
+		return;
+	}
+	strip_slash(on);
+	if (from)
+		strip_slash(from);
+	const struct policy_mount mount = {.fstype = expect->fstype, .from = from, .on = on, .flags = policy_mount_flags(expect->flags),
+					   .options = options, .n_options = (size_t)n};
+	struct policy_decision decision = policy_decide_mount(policy, &mount);
+	result->verdict = decision.would;
+	bool pass = fulfils(expect, &result->verdict);
+	result->outcome = pass ? EXPECT_PASS : EXPECT_FAIL;
+	result->at_log = result->verdict.stage == STAGE_LOG || pass != fulfils(expect, &decision.enforced);
+}
+
 static bool about_peer(const struct policy_expect *expect)
 {
 	return expect->proto >= 0 && (expect->proto != PROTO_UNIX || *expect->target == '@');
@@ -133,8 +159,6 @@ static const char *not_judged(const struct policy_expect *expect)
 		return "domains are not judged by this version";
 	if (expect->as)
 		return "users are not judged by this version";
-	if (OP_BIT(expect->op) & OPS_MOUNTS)
-		return "mounts are not judged by this version";
 	return NULL;
 }
 
@@ -151,6 +175,8 @@ int policy_test_run(const struct policy *policy, const struct policy_env *env, e
 		result->reason = not_judged(expect);
 		if (result->reason)
 			result->outcome = EXPECT_NOT_JUDGED;
+		else if (expect->op == OP_MOUNT)
+			judge_mount(policy, env, expect, result);
 		else if (about_peer(expect) && expect->never)
 			judge_never_peer(policy, expect, result);
 		else if (about_peer(expect))

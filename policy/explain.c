@@ -139,7 +139,7 @@ static void story_sort(struct story *story)
 
 static void story_tell(struct story *story, const uint32_t *rules, size_t n, const uint32_t winners[2])
 {
-	bool covered = OP_BIT(story->op) & (OPS_NETWORK | story->policy->cover);
+	bool covered = OP_BIT(story->op) & (OPS_NETWORK | OPS_MOUNTS | story->policy->cover);
 
 	for (size_t i = 0; i < n; i++)
 		if (story->engine->rules[rules[i]]->ops & OP_BIT(story->op))
@@ -164,7 +164,7 @@ void explain_rules(const struct policy *policy, enum policy_op op, const uint32_
 	struct story story = { .policy = policy, .engine = engine, .op = op, .lines = calloc(n + 1, sizeof(*story.lines)) };
 	const struct policy_rule *winner = winners[0] == NO_RULE ? NULL : engine->rules[winners[0]];
 
-	if (winner && !(OP_BIT(op) & (OPS_NETWORK | policy->cover)) && winner->pos.file != POLICY_BUILTIN)
+	if (winner && !(OP_BIT(op) & (OPS_NETWORK | OPS_MOUNTS | policy->cover)) && winner->pos.file != POLICY_BUILTIN)
 		winner = NULL;
 	if (story.lines)
 		story_tell(&story, rules, n, winners);
@@ -181,7 +181,7 @@ struct policy_decision policy_explain(const struct policy *policy, uint32_t op_b
 				      policy_explain_fn *fn, void *ctx)
 {
 	struct policy_engine *engine = policy->engine;
-	ASSERT(op_bit & OPS_PATH);
+	ASSERT(op_bit & (OPS_PATH | OP_BIT(OP_UMOUNT)));
 	enum policy_op op = (enum policy_op)__builtin_ctz(op_bit);
 
 	engine_lock(engine);

@@ -124,7 +124,7 @@ static int tree_gains(struct question *q, uint32_t from, uint32_t to)
 	return result;
 }
 
-bool policy_gains(const struct policy *policy, bool rename, bool tree, const char *from, size_t from_len,
+static bool gains(const struct policy *policy, uint32_t ops, bool rename, bool tree, const char *from, size_t from_len,
 		  const char *to, size_t to_len, const struct policy_rule **rule)
 {
 	struct policy_engine *engine = policy->engine;
@@ -133,7 +133,7 @@ bool policy_gains(const struct policy *policy, bool rename, bool tree, const cha
 
 	if (rule)
 		*rule = NULL;
-	q.ops = policy_restricted(policy, false) & OPS_PATH;
+	q.ops = ops & policy_restricted(policy, false) & OPS_PATH;
 	if (!q.ops)
 		return false;
 	engine_lock(engine);
@@ -147,25 +147,36 @@ bool policy_gains(const struct policy *policy, bool rename, bool tree, const cha
 			break;
 		s = -E2BIG;	/* flushed: it is a state no more */
 	}
-	bool gains = true;
+	bool found = true;
 	if (s > 0 && t > 0) {
 		size_t slot = ((size_t)s * 31 + (size_t)t * 7 + flags) % GAINS_KEPT;
 		struct gain *kept = &engine->gains[slot];
-		if (!kept->known || kept->from != s || kept->to != t || kept->flags != flags) {
+		if (!kept->known || kept->from != s || kept->to != t || kept->flags != flags || kept->ops != q.ops) {
 			int result = opens(&q, (uint32_t)s, (uint32_t)t);
 			if (result == 0 && tree)
 				result = tree_gains(&q, (uint32_t)s, (uint32_t)t);
 			*kept = (struct gain){
-				.from = (uint32_t)s, .to = (uint32_t)t, .flags = flags,
+				.from = (uint32_t)s, .to = (uint32_t)t, .ops = q.ops, .flags = flags,
 				.known = result != -ENOMEM, .gains = result != 0, .rule = q.rule,
 			};
 		}
-		gains = kept->gains;
+		found = kept->gains;
 		if (rule)
 			*rule = kept->rule;
 	}
 	engine_release(engine);
-	return gains;
+	return found;
+}
+
+bool policy_gains(const struct policy *policy, bool rename, bool tree, const char *from, size_t from_len,
+		  const char *to, size_t to_len, const struct policy_rule **rule)
+{
+	return gains(policy, OPS_PATH, rename, tree, from, from_len, to, to_len, rule);
+}
+
+bool policy_bind_gains(const struct policy *policy, uint32_t ops, const char *from, const char *to, const struct policy_rule **rule)
+{
+	return gains(policy, ops, false, true, from, strlen(from), to, strlen(to), rule);
 }
 
 /* ---- what is too deep to have a path -------------------------------------------------------- */

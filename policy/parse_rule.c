@@ -25,8 +25,18 @@ void rule_free(struct policy_rule *rule)
 	free(rule->calls);
 	free(rule->call_specific);
 	free(rule->conds);
+	for (size_t i = 0; i < rule->n_from; i++) {
+		free(rule->from[i].glob);
+		free(rule->from[i].spelled);
+	}
+	for (size_t i = 0; i < rule->n_mount_limits; i++) {
+		free(rule->mount_limits[i].name);
+		free(rule->mount_limits[i].value);
+	}
 	free(rule->mount_fstype);
 	free(rule->mount_from);
+	free(rule->from);
+	free(rule->mount_limits);
 	free(rule->id);
 	free(rule->note);
 	free(rule->expires);
@@ -128,7 +138,7 @@ static bool read_ops(struct reading *reading)
 	return true;
 }
 
-static void objects_patterns(struct text *text, const struct policy_pattern *patterns, size_t n)
+void objects_patterns(struct text *text, const struct policy_pattern *patterns, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		text_addf(text, "%s%s", i ? ", " : "", patterns[i].spelled);
@@ -170,84 +180,6 @@ static bool read_network(struct reading *reading)
 	return true;
 }
 
-static bool read_flags(struct reading *reading)
-{
-	do {
-		const struct word *flag = read_word(reading, WORD_MOUNT_FLAG, "mount flag", "ro, nosuid, nodev, noexec and so on");
-		if (!flag)
-			return false;
-		text_addf(&reading->extra, " %s", flag->name);
-	} while (parse_accept(reading->parser, TOKEN_COMMA));
-	return true;
-}
-
-static bool read_mount_options(struct reading *reading)
-{
-	struct parser *parser = reading->parser;
-	do {
-		AUTO_FREE char *name = NULL;
-		AUTO_FREE char *value = NULL;
-		lex_operators(&parser->lex, true);
-		bool named = parse_name(parser, "an option", &name);
-		const char *op = token_is(&parser->lex.token, "<=") ? "<=" : token_is(&parser->lex.token, "=") ? "=" : NULL;
-		if (named && op) {
-			parser->lex.operators = false;
-			lex_next(&parser->lex);
-		} else {
-			lex_operators(&parser->lex, false);
-			op = named && parse_accept_word(parser, "under") ? " under " : NULL;
-		}
-		if (!named)
-			return false;
-		bool under = op && *op == ' ';
-		if (op && !(under ? parse_literal_path(parser, "a path", &value) : parse_word_text(parser, "a value", &value)))
-			return false;
-		if (op && !value)
-			reading->good = false;
-		text_addf(&reading->extra, " %s%s%s", name, op ? op : "", value ? value : "");
-	} while (parse_accept(parser, TOKEN_COMMA));
-	return true;
-}
-
-static bool read_mount(struct reading *reading)
-{
-	struct parser *parser = reading->parser;
-	struct policy_rule *rule = &reading->rule;
-	if (!parse_name(parser, "a file system", &rule->mount_fstype))
-		return false;
-	text_addf(&reading->objects, "%s ", rule->mount_fstype);
-	if (parse_accept_word(parser, "from")) {
-		struct policy_pattern *from = NULL;
-		size_t n = 0;
-		bool ok = parse_paths(parser, &from, &n);
-		struct text text = {0};
-		objects_patterns(&text, from, n);
-		rule->mount_from = text_take(&text);
-		text_addf(&reading->objects, "from %s ", rule->mount_from);
-		struct policy_rule holder = {.patterns = from, .n_patterns = n};
-		rule_free(&holder);
-		if (!ok)
-			return false;
-	}
-	if (!parse_accept_word(parser, "on"))
-		return parse_unexpected(parser, "'on PATH'");
-	if (!parse_paths(parser, &rule->patterns, &rule->n_patterns))
-		return false;
-	reading->good &= rule->n_patterns > 0;
-	text_puts(&reading->objects, "on ");
-	objects_patterns(&reading->objects, rule->patterns, rule->n_patterns);
-	for (;;) {
-		const struct token token = parser->lex.token;
-		const struct word *word = token_word(&token, WORD_BIT(WORD_MOUNT_OPTION));
-		if (!word)
-			return true;
-		lex_next(&parser->lex);
-		text_addf(&reading->extra, " %s", word->name);
-		if (!(word->value == MOUNT_OPTIONS ? read_mount_options(reading) : read_flags(reading)))
-			return false;
-	}
-}
-
 static bool read_objects(struct reading *reading)
 {
 	struct policy_rule *rule = &reading->rule;
@@ -259,6 +191,8 @@ static bool read_objects(struct reading *reading)
 	}
 	if (rule->section == SECTION_NETWORK)
 		return read_network(reading);
+	if (rule->section == SECTION_MOUNTS && (rule->action == ACTION_REDIRECT || rule->action == ACTION_ANSWER))
+		mistake(reading, parse_error(reading->parser, &reading->first, "mounts are allowed or denied, and nothing else"));
 	if (rule->ops == OP_BIT(OP_MOUNT))
 		return read_mount(reading);
 	if (!parse_paths(reading->parser, &rule->patterns, &rule->n_patterns))

@@ -4,7 +4,7 @@
 
 #include "err.h"
 #include "fd.h"
-#include "parse.h"
+#include "reading.h"
 
 static bool read_verdict(struct parser *parser, struct policy_expect *expect)
 {
@@ -97,6 +97,35 @@ static bool read_target(struct parser *parser, struct policy_expect *expect)
 	return true;
 }
 
+static bool read_flags(struct parser *parser, struct policy_expect *expect)
+{
+	struct reading reading = {.parser = parser, .good = true};
+	bool ok = read_mount_flags(&reading, &expect->flags);
+	free(text_take(&reading.extra));
+	return ok;
+}
+
+/* TYPE [from PATH] on PATH [flags LIST] [options TEXT] */
+static bool read_mounted(struct parser *parser, struct policy_expect *expect)
+{
+	const struct token token = parser->lex.token;
+	if (expect->never) {
+		parse_error(parser, &token, "'never' is not about mounts");
+		return false;
+	}
+	if (!parse_name(parser, "a file system", &expect->fstype))
+		return false;
+	if (parse_accept_word(parser, "from") && !parse_literal_path(parser, "a path", &expect->from))
+		return false;
+	if (!parse_accept_word(parser, "on"))
+		return parse_unexpected(parser, "'on PATH'");
+	if (!parse_literal_path(parser, "a path", &expect->target))
+		return false;
+	if (parse_accept_word(parser, "flags") && !read_flags(parser, expect))
+		return false;
+	return !parse_accept_word(parser, "options") || parse_word_text(parser, "options", &expect->options);
+}
+
 static bool read_expect(struct parser *parser, struct policy_expect *expect)
 {
 	if (expect->never) {
@@ -105,7 +134,11 @@ static bool read_expect(struct parser *parser, struct policy_expect *expect)
 	} else if (!read_verdict(parser, expect)) {
 		return false;
 	}
-	if (!read_op(parser, expect) || !read_proto(parser, expect) || !read_target(parser, expect))
+	if (!read_op(parser, expect))
+		return false;
+	if (expect->op == OP_MOUNT)
+		return read_mounted(parser, expect);
+	if (!read_proto(parser, expect) || !read_target(parser, expect))
 		return false;
 	if (expect->never)
 		return true;
@@ -140,6 +173,9 @@ static void parse_expect(struct parser *parser, int unused)
 		return;
 	}
 	free(expect.target);
+	free(expect.fstype);
+	free(expect.from);
+	free(expect.options);
 	free(expect.resolving);
 	free(expect.in);
 	free(expect.as);

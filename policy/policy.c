@@ -34,6 +34,9 @@ void policy_free(struct policy *policy)
 	for (size_t i = 0; i < policy->n_expects; i++) {
 		struct policy_expect *expect = &policy->expects[i];
 		free(expect->target);
+		free(expect->fstype);
+		free(expect->from);
+		free(expect->options);
 		free(expect->resolving);
 		free(expect->in);
 		free(expect->as);

@@ -103,6 +103,23 @@ struct policy_addr {
 	struct policy_pos pos;
 };
 
+/* Flags of mounts, as rules name them. What a mount does not ask for it asks for the opposite of. */
+enum mount_flag {
+	MOUNT_RO, MOUNT_NOSUID, MOUNT_NODEV, MOUNT_NOEXEC, MOUNT_RW, MOUNT_SUID, MOUNT_DEV, MOUNT_EXEC, MOUNT_NOSYMFOLLOW,
+	MOUNT_NOATIME, MOUNT_NODIRATIME, MOUNT_RELATIME, MOUNT_STRICTATIME, MOUNT_SYNC, MOUNT_DIRSYNC, MOUNT_LAZYTIME, MOUNT_REC,
+	MOUNT_FLAG_COUNT
+};
+#define MOUNT_BIT(flag) (UINT32_C(1) << (flag))
+/* The word for FLAG. */
+const char *policy_mount_flag_name(enum mount_flag flag);
+
+/* An option that a mount may have. */
+struct policy_mount_limit {
+	enum { LIMIT_NONE, LIMIT_MOST, LIMIT_EQUAL, LIMIT_UNDER } kind;
+	char *name, *value;	/* value: NULL for LIMIT_NONE */
+	uint64_t most;
+};
+
 enum policy_answer { ANSWER_NONE, ANSWER_FILE, ANSWER_CONTENT, ANSWER_ERRNO, ANSWER_RETURN, ANSWER_DEVICE, ANSWER_HOSTS };
 
 struct policy_rule {
@@ -131,7 +148,13 @@ struct policy_rule {
 	struct policy_cond *conds;	/* all must hold */
 	size_t n_conds;
 
-	char *mount_fstype, *mount_from;	/* mounts: parsed, not enforced yet */
+	char *mount_fstype, *mount_from;	/* mounts; where from as it is printed */
+	struct policy_pattern *from;
+	size_t n_from;
+	uint32_t mount_flags, mount_force;	/* MOUNT_BIT()s: must be asked for, are added */
+	struct policy_mount_limit *mount_limits;
+	size_t n_mount_limits;
+	bool mount_image, mount_idmap;	/* trusted-image, idmap */
 
 	char *id, *note, *expires;	/* NULL if absent; expires is YYYY-MM-DD */
 	char *target;		/* redirect: to; answer: file, content or device text */
@@ -159,7 +182,9 @@ struct policy_expect {
 	enum policy_action action;
 	uint32_t op;		/* enum policy_op */
 	int proto;		/* enum policy_proto, -1 for none */
-	char *target;		/* path, pattern (never) or address */
+	char *target;		/* path, pattern (never) or address; mount: on what */
+	char *fstype, *from, *options;	/* mount */
+	uint32_t flags;
 	char *resolving;	/* NULL if absent */
 	char *in, *as;
 	char *text;
@@ -322,6 +347,32 @@ struct policy_decision policy_decide_peer(const struct policy *policy, uint32_t 
 /* The operations about PROTO (unix: abstract names) that are not simply allowed, for every peer and every record. */
 uint32_t policy_restricted_peers(const struct policy *policy, enum policy_proto proto, bool would);
 
+/* A mount that somebody asks for. Types beside those of file systems are "bind" and "move". */
+struct policy_mount_option { const char *name, *value; };	/* value: NULL for a flag; a path is resolved */
+struct policy_mount {
+	const char *fstype;
+	const char *from;	/* resolved: of bind and move, and of an image; else NULL */
+	const char *on;		/* resolved */
+	uint32_t flags;		/* MOUNT_BIT()s, with opposites: policy_mount_flags() */
+	const struct policy_mount_option *options;
+	size_t n_options;
+};
+/* FLAGS and the opposite of what is not in them. */
+uint32_t policy_mount_flags(uint32_t flags);
+struct policy_decision policy_decide_mount(const struct policy *policy, const struct policy_mount *mount);
+/* A file system of that type is made of what somebody else wrote: the kernel parses it. Any type that is not known. */
+bool policy_mount_image(const char *fstype);
+/* May a mount under RULE have OPTION, and with what value? 0 or -EPERM. *NUMBER: of LIMIT_MOST. */
+int policy_mount_limit(const struct policy_rule *rule, const struct policy_mount_option *option);
+/* Splits TEXT, which is changed, as the kernel splits the data of mount(2) for FSTYPE; each layer of an overlay is an option by itself.
+ * How many there are, -EINVAL, or -E2BIG: more than MAX. */
+int policy_mount_options(const char *fstype, char *text, struct policy_mount_option *options, size_t max);
+#define POLICY_MOUNT_OPTIONS 256
+/* The value of an option that counts something, as the kernel reads it. False: none that rules can bound. */
+bool policy_mount_number(const char *value, uint64_t *number);
+/* Is there a rule that allows mounts (or unmounting), whatever they are, or does the section's default? */
+bool policy_mounts_some(const struct policy *policy);
+
 /* The host names of rules, and what the I-th of them stands for now: nothing until it is said. 0 or -ENOMEM. Any thread, at any time. */
 size_t policy_hosts(const struct policy *policy);
 const char *policy_host(const struct policy *policy, size_t i);
@@ -347,6 +398,8 @@ bool policy_leads_out(const struct policy *policy, uint32_t ops, const char *lin
  * *RULE is one rule that says so, or NULL. True also when the proof ran out of budget. */
 bool policy_gains(const struct policy *policy, bool rename, bool tree, const char *from, size_t from_len,
 		  const char *to, size_t to_len, const struct policy_rule **rule);
+/* The same of what would be reached by TO as well, for these OPS: a tree that is bound there. */
+bool policy_bind_gains(const struct policy *policy, uint32_t ops, const char *from, const char *to, const struct policy_rule **rule);
 
 /* Might one of OPS be denied on something below PATH? *RULE is one rule that does, or NULL. True also when the proof ran out of
  * budget. */
@@ -368,6 +421,7 @@ typedef void policy_explain_fn(void *ctx, const struct policy_rule *rule, bool w
 struct policy_decision policy_explain(const struct policy *policy, uint32_t op_bit, const char *path, size_t len,
 				      policy_explain_fn *fn, void *ctx);
 
+struct policy_decision policy_explain_mount(const struct policy *policy, const struct policy_mount *mount, policy_explain_fn *fn, void *ctx);
 struct policy_decision policy_explain_peer(const struct policy *policy, uint32_t op_bit, const struct policy_peer *peer,
 					   policy_explain_fn *fn, void *ctx);
 

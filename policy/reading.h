@@ -21,6 +21,12 @@ struct reading {
 bool mistake(struct reading *reading, struct policy_diag *diag);
 /* A word of KIND, or NULL with the error: "unknown WHAT 'x'", "there is LIST". */
 const struct word *read_word(struct reading *reading, enum word_kind kind, const char *what, const char *list);
+/* parse_mount.c: what stands behind 'mount'. */
+bool read_mount(struct reading *reading);
+/* FLAG, FLAG, ... as MOUNT_BIT()s; their words are added to EXTRA. */
+bool read_mount_flags(struct reading *reading, uint32_t *flags);
+/* As they were spelled. */
+void objects_patterns(struct text *text, const struct policy_pattern *patterns, size_t n);
 /* To the ';', which is taken. */
 bool read_options(struct reading *reading);
 /* What can only be told when all options are known. */

@@ -297,9 +297,10 @@ static char *glob_joined(const char *literal, const char *rest)
 	return text_take(&text);
 }
 
-static void resolve_pattern(const struct policy_env *env, struct resolved *cache, struct policy_rule *rule, size_t index)
+static void resolve_pattern(const struct policy_env *env, struct resolved *cache, struct policy_pattern **patterns, size_t *n,
+			    size_t index)
 {
-	struct policy_pattern *pattern = &rule->patterns[index];
+	struct policy_pattern *pattern = &(*patterns)[index];
 	bool whole = false;
 	AUTO_FREE char *prefix = NULL;
 	size_t len = pattern_prefix(pattern->glob, &whole, &prefix);
@@ -324,7 +325,7 @@ static void resolve_pattern(const struct policy_env *env, struct resolved *cache
 	if (own) {
 		struct policy_pattern link = {.glob = text_copy(own), .pos = pattern->pos,
 					      .spelled = text_copy(pattern->spelled)};
-		*mem_push(&rule->patterns, &rule->n_patterns) = link;
+		*mem_push(patterns, n) = link;
 	}
 }
 
@@ -336,9 +337,11 @@ static void settle_prefixes(struct loader *loader)
 	AUTO_FREE struct resolved *cache = mem_zero(CACHE_SIZE * sizeof(*cache));
 	for (size_t i = 0; i < policy->n_rules; i++) {
 		struct policy_rule *rule = &policy->rules[i];
-		size_t n = rule->section == SECTION_MOUNTS ? 0 : rule->n_patterns;
+		size_t n = rule->n_patterns, n_from = rule->n_from;
 		for (size_t j = 0; j < n; j++)
-			resolve_pattern(loader->env, cache, rule, j);
+			resolve_pattern(loader->env, cache, &rule->patterns, &rule->n_patterns, j);
+		for (size_t j = 0; j < n_from; j++)
+			resolve_pattern(loader->env, cache, &rule->from, &rule->n_from, j);
 	}
 	for (size_t i = 0; i < CACHE_SIZE; i++) {
 		free(cache[i].prefix);

@@ -24,7 +24,7 @@
 #define PROTO(n, v, a)         {.name = n, .kind = WORD_PROTO, .value = PROTO_##v, .about = a}
 #define PREDICATE(n, v, u, a)  {.name = n, .kind = WORD_PREDICATE, .value = PREDICATE_##v, .usage = u, .about = a}
 #define MOUNT(n, v, u, a)      {.name = n, .kind = WORD_MOUNT_OPTION, .value = MOUNT_##v, .usage = u, .about = a}
-#define FLAG(n)                {.name = n, .kind = WORD_MOUNT_FLAG, .about = "as in mount(8)"}
+#define FLAG(n, v)             {.name = n, .kind = WORD_MOUNT_FLAG, .value = MOUNT_##v, .about = "as in mount(8)"}
 #define NETWORKS(n, a)         {.name = n, .kind = WORD_NETWORKS, .about = a}
 #define SETTING(k, n, u, a)    {.name = n, .kind = WORD_##k, .usage = u, .about = a}
 #define LATER                  .later = true
@@ -136,15 +136,16 @@ static const struct word words[] = {
 	{.name = "exists", .kind = WORD_PREDICATE, .value = PREDICATE_EXISTS, LATER, .about = "a path exists"},
 	{.name = "env", .kind = WORD_PREDICATE, .value = PREDICATE_ENV, LATER, .about = "a variable is set"},
 
-	MOUNT("flags", FLAGS, "flags FLAG, ...", "flags that a mount may have"),
+	MOUNT("flags", FLAGS, "flags FLAG, ...", "flags that must be asked for"),
 	MOUNT("force", FORCE, "force FLAG, ...", "flags that are added"),
-	MOUNT("options", OPTIONS, "options NAME [<= VALUE | = VALUE | under PATH], ...", "options that it may have"),
+	MOUNT("options", OPTIONS, "options NAME [<= VALUE | = VALUE | under PATH], ...", "options that it may have; bounds that are not given are added"),
+	MOUNT("trusted-image", IMAGE, "trusted-image", "the kernel may parse an image or device that somebody wrote"),
+	MOUNT("idmap", IDMAP, "idmap", "a bind shows owners as they are called in the program's user namespace"),
 
-	FLAG("ro"), FLAG("rw"), FLAG("nosuid"), FLAG("suid"), FLAG("nodev"), FLAG("dev"), FLAG("noexec"),
-	FLAG("exec"), FLAG("sync"), FLAG("dirsync"), FLAG("noatime"), FLAG("nodiratime"), FLAG("relatime"),
-	FLAG("strictatime"), FLAG("lazytime"), FLAG("nosymfollow"), FLAG("remount"), FLAG("bind"), FLAG("rbind"),
-	FLAG("private"), FLAG("rprivate"), FLAG("slave"), FLAG("rslave"), FLAG("shared"), FLAG("rshared"),
-	FLAG("unbindable"), FLAG("runbindable"), FLAG("silent"),
+	FLAG("ro", RO), FLAG("rw", RW), FLAG("nosuid", NOSUID), FLAG("suid", SUID), FLAG("nodev", NODEV), FLAG("dev", DEV),
+	FLAG("noexec", NOEXEC), FLAG("exec", EXEC), FLAG("sync", SYNC), FLAG("dirsync", DIRSYNC), FLAG("noatime", NOATIME),
+	FLAG("nodiratime", NODIRATIME), FLAG("relatime", RELATIME), FLAG("strictatime", STRICTATIME), FLAG("lazytime", LAZYTIME),
+	FLAG("nosymfollow", NOSYMFOLLOW), FLAG("rbind", REC),
 
 	NETWORKS("@loopback", "127.0.0.0/8, ::1"),
 	NETWORKS("@link-local", "169.254.0.0/16, fe80::/10"),
@@ -163,7 +164,7 @@ static const struct word words[] = {
 	SETTING(LIMITS, "files", "COUNT", "open files of a process"),
 	SETTING(LIMITS, "processes", "COUNT", "processes of the user"),
 	SETTING(LIMITS, "memory", "SIZE", "address space of a process"),
-	SETTING(LIMITS, "mounts", "COUNT", "mounts"),
+	SETTING(LIMITS, "mounts", "COUNT", "mounts that are made for the program, in a mount namespace"),
 	SETTING(LIMITS, "rate", "OPERATION RATE [burst COUNT]", "operations in a time"),
 	SETTING(LIMITS, "decision-time", "DURATION [else deny ERRNO]", "how long a decision may take"),
 	SETTING(LIMITS, "supervisor-exit", "kill|keep", "what becomes of the program if usher dies"),

@@ -36,7 +36,7 @@ const struct cli_verb cli_verb_why = {
 	.name = "why",
 	.usage =
 		"-p POLICY OPERATION [unix] PATH [resolving PATH] | -p POLICY OPERATION PROTOCOL ADDRESS | "
-		"-p POLICY [syscall] CALL [ARG]... | ID | --last",
+		"-p POLICY mount TYPE [from PATH] on PATH [flags LIST] [options TEXT] | -p POLICY [syscall] CALL [ARG]... | ID | --last",
 	.summary = "explain a decision",
 	.details =
 		"Prints ALLOW or DENY, every rule that matches with the one that wins first, and for a denial the rules\n"
@@ -117,6 +117,12 @@ static void decide_peer(struct why *why)
 	why->decision = policy_explain_peer(why->policy, OP_BIT(why->asked.op), why->asked.peer, note_match, why);
 }
 
+int why_resolve(struct why *why, const char *spelled, char **path)
+{
+	AUTO_FREE char *whole = absolute(spelled);
+	return whole ? env_walk(whole, note_link, why, path) : -errno;
+}
+
 static void decide_path(struct why *why)
 {
 	const char *path = why->asked.path;
@@ -136,6 +142,8 @@ static int explain(struct why *why)
 	if (why->asked.call) {
 		why->decision = policy_decide_call(why->policy, why->asked.nr, why->asked.args);
 		why->builtin = compiled_refusal(why->policy, why->asked.nr, why->asked.args);
+	} else if (why->asked.mount) {
+		why->decision = policy_explain_mount(why->policy, why->asked.mount, note_match, why);
 	} else if (why->asked.peer) {
 		decide_peer(why);
 	} else {
@@ -204,9 +212,8 @@ static int parse_access(struct why *why, int n, char **words)
 {
 	int op = policy_op_named(words[0], strlen(words[0])), at = 1;
 	why->asked.op = (enum policy_op)op;
-	if (OP_BIT(op) & OPS_MOUNTS)
-		return cli_usage(why->cli, &cli_verb_why,
-				 "mounts are not decided by this version; ask about `syscall mount`");
+	if (op == OP_MOUNT)
+		return why_mount_words(why, n - 1, words + 1);
 	if (OP_BIT(op) & OPS_NETWORK) {
 		bool unix_path = n > 2 && strcmp(words[at], "unix") == 0 && words[at + 1][0] != '@';
 		if (!unix_path)
@@ -255,7 +262,9 @@ static int ask_event(struct why *why, const struct why_event *event)
 		why->asked.op = (enum policy_op)op;
 		return parse_peer(why, event->proto, event->path);
 	}
-	if (op >= 0 && event->path && event->path[0] == '/' && strlen(event->path) < PATH_MAX) {
+	if (op == OP_MOUNT && event->path && event->fstype)
+		return why_mount_event(why);
+	if (op >= 0 && op != OP_MOUNT && event->path && event->path[0] == '/' && strlen(event->path) < PATH_MAX) {
 		why->asked = (struct asked){ .op = (enum policy_op)op, .path = event->path };
 		return 0;
 	}
@@ -357,6 +366,7 @@ static void why_clear(struct why *why)
 	for (size_t i = 0; i < why->n_matches; i++)
 		free(why->matches[i].reason);
 	suggestions_free(why->suggestions, why->n_suggestions);
+	why_mount_free(why);
 	free(why->path);
 	free(why->spelled);
 }

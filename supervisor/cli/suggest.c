@@ -134,6 +134,7 @@ static bool allows(const struct policy *policy, const struct asked *asked)
 {
 	struct policy_decision decision =
 		asked->call   ? policy_decide_call(policy, asked->nr, asked->args)
+		: asked->mount ? policy_decide_mount(policy, asked->mount)
 		: asked->peer ? policy_decide_peer(policy, OP_BIT(asked->op), asked->peer)
 			      : policy_decide_path(policy, OP_BIT(asked->op), asked->path, strlen(asked->path));
 	return !policy_denies(&decision.enforced) &&
@@ -208,13 +209,22 @@ size_t suggest(const struct policy *policy, const struct policy_env *env, const 
 		}
 		return n;
 	}
+	if (asked->mount && policy_mount_image(asked->mount->fstype)) {
+		*why = "no rule is suggested for what has the kernel parse an image";
+		return 0;
+	}
+	if (asked->mount) {
+		why_mount_rule(asked->mount, &rule);
+		try_one(policy, env, asked, text_take(&rule), list, &n);
+		return n;
+	}
 	bool network = (OP_BIT(asked->op) & OPS_NETWORK) != 0;
 	text_addf(&rule, "allow %s %s%s", policy_op_name(asked->op),
 		  asked->peer ? policy_proto_name(asked->peer->proto) : network ? "unix" : "", network ? " " : "");
 	add_word(&rule, asked->path);
 	text_puts(&rule, ";");
 	try_one(policy, env, asked, text_take(&rule), list, &n);
-	if (!network && asked->op != OP_EXEC && asked->op != OP_MKNOD)
+	if (!network && asked->op != OP_UMOUNT && asked->op != OP_EXEC && asked->op != OP_MKNOD)
 		try_directory(policy, env, asked, verdict->rule, list, &n);
 	return n;
 }

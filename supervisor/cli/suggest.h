@@ -19,6 +19,7 @@ struct asked {
 	uint64_t args[6];
 	const char *path;	/* of a peer: its address, as text of the language */
 	const struct policy_peer *peer;	/* NULL: a path */
+	const struct policy_mount *mount;	/* NULL: no mount */
 };
 
 /* Each suggestion was tried: POLICY's file, with that one rule more, allows what was ASKED. None is made
@@ -27,6 +28,9 @@ struct asked {
 size_t suggest(const struct policy *policy, const struct policy_env *env, const struct asked *asked,
 	       const struct policy_verdict *verdict, struct suggestion list[SUGGESTIONS_MAX],
 	       const char **why);
+/* why_mount.c: the rule that allows MOUNT and little else. */
+struct text;
+void why_mount_rule(const struct policy_mount *mount, struct text *rule);
 void suggestions_free(struct suggestion *list, size_t n);
 
 #endif

@@ -17,6 +17,7 @@ struct why_event {
 	json_t *set;		      /* --set of that start: an object of strings, or NULL */
 	char *action, *rule, *kind;   /* of the record: "deny", "web.policy:22", "openat" */
 	char *op, *path, *proto;
+	char *fstype, *from, *flags, *options;	/* of a mount */
 	uint64_t args[6];
 	unsigned long times;
 };
@@ -38,6 +39,9 @@ struct why {
 	struct asked asked;
 	struct policy_peer peer;
 	char name[POLICY_NAME_MAX + 1];	/* of .peer */
+	struct policy_mount mount;	/* what it points to is below, and in .path */
+	struct policy_mount_option *mount_options;
+	char *mount_from, *mount_text;
 	char *path;    /* resolved */
 	char *spelled; /* if that was something else */
 	char *links[LINKS_MAX];
@@ -58,6 +62,14 @@ struct why {
 bool why_denied(const struct why *why);
 void why_print(const struct why *why);
 void why_print_json(const struct why *why, int status);
+
+/* why_mount.c. TYPE [from PATH] on PATH [flags LIST] [options TEXT]: WORDS. 0 or a status after a message. */
+int why_mount_words(struct why *why, int n, char **words);
+int why_mount_event(struct why *why);
+void why_mount_free(struct why *why);
+extern const struct cli_verb cli_verb_why;
+/* Follows links as the program's calls would. 0 or -errno. */
+int why_resolve(struct why *why, const char *spelled, char **path);
 
 /* The event whose id begins with PREFIX (NULL: the last denial) in FILE. 0, or a verb's status after a
  * message. */

@@ -105,6 +105,10 @@ static void event_fill(struct why_event *event, const json_t *record)
 	event->op = copy_of(details, "op");
 	event->path = path_of(details, "path");
 	event->proto = copy_of(details, "proto");
+	event->fstype = path_of(details, "fstype");
+	event->from = path_of(details, "from");
+	event->flags = copy_of(details, "flags");
+	event->options = path_of(details, "options");
 	if (!event->path && event->proto)
 		event->path = copy_of(details, "peer");
 	event->policy = copy_of(record, "policy");

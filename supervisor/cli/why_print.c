@@ -48,8 +48,9 @@ static void print_head(const struct why *why)
 	const struct cli *cli = why->cli;
 	bool denied = why_denied(why), network = !why->asked.call && (OP_BIT(why->asked.op) & OPS_NETWORK);
 	AUTO_FREE char *target = shown(why->asked.call ? "(...)" : why->asked.path), *what = name_of(why);
-	const char *proto = why->asked.peer ? policy_proto_name(why->asked.peer->proto) : "unix";
-	AUTO_FREE char *head = text_printf("%s %s%s%s", what, network ? proto : "", network ? " " : "", target);
+	const char *proto = why->asked.mount ? why->asked.mount->fstype : why->asked.peer ? policy_proto_name(why->asked.peer->proto) : "unix";
+	bool more = network || why->asked.mount;
+	AUTO_FREE char *head = text_printf("%s %s%s%s", what, more ? proto : "", why->asked.mount ? " on " : network ? " " : "", target);
 	printf("%s%-6s%s %-50s", cli->color_out ? denied ? COLOR_RED : COLOR_GREEN : "",
 	       denied ? "DENY" : "ALLOW", cli->color_out ? COLOR_OFF : "", head);
 	const char *error = error_of(why);
@@ -106,6 +107,8 @@ static enum policy_section section_of(const struct why *why)
 		return SECTION_SYSCALLS;
 	if (why->asked.peer)
 		return SECTION_NETWORK;
+	if (OP_BIT(why->asked.op) & OPS_MOUNTS)
+		return SECTION_MOUNTS;
 	if ((OP_BIT(why->asked.op) & OPS_NETWORK) && why->policy->defaults[SECTION_NETWORK].present)
 		return SECTION_NETWORK;
 	return SECTION_FILES;
