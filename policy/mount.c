@@ -18,7 +18,7 @@
 
 /* Nothing of these comes from outside: they are views of what the kernel has, empty, or made of directories. */
 static const char *const plain_types[] = {
-	"bind", "move", "proc", "sysfs", "tmpfs", "ramfs", "devpts", "mqueue", "overlay", "cgroup", "cgroup2", "hugetlbfs",
+	"bind", "move", "remount", "proc", "sysfs", "tmpfs", "ramfs", "devpts", "mqueue", "overlay", "cgroup", "cgroup2", "hugetlbfs",
 };
 
 bool policy_mount_image(const char *fstype)
@@ -77,6 +77,8 @@ static bool is_under(const char *path, const char *tree)
 {
 	size_t len = strlen(tree);
 
+	while (len > 1 && tree[len - 1] == '/')
+		len--;
 	if (len == 1)
 		return path[0] == '/';
 	return strncmp(path, tree, len) == 0 && (!path[len] || path[len] == '/');

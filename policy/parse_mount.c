@@ -48,10 +48,6 @@ static bool read_limit(struct reading *reading, const struct token *token, struc
 	} else if (limit->kind == LIMIT_MOST && !policy_mount_number(limit->value, &limit->most)) {
 		policy_diag_help((mistake(reading, NULL), parse_error(parser, token, "%s is bounded by no number above 0", token_quote(token, buf))),
 				 "write it as 256M or 100k");
-	} else if (under) {
-		size_t len = strlen(limit->value);
-		while (len > 1 && limit->value[len - 1] == '/')
-			limit->value[--len] = '\0';
 	}
 	return true;
 }

@@ -347,7 +347,7 @@ struct policy_decision policy_decide_peer(const struct policy *policy, uint32_t 
 /* The operations about PROTO (unix: abstract names) that are not simply allowed, for every peer and every record. */
 uint32_t policy_restricted_peers(const struct policy *policy, enum policy_proto proto, bool would);
 
-/* A mount that somebody asks for. Types beside those of file systems are "bind" and "move". */
+/* A mount that somebody asks for. Types beside those of file systems are "bind", "move", and "remount" of what usher has not mounted. */
 struct policy_mount_option { const char *name, *value; };	/* value: NULL for a flag; a path is resolved */
 struct policy_mount {
 	const char *fstype;

@@ -45,6 +45,8 @@ struct body {
 	struct request *req;
 	int (*serve)(struct request *req);
 	struct cred_worker worker;
+	int (*fn)(void *ctx);	/* of body_apart() */
+	void *ctx;
 	int result;
 	bool done;
 	/* for others, under bodies_lock */
@@ -84,6 +86,8 @@ bool body_wanted(const struct request *req)
 	case CALL_MODIFY_FD:
 	case CALL_APPEND:
 		return req->target->elsewhere;
+	case CALL_MOUNT:
+		return true;	/* joins a mount namespace, too */
 	case CALL_EXEC:
 		return req->target->elsewhere & CLONE_NEWUSER;
 	default:
@@ -100,7 +104,6 @@ static struct body *bodies;
 static void body_enlist(struct body *body)
 {
 	pthread_mutex_lock(&bodies_lock);
-	body->pid = getpid();
 	body->next = bodies;
 	body->at = &bodies;
 	if (body->next)
@@ -148,7 +151,7 @@ static int body_dress(struct body *body)
 	int namespaces = req->target->elsewhere;
 	int err;
 
-	if (setns(req->target->pidfd, namespaces))
+	if (namespaces && setns(req->target->pidfd, namespaces))
 		return -errno;
 	err = cap_get(&worker->worn.effective, &worker->own.permitted);
 	if (err)
@@ -194,21 +197,24 @@ static int body_main(void *arg)
 
 /* ---- on the thread -------------------------------------------------------------------------- */
 
-static int body_stack(struct cred_worker *worker)
+static void *stack_new(void)
 {
-	char *memory;
+	char *memory = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
 
-	if (worker->stack)
-		return 0;
-	memory = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED)
-		return -ENOMEM;
+		return NULL;
 	if (mprotect(memory, GUARD_SIZE, PROT_NONE)) {
 		(void)munmap(memory, STACK_SIZE);
-		return -ENOMEM;
+		return NULL;
 	}
-	worker->stack = memory;
-	return 0;
+	return memory;
+}
+
+static int body_stack(struct cred_worker *worker)
+{
+	if (!worker->stack)
+		worker->stack = stack_new();
+	return worker->stack ? 0 : -ENOMEM;
 }
 
 void body_free(struct cred_worker *worker)
@@ -221,9 +227,10 @@ void body_free(struct cred_worker *worker)
 /* The same function by another name, which ThreadSanitizer leaves alone: it takes clone(2) for a fork. */
 int __clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
 
-static int body_run(struct body *body, struct cred_worker *worker)
+static int body_run(struct body *body, int (*main)(void *), char *stack)
 {
-	int pid = __clone(body_main, (char *)worker->stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | CLONE_FILES, body);
+	/* The number by which we know it: it may be in another PID namespace. */
+	int pid = __clone(main, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PARENT_SETTID, body, &body->pid);
 	int err = errno;
 
 	if (pid < 0)
@@ -254,7 +261,31 @@ int body_serve(struct request *req, int (*serve)(struct request *req))
 	}
 	body.worker.elsewhere = true;
 	body.worker.known = true;
-	err = body_run(&body, worker);
+	err = body_run(&body, body_main, worker->stack);
 	cred_own(worker);
+	return err;
+}
+
+static int apart_main(void *arg)
+{
+	struct body *body = arg;
+
+	body_enlist(body);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	body->result = body->fn(body->ctx);
+	body->done = true;
+	return 0;
+}
+
+int body_apart(int (*fn)(void *ctx), void *ctx)
+{
+	struct body body = { .fn = fn, .ctx = ctx, .thread = pthread_self() };
+	char *stack = stack_new();
+	int err;
+
+	if (!stack)
+		return -ENOMEM;
+	err = body_run(&body, apart_main, stack);
+	(void)munmap(stack, STACK_SIZE);
 	return err;
 }

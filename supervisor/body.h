@@ -24,6 +24,9 @@ bool body_wanted(const struct request *req);
 /* Calls SERVE in one, with the target's credentials worn there. Its result, or -errno with req->refused_by set if the target's
  * namespaces cannot be joined. */
 int body_serve(struct request *req, int (*serve)(struct request *req));
+/* Runs FN in a process of its own that shares memory and descriptors, and waits for it. What FN does to its namespaces, root, cwd and
+ * credentials ends with it. FN's result, or -errno. */
+int body_apart(int (*fn)(void *ctx), void *ctx);
 /* Any thread. Is NUMBER a body of this process? */
 bool body_is(pid_t number);
 /* SIGNAL for the body of THREAD, if it has one now: a thread that waits for its body has no ear for signals. */

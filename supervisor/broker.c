@@ -31,6 +31,7 @@
 #include "evidence/footprint.h"
 #include "fd.h"
 #include "listener.h"
+#include "mounts.h"
 #include "park.h"
 #include "record.h"
 #include "reply.h"
@@ -53,6 +54,8 @@ static int fetch_bases(struct request *req)
 		req->root = target_root(req->target);
 		if (req->root < 0)
 			return req->root;
+		if (req->sandbox->mounts)
+			mounts_learn(req->sandbox->mounts, req->target, req->root);
 	}
 	for (unsigned i = 0; i < req->n_names; i++) {
 		struct name *name = &req->names[i];
@@ -372,7 +375,7 @@ static bool broker_end(struct request *req, int err)
 
 static int broker_refuse(struct request *req)
 {
-	struct policy_verdict verdict = decide_verdict(&refused_rule, req->call->refuse, OP_STAT);
+	struct policy_verdict verdict = decide_verdict(&refused_rule, req->call->refuse ? req->call->refuse : EPERM, OP_STAT);
 
 	req->decision.enforced = req->decision.would = verdict;
 	return BROKER_DENIED;
@@ -381,6 +384,9 @@ static int broker_refuse(struct request *req)
 /* What paths mean would change, while rules speak of them. */
 static bool broker_topology(const struct request *req)
 {
+	/* All that may be joined are other names for what there is; but which namespace is in memory that may change. */
+	if (req->rules->plan.mounts)
+		return req->notif.data.nr == SYS_setns && (!req->notif.data.args[1] || req->notif.data.args[1] & CLONE_NEWNS);
 	return req->rules->plan.topology_fixed &&
 	       (req->notif.data.nr != SYS_unshare || req->notif.data.args[0] & (CLONE_NEWUSER | CLONE_NEWNS));
 }
@@ -414,7 +420,8 @@ static int broker_steps(struct request *req)
 		req->reply.kind = REPLY_CONTINUE;
 		return 0;
 	}
-	if (req->call->when == CALL_REFUSED && (!req->call->serve || broker_topology(req))) {
+	if ((req->call->when == CALL_REFUSED && (!req->call->serve || broker_topology(req))) ||
+	    (req->call->when == CALL_MOUNT && !req->sandbox->mounts)) {
 		err = broker_refuse(req);
 		return broker_denied(req);
 	}

@@ -48,9 +48,11 @@ bool call_wanted(const struct call *call, int nr, const struct plan *plan)
 		return plan->files && harden_append_only(plan->policy);
 	case CALL_PROCESS:
 		return plan->landlock;
+	case CALL_MOUNT:
+		return plan->topology_fixed || plan->mounts;
 	case CALL_REFUSED:
 		if (call->topology)
-			return plan->topology_fixed || call->serve;
+			return plan->topology_fixed || (call->mounts && plan->mounts) || call->serve;
 		return !(call->free_ok && plan->free) && !(call->named_ok && harden_named(plan->policy, nr));
 	case CALL_NEVER:
 	default:

@@ -26,6 +26,7 @@ enum call_when {
 	CALL_CRED,	/* set*id, setgroups, capset: only to forget cached credentials; when they may differ */
 	CALL_PROCESS,	/* a process by its number, for what Landlock does not keep inside */
 	CALL_APPEND,	/* ftruncate, fallocate, F_SETFL: while something may be appended to but not written (ruling 5) */
+	CALL_MOUNT,	/* mount, umount: made where rules speak of mounts, refused while what paths mean is fixed */
 	CALL_REFUSED,	/* refused, with a record: see .topology, .free_ok and .named_ok */
 };
 
@@ -40,6 +41,8 @@ struct call {
 	int (*fetch)(struct request *req);
 	/* After resolve: sets req->ops[i]. NULL: .ops for every object. 0 or -errno as the answer if allowed. */
 	int (*judge)(struct request *req);
+	/* The decision on all of it, where it is not one on each object. NULL: it is. */
+	struct policy_decision (*decide)(struct request *req);
 	/* Acts on the copy and the pins; the target's credentials are worn. 0 with req->reply set, or -errno as the answer.
 	 * -EAGAIN from a request with lexical objects: resolve exactly and come again. */
 	int (*serve)(struct request *req);
@@ -56,6 +59,7 @@ struct call {
 	bool (*trapped)(const struct plan *plan, const uint64_t *args);
 	int refuse;		/* CALL_REFUSED: positive errno */
 	bool topology;		/* CALL_REFUSED: only while plan.topology_fixed (ruling 3); else served if there is .serve */
+	bool mounts;		/* the same while mounts are made for the program, too */
 	bool free_ok;		/* CALL_REFUSED: not while plan.free, since it gets round nothing then */
 	bool named_ok;		/* CALL_REFUSED: not when a syscalls rule allows the call by its own name */
 };

@@ -115,10 +115,13 @@ unsigned limits_read(struct limits *limits, const struct policy *policy, struct 
 			errors += read_exit(limits, setting, diags);
 		} else if (strcmp(setting->name, "rate") == 0) {
 			errors += rate_check(setting, diags);
+		} else if (strcmp(setting->name, "mounts") == 0) {
+			uint64_t unused;
+			errors += read_number(&unused, INT32_MAX, setting, diags);
 		} else if (strcmp(setting->name, "resolve") != 0) {
 			errors += complain(diags, setting->pos, strlen(setting->name),
 					   "this version does not enforce the limit", setting->name,
-					   "take it out of limits { }; capabilities, files, memory, processes, rate, resolve and supervisor-exit are enforced");
+					   "take it out of limits { }; capabilities, files, memory, mounts, processes, rate, resolve and supervisor-exit are enforced");
 		}
 	}
 	return errors;

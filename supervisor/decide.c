@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "call.h"
 #include "calls/peer.h"
 #include "ruleset.h"
 
@@ -158,6 +159,14 @@ void decide_objects(struct request *req, const struct policy_decision *call)
 {
 	req->decision = *call;
 	req->decided = 0;
+	if (req->call && req->call->decide) {
+		struct policy_decision decision = req->call->decide(req);
+
+		if (decide_refuses(&req->decision.would) && !decide_refuses(&decision.enforced))
+			decision.would = req->decision.would;
+		req->decision = decision;
+		return;
+	}
 	for (unsigned i = 0; i < req->n_names; i++) {
 		struct policy_decision decision = decide_object(req, &req->objects[i], req->ops[i]);
 

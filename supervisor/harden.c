@@ -237,7 +237,7 @@ bool harden_has_calls(const struct policy *policy)
 
 static bool harden_wanted(const struct harden *harden, const struct plan *plan)
 {
-	bool brokered = plan->files || plan->stat || plan->unix_paths || plan->exec || plan->topology_fixed || plan->peers;
+	bool brokered = plan->files || plan->stat || plan->unix_paths || plan->exec || plan->topology_fixed || plan->mounts || plan->peers;
 
 	if (harden->when == HARDEN_CONFINED && plan->free)
 		return false;
@@ -249,7 +249,7 @@ static bool harden_wanted(const struct harden *harden, const struct plan *plan)
 		return false;
 	if (harden->when == HARDEN_OFFLOAD && !plan->offload)
 		return false;
-	if (harden->when == HARDEN_TOPOLOGY && !plan->topology_fixed)
+	if (harden->when == HARDEN_TOPOLOGY && !plan->topology_fixed && !plan->mounts)
 		return false;
 	if (harden->when == HARDEN_APPEND && !(plan->files && harden_append_only(plan->policy)))
 		return false;

@@ -53,16 +53,10 @@ static void check_rule(const struct policy *policy, const struct policy_rule *ru
 	else if (rule->action == ACTION_REDIRECT || rule->action == ACTION_ANSWER || rule->action == ACTION_ASK)
 		refuse(diags, rule->pos, "use allow or deny, or take the rule out",
 		       "'%s' rules are not served by this version", policy_action_name(rule->action));
-	else if (rule->section == SECTION_MOUNTS)
-		refuse(diags, rule->pos, "take the rule out; mounts are refused altogether while paths are brokered",
-		       "mount rules are not enforced by this version");
 }
 
 static void check_sections(const struct policy *policy, struct policy_diags *diags)
 {
-	const struct policy_default *mounts = &policy->defaults[SECTION_MOUNTS];
-	if (mounts->present && mounts->action == ACTION_ALLOW && mounts->written)
-		refuse(diags, mounts->pos, "take the section out", "mounts are not made by this version");
 	if (policy->has_domains)
 		refuse(diags, policy->domain, "take domains and '-> NAME' out",
 		       "domains are not enforced by this version");
@@ -170,8 +164,9 @@ int plan_make(struct plan *plan, const struct policy *policy, const struct kerne
 	const struct policy_setting *level = policy_setting(policy, "audit", "level");
 	plan->peers_told = level && level->n_words == 1 && strcmp(level->words[0], "all") == 0;
 	plan->redirects = redirect_any(policy);
-	plan->topology_fixed = (policy_withholds(policy) & (OPS_FILES | OPS_NETWORK)) || (mounts->present && mounts->action == ACTION_DENY);
-	plan->free = !plan->confined && !plan->topology_fixed && !harden_has_calls(policy);
+	plan->mounts = policy_mounts_some(policy);
+	plan->topology_fixed = !plan->mounts && ((policy_withholds(policy) & (OPS_FILES | OPS_NETWORK)) || (mounts->present && mounts->action == ACTION_DENY));
+	plan->free = !plan->confined && !plan->topology_fixed && !plan->mounts && !harden_has_calls(policy);
 
 	for (size_t i = 0; i < policy->n_rules; i++)
 		check_rule(policy, &policy->rules[i], diags);
@@ -320,7 +315,7 @@ static void print_json(const struct plan *plan, const struct landlock_trees *tre
 		json_array_append_new(rules, entry);
 	}
 	json_t *all = json_pack(
-		"{s:{s:b, s:b, s:b, s:b, s:b, s:o}, s:{s:b, s:i, s:o, s:b, s:b, s:o, s:b, s:b, s:o}, s:{s:s, s:s, s:s?}, s:b, s:o}",
+		"{s:{s:b, s:b, s:b, s:b, s:b, s:o}, s:{s:b, s:i, s:o, s:b, s:b, s:o, s:b, s:b, s:o}, s:{s:s, s:s, s:s?}, s:b, s:b, s:o}",
 		"broker", "files", plan->files, "stat", plan->stat, "unix", plan->unix_paths, "addresses", plan->peers, "exec_gate", plan->exec,
 		"restricted", ops_json(plan->restricted),
 		"landlock", "used", plan->landlock, "abi", plan->kernel->landlock_abi, "handled", rights_json(plan->landlock_fs),
@@ -330,7 +325,7 @@ static void print_json(const struct plan *plan, const struct landlock_trees *tre
 		"scope_abstract", (plan->landlock_scoped & LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET) != 0, "allowed", allowed,
 		"reads", "layer", plan->reads == READS_FREE ? "kernel" : plan->reads ? "Landlock" : "broker", "why", plan->reads_why,
 		"rule", plan->reads_rule ? policy_where(plan->policy, plan->reads_rule->pos, where, sizeof(where)) : NULL,
-		"topology_fixed", plan->topology_fixed, "rules", rules);
+		"topology_fixed", plan->topology_fixed, "mounts", plan->mounts, "rules", rules);
 	ASSERT(all);
 	json_dumpf(all, to, JSON_INDENT(2));
 	fputc('\n', to);
@@ -388,6 +383,8 @@ static void print_text(const struct plan *plan, const struct landlock_trees *tre
 	if (plan->peers_enforced)
 		fprintf(to, "          refused: sockets that no rule can speak of (MPTCP, SCTP, UDP-Lite, SMC, ...), source routes\n");
 	print_reads(plan, to);
+	if (plan->mounts)
+		fprintf(to, "          mounts are made for the program, in mount namespaces of its own; refused: pivot_root, setns into them\n");
 	if (plan->topology_fixed)
 		fprintf(to, "          refused: chroot, mounts, setns, new user and mount namespaces\n");
 	if (!plan->landlock) {

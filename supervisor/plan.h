@@ -35,7 +35,8 @@ struct plan {
 	bool peers_told;	/* everything is recorded: so are peers of whom no rule speaks */
 	bool peers_enforced;	/* and not only at stage log */
 	bool exec;		/* execve is gated */
-	bool topology_fixed;	/* chroot, namespaces, setns, mounts refused (ruling 3); otherwise own files go by identity */
+	bool topology_fixed;	/* chroot, namespaces, setns, mounts refused (ruling 3); with .mounts or otherwise own files go by identity */
+	bool mounts;		/* some are made for the program: then it may have namespaces and a root of its own, but all mounts are brokered */
 	bool free;		/* nothing is denied, and no system call spoken of: what could only get round a denial is let be */
 	bool creds_vary;	/* set*id is trapped: the supervisor is privileged */
 	bool landlock;		/* false only with --no-landlock */

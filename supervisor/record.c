@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "call.h"
+#include "calls/mount.h"
 #include "escape.h"
 #include "evidence/access.h"
 #include "fd.h"
@@ -199,6 +200,8 @@ static void add_objects(struct text *text, const struct request *req, const stru
 	/* What learn and replay read back: an open may need several. */
 	if (ops & (ops - 1) && !(object->lexical && ops & OP_BIT(OP_LIST)))
 		text_addf(text, ",\"ops\":\"%s\"", access_ops_text(ops, names));
+	if (req->call && req->call->when == CALL_MOUNT)
+		mount_describe(text, req);
 	record_add_path(text, "path", object->path, object->len);
 	if (name->len != object->len || memcmp(name->path, object->path, name->len) != 0) {
 		record_add_path(text, "spelled", name->path, name->len);
@@ -207,7 +210,7 @@ static void add_objects(struct text *text, const struct request *req, const stru
 	}
 	if (req->n_names == 2) {
 		const struct object *other = &req->objects[!req->decided];
-		record_add_path(text, req->decided ? "from" : "to", other->path, other->len);
+		record_add_path(text, req->decided || req->call->when == CALL_MOUNT ? "from" : "to", other->path, other->len);
 	}
 }
 

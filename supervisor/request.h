@@ -22,6 +22,7 @@
 struct sandbox;
 struct ruleset;
 struct request;
+struct mount_call;
 
 enum reply_kind {
 	REPLY_DENY,	/* .error, EACCES when that is 0 */
@@ -57,6 +58,7 @@ union call_args {
 		 struct sockaddr_storage addr_copy; int dup; } sock;
 	struct { unsigned flags; int fd; } exec;
 	struct { int fd; } list;
+	struct { struct mount_call *call; } mount;
 };
 
 #define REQUEST_NAMES 2

@@ -23,6 +23,7 @@
 
 #include "err.h"
 #include "fd.h"
+#include "mounts.h"
 #include "resolve_walk.h"
 
 #define AGAIN_MAX 8
@@ -203,7 +204,8 @@ int walk_found(struct walk *walk, int pin)
 		return (int)len;
 	object->len = (size_t)len;
 	object->exists = true;
-	if (walk->ns_path && walk->at_base) {
+	walk->at_ns = walk->ns_path && walk->at_base;
+	if (walk->at_ns) {
 		object->len = path_append(object->path, 0, sizeof(object->path), walk->ns_path + 1);
 		return walk_settle(walk);
 	}
@@ -273,6 +275,8 @@ static int resolve_exact(struct walk *walk)
 	walk->slash = false;
 	walk->root_known = walk->name->path[0] == '/';
 	walk->at_base = true;
+	walk->at_ns = false;
+	walk->jump = fd_close(walk->jump);
 	walk_stand(walk, walk->base, false);
 	walk->text = strdup(walk->name->path);
 	walk->ns_path = NULL;
@@ -288,12 +292,99 @@ static int resolve_exact(struct walk *walk)
 	return err;
 }
 
+/* ---- where mounts are made (mounts.h) ---- */
+
+/* Paths mean nothing there. */
+static int walk_nowhere(struct walk *walk)
+{
+	struct object *object = walk->object;
+
+	object_clear(object);
+	object->err = -EACCES;
+	object->len = 1;
+	memcpy(object->path, "/", 2);
+	return 0;
+}
+
+/* What has no name in the program's namespace is what its holder has of it, and no more. */
+static int walk_nameless(struct walk *walk)
+{
+	struct object *object = walk->object;
+
+	if (object->parent >= 0 || !object->exists)
+		return walk_nowhere(walk);
+	object->nameless = true;
+	if (!object->magic)
+		object->held = walk->name->dirfd == AT_FDCWD ? 1 : fd_held(object->pin);
+	return 0;
+}
+
+/* What a process may see of itself counts as what it is (proc_judge()), but its mount must be there. */
+static bool proc_attached(const struct walk *walk, int fd)
+{
+	AUTO_FD info = openat(walk->target->proc, "mountinfo", O_RDONLY | O_CLOEXEC);
+	FILE *file = info < 0 ? NULL : fdopen(info, "re");
+	AUTO_FREE char *line = NULL;
+	uint64_t its;
+	bool found = false;
+	size_t size = 0;
+
+	if (file)
+		(void)fd_take(&info);
+	if (file && !mount_of(fd, &its))
+		while (!found && getline(&line, &size, file) > 0)
+			found = strtoull(line, NULL, 10) == its;
+	if (file)
+		(void)fclose(file);
+	return found;
+}
+
+static bool pin_named(struct walk *walk)
+{
+	struct resolver *resolver = walk->resolver;
+	struct object *object = walk->object;
+	char path[PATH_MAX];
+	ssize_t len;
+
+	if (walk->at_ns)
+		return true;
+	if (S_ISDIR(object->st.st_mode))
+		return mounts_attached(resolver->mounts, object->pin);
+	if (resolve_on_proc(resolver, object->pin, &object->st))
+		return proc_attached(walk, object->pin);
+	len = resolve_path_of(resolver, object->pin, path, sizeof(path));
+	return len > 0 && mounts_leads(resolver->mounts, walk->root, path, &object->st);
+}
+
+/* Its name was told before this is asked: what is attached now was so then. */
+static int walk_verify(struct walk *walk, const struct mounts_mark *mark)
+{
+	struct mounts *mounts = walk->resolver->mounts;
+	struct object *object = walk->object;
+	bool pinned = object->pin >= 0 && !object->nameless;
+	struct stat st;
+
+	if (!mounts_attached(mounts, walk->root) || (walk->jump >= 0 && !mounts_attached(mounts, walk->jump)))
+		return walk_nowhere(walk);
+	if (pinned && walk->at_base)
+		return pin_named(walk) ? 0 : walk_nameless(walk);
+	/* No name begins at what is no directory. */
+	if (walk->base != walk->root && !fstat(walk->base, &st) && S_ISDIR(st.st_mode) && !mounts_attached(mounts, walk->base))
+		return object->nameless ? 0 : walk_nowhere(walk);
+	/* That a name led nowhere is no secret. */
+	if (!mounts_changed(mounts, mark) || object->nameless || (!pinned && object->parent < 0))
+		return 0;
+	if (object->parent >= 0)
+		return mounts_attached(mounts, object->parent) ? 0 : WALK_AGAIN;
+	return pinned && pin_named(walk) ? 0 : WALK_AGAIN;
+}
+
 int resolve(struct resolver *resolver, struct target *target, const struct name *name, int base,
 	    enum resolve_level level, struct object *object)
 {
 	AUTO_FD base_fd = base;
 	bool absolute = name->path[0] == '/';
-	struct walk walk = { .resolver = resolver, .target = target, .name = name, .object = object };
+	struct walk walk = { .resolver = resolver, .target = target, .name = name, .object = object, .jump = -1 };
 	int err = WALK_AGAIN;
 
 	if (level == RESOLVE_LEXICAL && resolve_lexical(resolver, name, object))
@@ -307,8 +398,15 @@ int resolve(struct resolver *resolver, struct target *target, const struct name 
 	if (name->resolve & RESOLVE_IN_ROOT)
 		walk.root = base_fd;
 	walk.base = absolute ? walk.root : base_fd;
-	for (int i = 0; i < AGAIN_MAX && err == WALK_AGAIN; i++)
+	for (int i = 0; i < AGAIN_MAX && err == WALK_AGAIN; i++) {
+		struct mounts_mark mark = resolver->mounts ? mounts_mark(resolver->mounts) : (struct mounts_mark){ 0 };
 		err = resolve_exact(&walk);
+		if (!err && resolver->mounts)
+			err = walk_verify(&walk, &mark);
+	}
+	fd_close(walk.jump);
+	if (err == WALK_AGAIN && resolver->mounts)
+		err = walk_nowhere(&walk);
 	if (err == WALK_AGAIN)
 		err = walk_failed(&walk, ENOENT, name->path);
 	return err;

@@ -88,6 +88,9 @@ void resolver_free(struct resolver *resolver);
 void resolver_links(struct resolver *resolver, bool wanted);
 /* Some name may have changed its type (rename, link, mknod): what object_lexical_prompt() remembers is forgotten. */
 void resolver_forget(struct resolver *resolver);
+/* Before the first resolve(): mounts are made for the program. Borrowed. */
+struct mounts;
+void resolver_mounts(struct resolver *resolver, struct mounts *mounts);
 bool resolver_other_roots(const struct resolver *resolver);
 /* Before the first resolve(): the program's root is in a mount namespace of its own. ROOT is handed over. */
 void resolver_launch_root(struct resolver *resolver, int root);

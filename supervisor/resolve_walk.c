@@ -333,6 +333,12 @@ static int walk_jump(struct walk *walk, const struct part *part, char *left, int
 		return -errno;
 	if ((!part->last || part->slash) && !S_ISDIR(st.st_mode))
 		return walk_failed(walk, ENOTDIR, walk->rest);
+	if (walk->resolver->mounts && S_ISDIR(st.st_mode)) {
+		fd_close(walk->jump);
+		walk->jump = fcntl(to, F_DUPFD_CLOEXEC, 3);
+		if (walk->jump < 0)
+			return -errno;
+	}
 	walk->object->magic = true;
 	walk->at_base = true;
 	walk->fast = !walk->name->resolve;

@@ -18,6 +18,7 @@ struct resolver {
 	int own_root;			/* ours. Owned */
 	int self_fd;			/* O_PATH of our /proc/self/fd. Owned */
 	int self_task;			/* and of /proc/self/task. Owned */
+	struct mounts *mounts;		/* mounts are made for the program: what a path says must be looked after. Borrowed; NULL: none are */
 	bool other_roots, other_procs;
 	pid_t pid, guardian;
 	dev_t proc_dev;			/* of the instance at /proc */
@@ -41,11 +42,13 @@ struct walk {
 	int link;		/* the next component, known to be a symlink: pinned already; -1. Owned */
 	int known;		/* what walk_found() is called with next, its stat is in object.st; -1. Borrowed */
 	bool at_base;		/* reached through a descriptor or a magic link, not by a name */
+	int jump;		/* where the last magic link led to, if that is a directory and mounts are made; -1. Owned */
 	bool fast;		/* the rest was not tried in one step yet */
 	bool slash;		/* the name ended in a slash */
 	bool root_known;	/* as in the kernel's walk: for RESOLVE_NO_XDEV */
 	unsigned n_links;
 	uint64_t mount;		/* of the base, for RESOLVE_NO_XDEV */
+	bool at_ns;		/* the pin is a namespace */
 	char *ns_path;		/* where the magic link of a namespace lay: it has no other path. Owned */
 	char *rest;		/* what is left to be looked up */
 	char *text;		/* what rest points into. Owned */

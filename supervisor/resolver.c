@@ -90,6 +90,11 @@ void resolver_forget(struct resolver *resolver)
 	atomic_fetch_add(&resolver->generation, 1);
 }
 
+void resolver_mounts(struct resolver *resolver, struct mounts *mounts)
+{
+	resolver->mounts = mounts;
+}
+
 bool resolver_other_roots(const struct resolver *resolver)
 {
 	return resolver->other_roots;

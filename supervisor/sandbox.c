@@ -10,6 +10,7 @@
 #include "err.h"
 #include "fd.h"
 #include "gate.h"
+#include "mounts.h"
 #include "park.h"
 
 /* Descriptors: two for each cached target, a few for each parked call. What was forked before keeps its own limit. */
@@ -49,6 +50,10 @@ static int sandbox_make(struct sandbox *sandbox, int root)
 		resolver_launch_root(sandbox->resolver, fd_take(&root));
 	if (root > 0)
 		fd_close(root);
+	if (!err && plan->mounts)
+		err = mounts_new(&sandbox->mounts, resolver_root(sandbox->resolver));
+	if (!err)
+		resolver_mounts(sandbox->resolver, sandbox->mounts);
 	if (!err)
 		resolver_links(sandbox->resolver, rulesets_current(&sandbox->rulesets)->beneath || sandbox->footprint || audit_counts(sandbox->audit));
 	if (!err)
@@ -138,6 +143,7 @@ void sandbox_close(struct sandbox *sandbox)
 	redirects_free(sandbox->redirects);
 	parking_free(sandbox->parking);
 	resolver_free(sandbox->resolver);
+	mounts_free(sandbox->mounts);
 	rulesets_free(&sandbox->rulesets);
 	shadow_free(&sandbox->shadow);
 	targets_free(sandbox->targets);

@@ -41,6 +41,7 @@ struct sandbox {
 	_Atomic(struct redirects *) redirects;	/* connects that lead elsewhere (calls/redirect.c) */
 	_Atomic(struct abstract *) abstract;	/* socket names bound by the tree; freed by abstract_free() (calls/abstract.h) */
 	_Atomic uint64_t connects_wait;	/* until then no serving thread makes them itself (calls/connect.c) */
+	struct mounts *mounts;		/* that are made for the program; NULL: none are (mounts.h) */
 	struct entry_locks entries;	/* names kept in their places (calls/entry.c) */
 	_Atomic unsigned long calls, denied, would_deny;
 	void (*gone)(void *ctx);

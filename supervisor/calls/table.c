@@ -15,6 +15,7 @@
 #include "calls/exec.h"
 #include "calls/list.h"
 #include "calls/make.h"
+#include "calls/mount.h"
 #include "calls/names.h"
 #include "calls/numbers.h"
 #include "calls/open.h"
@@ -216,12 +217,15 @@ const struct call call_table[] = {
 
 	[SYS_kcmp] = { .name = "kcmp", .when = CALL_PROCESS, .serve = kcmp_serve, .may_continue = process_reason },
 
+	[SYS_mount] = { .name = "mount", .when = CALL_MOUNT, .ops = OP_BIT(OP_MOUNT), .fetch = mount_fetch, .judge = mount_judge,
+		.decide = mount_decide, .serve = mount_serve, .release = mount_release },
+	[SYS_umount2] = { .name = "umount2", .when = CALL_MOUNT, .ops = OP_BIT(OP_UMOUNT), .fetch = umount_fetch, .judge = mount_judge,
+		.decide = mount_decide, .serve = umount_serve, .release = mount_release },
+
 	/* What paths mean stays as it was at launch. */
 	[SYS_chroot] = { .name = "chroot", .when = CALL_REFUSED, .refuse = EPERM, .topology = true },
-	[SYS_pivot_root] = { .name = "pivot_root", .when = CALL_REFUSED, .refuse = EPERM, .topology = true },
-	[SYS_mount] = { .name = "mount", .when = CALL_REFUSED, .refuse = EPERM, .topology = true },
-	[SYS_umount2] = { .name = "umount2", .when = CALL_REFUSED, .refuse = EPERM, .topology = true },
-	[SYS_setns] = { .name = "setns", .when = CALL_REFUSED, .refuse = EPERM, .topology = true, .serve = cred_changed_serve,
+	[SYS_pivot_root] = { .name = "pivot_root", .when = CALL_REFUSED, .refuse = EPERM, .topology = true, .mounts = true },
+	[SYS_setns] = { .name = "setns", .when = CALL_REFUSED, .refuse = EPERM, .topology = true, .mounts = true, .serve = cred_changed_serve,
 		.may_continue = cred_reason },
 	[SYS_unshare] = { .name = "unshare", .when = CALL_REFUSED, .refuse = EPERM, .topology = true, .serve = cred_changed_serve,
 		.may_continue = cred_reason,

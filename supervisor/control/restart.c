@@ -250,8 +250,13 @@ int restart_find(struct restart *restart, const struct plan *launched, struct pl
 	*restart = (struct restart){ 0 };
 	if (launched->recorded)
 		plan_record(next);
-	if (next->topology_fixed && !launched->topology_fixed)
+	if (next->topology_fixed && !launched->topology_fixed && !launched->mounts)
 		say(restart, true, "the program may have changed what paths mean to it (chroot, mounts, namespaces): that was open");
+	if (next->mounts && !launched->mounts)
+		say(restart, false, "mounts are not made for a program that was launched without mount rules");
+	if (launched->mounts)
+		next->topology_fixed = false;
+	next->mounts = launched->mounts;
 	/* In NEXT as the kernel has it: what was trapped is trapped, what paths meant they mean. */
 	next->topology_fixed |= launched->topology_fixed;
 	next->files |= launched->files;

@@ -1,0 +1,552 @@
+/*
+ * mount(2) and umount2(2): what is asked for, and whether it may be.
+ *
+ * Three things are asked of a mount. Rules of the mounts section decide on type, source, place, flags and options. Then what is
+ * mounted must not be reached by a name where more is allowed than by the one it has: a bind of a tree is refused if the file rules allow
+ * anything at or below the new place that they deny at the old one (policy_bind_gains(), as for links). So a path means what rules say of
+ * it, however often it is bound on; that holds in every copy of the namespace, and no record needs to be looked at. And it must be in a mount
+ * namespace of the program's own, from where nothing spreads (mount_make.c).
+ */
+#include "calls/mount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "calls/mount_make.h"
+#include "call.h"
+#include "decide.h"
+#include "err.h"
+#include "escape.h"
+#include "fd.h"
+#include "sandbox.h"
+
+#ifndef MS_NOSYMFOLLOW
+#define MS_NOSYMFOLLOW 256
+#endif
+#define MNT_FORCE 1
+#define MNT_DETACH 2
+#define MNT_EXPIRE 4
+#define UMOUNT_NOFOLLOW 8
+#ifndef STATX_ATTR_MOUNT_ROOT
+#define STATX_ATTR_MOUNT_ROOT 0x2000
+#endif
+
+#define PROPAGATIONS (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
+#define DATA_SIZE 4096
+
+static const struct policy_rule shared_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "mounts are never shared: what is mounted would spread");
+static const struct policy_rule gains_rule =
+	BUILTIN_RULE(SECTION_MOUNTS, EPERM, "file rules allow something at the new place that they deny where it is");
+static const struct policy_rule nowhere_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "what is to be mounted has no path that rules could speak of");
+static const struct policy_rule proc_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "nothing is mounted in or over /proc, but proc on it");
+static const struct policy_rule own_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "nothing is mounted over usher's own files");
+static const struct policy_rule root_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "the root is not taken away");
+static const struct policy_rule loosen_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "what usher has not mounted is only restricted further");
+static const struct policy_rule force_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "only file systems that usher has mounted are unmounted by force");
+
+static struct mount_call *call_of(const struct request *req)
+{
+	return req->args.mount.call;
+}
+
+static int refuse(struct request *req, const struct policy_rule *rule)
+{
+	req->refused_by = rule;
+	return -rule->err;
+}
+
+/* ---- fetch ---------------------------------------------------------------------------------- */
+
+static int call_begin(struct request *req)
+{
+	struct mount_call *call = calloc(1, sizeof(*call));
+
+	if (!call)
+		return -ENOMEM;
+	call->cwd = -1;
+	req->args.mount.call = call;
+	return 0;
+}
+
+/* *TEXT is malloc'ed, or NULL for a null pointer. */
+static int fetch_text(struct request *req, int arg, size_t size, char **text)
+{
+	ssize_t len;
+
+	if (!req->notif.data.args[arg])
+		return 0;
+	*text = malloc(size);
+	if (!*text)
+		return -ENOMEM;
+	len = fetch_string(req, req->notif.data.args[arg], *text, size);
+	return len == -ENAMETOOLONG ? -EINVAL : len < 0 ? (int)len : 0;
+}
+
+static enum mount_kind kind_of(unsigned long flags)
+{
+	if (flags & MS_REMOUNT)
+		return MOUNT_KIND_REMOUNT;
+	if (flags & MS_BIND)
+		return MOUNT_KIND_BIND;
+	if (flags & PROPAGATIONS)
+		return MOUNT_KIND_PROPAGATE;
+	return flags & MS_MOVE ? MOUNT_KIND_MOVE : MOUNT_KIND_NEW;
+}
+
+static uint32_t asked_of(unsigned long flags)
+{
+	static const struct { unsigned long ms; enum mount_flag flag; } bits[] = {
+		{ MS_RDONLY, MOUNT_RO }, { MS_NOSUID, MOUNT_NOSUID }, { MS_NODEV, MOUNT_NODEV }, { MS_NOEXEC, MOUNT_NOEXEC },
+		{ MS_NOSYMFOLLOW, MOUNT_NOSYMFOLLOW }, { MS_NOATIME, MOUNT_NOATIME }, { MS_NODIRATIME, MOUNT_NODIRATIME },
+		{ MS_RELATIME, MOUNT_RELATIME }, { MS_STRICTATIME, MOUNT_STRICTATIME }, { MS_SYNCHRONOUS, MOUNT_SYNC },
+		{ MS_DIRSYNC, MOUNT_DIRSYNC }, { MS_LAZYTIME, MOUNT_LAZYTIME },
+	};
+	uint32_t asked = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bits); i++)
+		if (flags & bits[i].ms)
+			asked |= MOUNT_BIT(bits[i].flag);
+	return asked;
+}
+
+static int split_options(struct mount_call *call)
+{
+	int n;
+
+	call->text = strdup(call->data ? call->data : "");
+	call->options = calloc(POLICY_MOUNT_OPTIONS, sizeof(*call->options));
+	call->layers = calloc(POLICY_MOUNT_OPTIONS, sizeof(*call->layers));
+	if (!call->text || !call->options || !call->layers)
+		return -ENOMEM;
+	n = policy_mount_options(call->fstype, call->text, call->options, POLICY_MOUNT_OPTIONS);
+	call->n_options = n > 0 ? (size_t)n : 0;
+	return n < 0 ? -EINVAL : 0;
+}
+
+static bool is_layer(const struct mount_call *call, size_t i)
+{
+	const char *name = call->options[i].name;
+
+	return !strcmp(call->fstype, "overlay") && call->options[i].value &&
+	       (!strcmp(name, "lowerdir") || !strcmp(name, "upperdir") || !strcmp(name, "workdir"));
+}
+
+/* What is resolved beside the target: the source where that is a path. */
+static int fetch_source(struct request *req, const struct mount_call *call)
+{
+	bool path = call->kind == MOUNT_KIND_BIND || call->kind == MOUNT_KIND_MOVE ||
+		    (call->kind == MOUNT_KIND_NEW && policy_mount_image(call->fstype) && call->source && call->source[0] == '/');
+	struct name *name = &req->names[1];
+
+	if (!path)
+		return 0;
+	name_begin(name, AT_FDCWD, NAME_FOLLOW, false);
+	name->len = call->source ? strlen(call->source) : 0;
+	if (name->len)
+		memcpy(name->path, call->source, name->len + 1);
+	else
+		name->err = call->source ? -ENOENT : -EINVAL;
+	req->n_names = 2;
+	return 0;
+}
+
+/* Strings are copied before anything is looked at, as by the kernel: type, source, options, target. */
+int mount_fetch(struct request *req)
+{
+	struct mount_call *call;
+	int err = call_begin(req);
+
+	if (err)
+		return err;
+	call = call_of(req);
+	err = fetch_text(req, 2, PATH_MAX, &call->fstype);
+	if (!err)
+		err = fetch_text(req, 0, PATH_MAX, &call->source);
+	if (!err)
+		err = fetch_text(req, 4, DATA_SIZE, &call->data);
+	if (!err)
+		err = fetch_name(req, -1, 1, NAME_FOLLOW, false);
+	if (err)
+		return err;
+	call->flags = req->notif.data.args[3] & UINT64_C(0xffffffff);
+	if ((call->flags & MS_MGC_MSK) == MS_MGC_VAL)
+		call->flags &= ~(unsigned long)MS_MGC_MSK;
+	call->kind = kind_of(call->flags);
+	call->whole = call->kind == MOUNT_KIND_REMOUNT && !(call->flags & MS_BIND);
+	call->asked = call->kind == MOUNT_KIND_NEW || call->kind == MOUNT_KIND_REMOUNT ? asked_of(call->flags) : 0;
+	if (call->kind == MOUNT_KIND_BIND && call->flags & MS_REC)
+		call->asked |= MOUNT_BIT(MOUNT_REC);
+	if (call->kind != MOUNT_KIND_NEW) {
+		free(call->fstype);
+		call->fstype = strdup(call->kind == MOUNT_KIND_BIND ? "bind" : call->kind == MOUNT_KIND_MOVE ? "move" : "remount");
+		if (!call->fstype)
+			return -ENOMEM;
+	} else if (!call->fstype) {
+		return -EINVAL;
+	}
+	if (call->kind == MOUNT_KIND_NEW || call->whole)
+		err = split_options(call);
+	for (size_t i = 0; !err && i < call->n_options && call->cwd < 0; i++)
+		if (is_layer(call, i) && call->options[i].value[0] != '/') {
+			call->cwd = target_cwd(req->target);
+			err = call->cwd < 0 ? call->cwd : 0;
+		}
+	return err ? err : fetch_source(req, call);
+}
+
+int umount_fetch(struct request *req)
+{
+	const unsigned known = MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW;
+	unsigned flags = (unsigned)request_int(req, 1);
+	int err = flags & ~known ? -EINVAL : call_begin(req);
+
+	if (err)
+		return err;
+	call_of(req)->kind = MOUNT_KIND_UMOUNT;
+	call_of(req)->flags = flags;
+	return fetch_name(req, -1, 0, flags & UMOUNT_NOFOLLOW ? NAME_NOFOLLOW : NAME_FOLLOW, false);
+}
+
+void mount_release(struct request *req)
+{
+	struct mount_call *call = call_of(req);
+
+	if (!call)
+		return;
+	for (size_t i = 0; call->layers && i < call->n_options; i++)
+		if (call->layers[i]) {
+			object_clear(call->layers[i]);
+			free(call->layers[i]);
+		}
+	mount_record_free(&call->record);
+	fd_close(call->cwd);
+	free(call->layers);
+	free(call->options);
+	free(call->text);
+	free(call->data);
+	free(call->source);
+	free(call->fstype);
+	free(call);
+	req->args.mount.call = NULL;
+}
+
+/* ---- judge ---------------------------------------------------------------------------------- */
+
+/* The directory that option I names, in place of the name. */
+static int resolve_layer(struct request *req, struct mount_call *call, size_t i)
+{
+	struct object *object = malloc(sizeof(*object));
+	struct name *name = malloc(sizeof(*name));
+	int base = -1, err = object && name ? 0 : -ENOMEM;
+
+	if (!err) {
+		object_init(object);
+		name_begin(name, AT_FDCWD, NAME_FOLLOW, false);
+		name->len = strlen(call->options[i].value);
+		name->root = req->root;
+		name->directory = true;
+		if (!name->len || name->len >= sizeof(name->path))
+			err = -ENOENT;
+	}
+	if (!err) {
+		memcpy(name->path, call->options[i].value, name->len + 1);
+		if (name->path[0] != '/')
+			base = fcntl(call->cwd, F_DUPFD_CLOEXEC, 3);
+		err = resolve(req->sandbox->resolver, req->target, name, base, RESOLVE_EXACT, object);
+	}
+	free(name);
+	if (err) {
+		free(object);
+		return err;
+	}
+	call->layers[i] = object;
+	call->options[i].value = object->path;
+	return object->err;
+}
+
+int mount_judge(struct request *req)
+{
+	struct mount_call *call = call_of(req);
+	struct object *target = &req->objects[0];
+	int err = 0;
+
+	for (unsigned i = 0; i < req->n_names; i++)
+		req->ops[i] = req->call->ops;
+	if (target->pin >= 0 && !call->ours && (call->kind == MOUNT_KIND_REMOUNT || call->kind == MOUNT_KIND_UMOUNT))
+		call->ours = mounts_find(req->sandbox->mounts, mounts_id(target->pin), &call->record);
+	for (size_t i = 0; i < call->n_options; i++)
+		if (is_layer(call, i) && !call->layers[i]) {
+			int one = resolve_layer(req, call, i);
+			err = err ? err : one;
+		}
+	return err;
+}
+
+/* ---- decide --------------------------------------------------------------------------------- */
+
+struct policy_mount mount_asked(const struct request *req)
+{
+	const struct mount_call *call = call_of(req);
+	bool again = call->kind == MOUNT_KIND_REMOUNT && call->ours;
+
+	/* A remount is judged as the mount that it makes of it. */
+	return (struct policy_mount){
+		.fstype = again ? call->record.fstype : call->fstype,
+		.from = again ? call->record.from : req->n_names > 1 ? req->objects[1].path : NULL,
+		.on = req->objects[0].path,
+		.flags = policy_mount_flags(call->asked | (again ? call->record.force : 0)),
+		.options = call->options,
+		.n_options = call->n_options,
+	};
+}
+
+struct policy_decision mount_decide(struct request *req)
+{
+	const struct mount_call *call = call_of(req);
+	const struct policy *policy = req->rules->policy;
+	const struct policy_decision allowed = { .enforced = { .op = OP_MOUNT }, .would = { .op = OP_MOUNT } };
+	const struct object *target = &req->objects[0];
+	struct policy_decision decision;
+	struct policy_mount mount;
+
+	/* Nothing to decide: the kernel's error, or what only cuts the program off. */
+	if (!target->len || call->kind == MOUNT_KIND_PROPAGATE)
+		return allowed;
+	if (call->kind == MOUNT_KIND_UMOUNT) {
+		decision = policy_decide_path(policy, OP_BIT(OP_UMOUNT), target->path, target->len);
+		/* What was mounted for it it may unmount, unless a rule says otherwise. */
+		if (call->ours && !decision.enforced.rule)
+			decision.enforced = (struct policy_verdict){ .op = OP_UMOUNT };
+		if (call->ours && !decision.would.rule)
+			decision.would = (struct policy_verdict){ .op = OP_UMOUNT };
+		return decision;
+	}
+	mount = mount_asked(req);
+	return policy_decide_mount(policy, &mount);
+}
+
+/* ---- what a mount would open ---------------------------------------------------------------- */
+
+#define OPS_ALL (OPS_FILES | OPS_NETWORK)
+/* What cannot be done on a read-only mount, whatever is there. */
+#define OPS_RO_TREE (OP_BIT(OP_CREATE) | OP_BIT(OP_DELETE) | OP_BIT(OP_RENAME) | OP_BIT(OP_LINK) | OP_BIT(OP_CHMOD) | OP_BIT(OP_CHOWN) | \
+		     OP_BIT(OP_UTIME) | OP_BIT(OP_XATTR) | OP_BIT(OP_MKNOD) | OP_BIT(OP_BIND))
+/* Pipes, sockets and devices are written to all the same. */
+#define OPS_RO_FILE (OPS_RO_TREE | OP_BIT(OP_WRITE) | OP_BIT(OP_APPEND) | OP_BIT(OP_TRUNCATE))
+/* What reaches the lower layers of an overlay. */
+#define OPS_LOWER (OP_BIT(OP_STAT) | OP_BIT(OP_LIST) | OP_BIT(OP_READ) | OP_BIT(OP_EXEC))
+
+static int check_object(struct request *req, const struct object *object)
+{
+	return object->nameless || object->foreign || object->below ? refuse(req, &nowhere_rule) : 0;
+}
+
+static int check_gains(struct request *req, uint32_t ops, const char *from, const char *to)
+{
+	return policy_bind_gains(req->rules->policy, ops, from, to, NULL) ? refuse(req, &gains_rule) : 0;
+}
+
+static int check_bind(struct request *req, uint32_t force)
+{
+	const struct object *from = &req->objects[1], *to = &req->objects[0];
+	uint32_t ops = OPS_ALL;
+	int err = check_object(req, from);
+
+	if (force & MOUNT_BIT(MOUNT_RO))
+		ops &= ~(S_ISREG(from->st.st_mode) ? OPS_RO_FILE : OPS_RO_TREE);
+	if (force & MOUNT_BIT(MOUNT_NOEXEC))
+		ops &= ~OP_BIT(OP_EXEC);
+	return err ? err : check_gains(req, ops, from->path, to->path);
+}
+
+static int check_overlay(struct request *req, const struct mount_call *call)
+{
+	const char *to = req->objects[0].path;
+	int err = 0;
+
+	for (size_t i = 0; i < call->n_options && !err; i++) {
+		bool lower = call->options[i].name[0] == 'l';
+		if (!call->layers[i])
+			continue;
+		err = check_object(req, call->layers[i]);
+		if (!err)
+			err = check_gains(req, lower ? OPS_LOWER : OPS_ALL, call->layers[i]->path, to);
+		/* What is changed is copied up first. */
+		for (size_t k = 0; lower && k < call->n_options && !err; k++)
+			if (call->layers[k] && call->options[k].name[0] != 'l')
+				err = check_gains(req, OPS_LOWER, call->layers[i]->path, call->layers[k]->path);
+	}
+	return err;
+}
+
+/* What a file system shows that is there without it. */
+static const char *view_of(const char *fstype)
+{
+	static const char *const views[][2] = {
+		{ "proc", "/proc" }, { "sysfs", "/sys" }, { "cgroup", "/sys/fs/cgroup" }, { "cgroup2", "/sys/fs/cgroup" }, { "mqueue", "/dev/mqueue" },
+		{ "hugetlbfs", "/dev/hugepages" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(views); i++)
+		if (!strcmp(views[i][0], fstype))
+			return views[i][1];
+	return NULL;
+}
+
+static int check_opens(struct request *req, uint32_t force)
+{
+	const struct mount_call *call = call_of(req);
+	const struct object *target = &req->objects[0];
+	const char *view;
+
+	switch (call->kind) {
+	case MOUNT_KIND_BIND:
+		return check_bind(req, force);
+	case MOUNT_KIND_MOVE:
+		if (check_object(req, &req->objects[1]))
+			return -EPERM;
+		return policy_gains(req->rules->policy, true, true, req->objects[1].path, req->objects[1].len, target->path, target->len, NULL)
+			       ? refuse(req, &gains_rule) : 0;
+	case MOUNT_KIND_NEW:
+		view = view_of(call->fstype);
+		if (view)
+			return check_gains(req, force & MOUNT_BIT(MOUNT_RO) ? OPS_ALL & ~OPS_RO_TREE : OPS_ALL, view, target->path);
+		return !strcmp(call->fstype, "overlay") ? check_overlay(req, call) : 0;
+	case MOUNT_KIND_REMOUNT:
+	case MOUNT_KIND_PROPAGATE:
+	case MOUNT_KIND_UMOUNT:
+		break;
+	}
+	return 0;
+}
+
+/* What usher itself relies on stays where it is. */
+static int check_place(struct request *req)
+{
+	const struct mount_call *call = call_of(req);
+	const struct object *target = &req->objects[0];
+	struct policy_decision own = policy_decide_path(req->rules->policy, OP_BIT(OP_DELETE), target->path, target->len);
+	bool over = call->kind == MOUNT_KIND_NEW || call->kind == MOUNT_KIND_BIND || call->kind == MOUNT_KIND_MOVE;
+
+	if (!over)
+		return 0;
+	if (check_object(req, target))
+		return -EPERM;
+	if (!strncmp(target->path, "/proc", 5) && (!target->path[5] || target->path[5] == '/') &&
+	    (target->path[5] || call->kind != MOUNT_KIND_NEW || strcmp(call->fstype, "proc")))
+		return refuse(req, &proc_rule);
+	if (own.enforced.rule && own.enforced.rule->pos.file == POLICY_BUILTIN)
+		return refuse(req, &own_rule);
+	return 0;
+}
+
+/* ---- serve ---------------------------------------------------------------------------------- */
+
+static bool is_mounted(int fd)
+{
+	struct statx stx;
+
+	return !statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &stx) && stx.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+}
+
+static int serve_remount(struct request *req, uint32_t force)
+{
+	const struct mount_call *call = call_of(req);
+
+	if (!is_mounted(req->objects[0].pin))
+		return -EINVAL;
+	if (call->ours)
+		return mount_make_again(req, force | call->record.force, call->whole && call->record.whole);
+	if (call->whole || mount_make_loosens(req->objects[0].pin, call->asked))
+		return refuse(req, &loosen_rule);
+	return mount_make_again(req, force, false);
+}
+
+int mount_serve(struct request *req)
+{
+	const struct mount_call *call = call_of(req);
+	const struct policy_rule *rule = req->decision.enforced.rule;
+	uint32_t force = rule ? rule->mount_force : 0;
+	int err;
+
+	if (call->kind == MOUNT_KIND_PROPAGATE) {
+		if (call->flags & MS_SHARED)
+			return refuse(req, &shared_rule);
+		if (__builtin_popcountl(call->flags & PROPAGATIONS) != 1)
+			return -EINVAL;
+		return is_mounted(req->objects[0].pin) ? mount_make_private(req) : -EINVAL;
+	}
+	if (call->kind == MOUNT_KIND_MOVE) {
+		struct mount_record record;
+		if (!is_mounted(req->objects[1].pin))
+			return -EINVAL;
+		if (!mounts_find(req->sandbox->mounts, mounts_id(req->objects[1].pin), &record))
+			return refuse(req, &loosen_rule);
+		mount_record_free(&record);
+	}
+	err = check_place(req);
+	if (!err)
+		err = check_opens(req, force);
+	if (err)
+		return err;
+	switch (call->kind) {
+	case MOUNT_KIND_NEW:
+		return mount_make_new(req, force, rule);
+	case MOUNT_KIND_BIND:
+		return mount_make_bind(req, force);
+	case MOUNT_KIND_MOVE:
+		return mount_make_move(req);
+	case MOUNT_KIND_REMOUNT:
+		return serve_remount(req, force);
+	case MOUNT_KIND_PROPAGATE:
+	case MOUNT_KIND_UMOUNT:
+		break;
+	}
+	return -EINVAL;
+}
+
+int umount_serve(struct request *req)
+{
+	const struct mount_call *call = call_of(req);
+	const struct object *target = &req->objects[0];
+
+	if (call->flags & MNT_EXPIRE && call->flags & (MNT_FORCE | MNT_DETACH))
+		return -EINVAL;
+	if (!is_mounted(target->pin))
+		return -EINVAL;
+	if (target->len == 1)
+		return refuse(req, &root_rule);
+	if (call->flags & MNT_FORCE && !(call->ours && call->record.whole))
+		return refuse(req, &force_rule);
+	return mount_make_end(req, (int)(call->flags | UMOUNT_NOFOLLOW));
+}
+
+/* ---- records -------------------------------------------------------------------------------- */
+
+static void describe(struct text *text, const char *key, const char *value)
+{
+	text_addf(text, ",\"%s\":", key);
+	escape_json(text, value, strlen(value));
+}
+
+void mount_describe(struct text *text, const struct request *req)
+{
+	const struct mount_call *call = call_of(req);
+	char flags[400] = "";
+
+	if (!call || call->kind == MOUNT_KIND_UMOUNT || !call->fstype)
+		return;
+	describe(text, "fstype", mount_asked(req).fstype);
+	for (int flag = 0; flag < MOUNT_FLAG_COUNT; flag++)
+		if (call->asked & MOUNT_BIT(flag))
+			(void)snprintf(flags + strlen(flags), sizeof(flags) - strlen(flags), "%s%s", *flags ? "," : "",
+				       policy_mount_flag_name((enum mount_flag)flag));
+	if (*flags)
+		describe(text, "flags", flags);
+	if (call->data && *call->data && call->n_options)
+		describe(text, "options", call->data);
+}

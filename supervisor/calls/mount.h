@@ -1,0 +1,44 @@
+/* mount and umount2: fetch, judge, serve. What is then done in the program's namespaces is in mount_make.h. */
+#ifndef USHER_CALLS_MOUNT_H
+#define USHER_CALLS_MOUNT_H
+
+#include "mounts.h"
+#include "request.h"
+#include "text.h"
+
+enum mount_kind {
+	MOUNT_KIND_NEW,		/* a file system */
+	MOUNT_KIND_BIND, MOUNT_KIND_MOVE,
+	MOUNT_KIND_REMOUNT,	/* flags of a mount, with options those of its file system */
+	MOUNT_KIND_PROPAGATE,
+	MOUNT_KIND_UMOUNT,
+};
+
+struct mount_call {
+	enum mount_kind kind;
+	unsigned long flags;	/* as given: MS_* or MNT_* */
+	uint32_t asked;		/* MOUNT_BIT()s, without opposites */
+	bool whole;		/* remount: of the file system as well */
+	char *fstype, *source, *data;	/* owned; source, data: NULL if there is none */
+	char *text;		/* of data, in pieces. Owned */
+	struct policy_mount_option *options;	/* their names and values are in text; of a layer that was resolved, in its object. Owned */
+	size_t n_options;
+	struct object **layers;	/* of options, by their numbers: NULL, or a directory of an overlay. Owned */
+	int cwd;		/* where their names begin. Owned */
+	bool ours;		/* remount, umount: there is a record */
+	struct mount_record record;	/* owned */
+};
+
+int mount_fetch(struct request *req);
+int umount_fetch(struct request *req);
+int mount_judge(struct request *req);
+struct policy_decision mount_decide(struct request *req);
+int mount_serve(struct request *req);
+int umount_serve(struct request *req);
+void mount_release(struct request *req);
+/* What is mounted, and how, for a record. */
+void mount_describe(struct text *text, const struct request *req);
+/* What REQ asks for, as rules see it. */
+struct policy_mount mount_asked(const struct request *req);
+
+#endif

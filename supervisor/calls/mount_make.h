@@ -1,0 +1,20 @@
+/*
+ * Making mounts, in a body (body.h) that joins the program's mount namespace. What was decided is done with what was pinned: no path is
+ * looked up again. Each returns 0 with the reply set, or -errno, with req->refused_by where usher refuses; then no mount is left.
+ */
+#ifndef USHER_CALLS_MOUNT_MAKE_H
+#define USHER_CALLS_MOUNT_MAKE_H
+
+#include "request.h"
+
+/* FORCE: MOUNT_BIT()s. RULE: the one that allows it, or NULL. */
+int mount_make_new(struct request *req, uint32_t force, const struct policy_rule *rule);
+int mount_make_bind(struct request *req, uint32_t force);
+int mount_make_move(struct request *req);
+int mount_make_again(struct request *req, uint32_t force, bool whole);
+int mount_make_private(struct request *req);
+int mount_make_end(struct request *req, int flags);
+/* Would a mount with these flags and no other allow what that of FD does not? */
+bool mount_make_loosens(int fd, uint32_t asked);
+
+#endif
