@@ -335,9 +335,9 @@ unsigned mounts_before(const struct mounts *mounts)
 	return mounts->before;
 }
 
-static unsigned count_own(void)
+unsigned mounts_count(const char *path)
 {
-	FILE *file = fopen("/proc/self/mountinfo", "re");
+	FILE *file = fopen(path, "re");
 	unsigned n = 0;
 	int c;
 
@@ -348,7 +348,7 @@ static unsigned count_own(void)
 	return n;
 }
 
-int mounts_new(struct mounts **mounts, int root)
+int mounts_new(struct mounts **mounts, int root, unsigned n)
 {
 	struct mounts *new = calloc(1, sizeof(*new));
 	int own, err;
@@ -360,7 +360,7 @@ int mounts_new(struct mounts **mounts, int root)
 	for (int i = 0; i < UP_STEPS; i++)
 		memcpy(new->up + 3 * i, "../", 4);
 	new->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	new->before = count_own();
+	new->before = n ? n : mounts_count("/proc/self/mountinfo");
 	own = fcntl(root, F_DUPFD_CLOEXEC, 3);
 	err = new->proc < 0 || own < 0 ? -errno : 0;
 	if (!err)

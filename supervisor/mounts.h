@@ -17,8 +17,10 @@
 struct mounts;
 struct target;
 
-/* ROOT: O_PATH of the program's, at launch. 0 or -errno. */
-int mounts_new(struct mounts **mounts, int root);
+/* ROOT: O_PATH of the program's, at launch, where there are N mounts, or as many as here. 0 or -errno. */
+int mounts_new(struct mounts **mounts, int root, unsigned n);
+/* The lines of a mountinfo. */
+unsigned mounts_count(const char *path);
 void mounts_free(struct mounts *mounts);
 
 /* ---- names ---- */

@@ -36,7 +36,7 @@ static void sandbox_hung_up(struct loop_op *op, int result)
 		loop_stop(sandbox->loop);
 }
 
-static int sandbox_make(struct sandbox *sandbox, int root)
+static int sandbox_make(struct sandbox *sandbox, int root, unsigned mounts)
 {
 	const struct plan *plan = sandbox->launched;
 	int err = targets_new(&sandbox->targets, plan->kernel, plan->exec || plan->creds_vary);
@@ -51,7 +51,7 @@ static int sandbox_make(struct sandbox *sandbox, int root)
 	if (root > 0)
 		fd_close(root);
 	if (!err && plan->mounts)
-		err = mounts_new(&sandbox->mounts, resolver_root(sandbox->resolver));
+		err = mounts_new(&sandbox->mounts, resolver_root(sandbox->resolver), mounts);
 	if (!err)
 		resolver_mounts(sandbox->resolver, sandbox->mounts);
 	if (!err)
@@ -89,7 +89,7 @@ int sandbox_open(struct sandbox **sandbox, const struct sandbox_options *options
 	new->ctx = options->ctx;
 	new->hangup.done = sandbox_hung_up;
 	entry_locks_init(&new->entries);
-	err = sandbox_make(new, options->root);
+	err = sandbox_make(new, options->root, options->mounts);
 	if (err) {
 		sandbox_close(new);
 		return err;

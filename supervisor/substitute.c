@@ -21,6 +21,7 @@
 #include <sys/sysmacros.h>
 
 #include "call.h"
+#include "calls/mount_make.h"
 #include "decide.h"
 #include "err.h"
 #include "fd.h"
@@ -245,11 +246,13 @@ static int make_device(struct request *req, const struct policy_rule *rule)
 	if (!device || !S_ISCHR(req->args.attr.mode))
 		return -EPERM;
 	req->args.attr.dev = device;
-	if (!raise_caps(&raised, UINT64_C(1) << CAP_MKNOD))
-		return req->call->serve(req);
-	err = req->call->serve(req);
-	raise_end(&raised);
-	return err;
+	if (!raise_caps(&raised, UINT64_C(1) << CAP_MKNOD)) {
+		err = req->call->serve(req);
+	} else {
+		err = req->call->serve(req);
+		raise_end(&raised);
+	}
+	return err == -EPERM && req->sandbox->mounts ? mount_make_node(req, device) : err;
 }
 
 static int replace(struct request *req, struct object *object, const struct policy_rule *rule)

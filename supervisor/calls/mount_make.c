@@ -24,6 +24,7 @@
 
 #include "body.h"
 #include "calls/mount.h"
+#include "calls/serve.h"
 #include "cred_worker.h"
 #include "decide.h"
 #include "err.h"
@@ -118,8 +119,8 @@ static bool in_initial_user_space(const struct request *req)
 	return space_number(mounts_proc(req->sandbox->mounts), "self/ns/user", &st) || st.st_ino == INITIAL_USER_NAMESPACE;
 }
 
-/* What the namespace has where PLACE is, which is the number of a mount: is that shared? And is there room for N more? */
-static int look_round(struct request *req, uint64_t place)
+/* What the namespace has where PLACE is, which is the number of a mount: is that shared? And if there is to be MORE, is there room? */
+static int look_round(struct request *req, uint64_t place, bool more)
 {
 	const struct policy_setting *limit = policy_setting(req->rules->policy, "limits", "mounts");
 	uint64_t most = MOUNTS_DEFAULT, n = 0;
@@ -145,7 +146,7 @@ static int look_round(struct request *req, uint64_t place)
 	(void)fclose(file);
 	if (!found || shared)
 		return refuse(req, &spread_rule);
-	return n >= mounts_before(req->sandbox->mounts) + most + 1 ? refuse(req, &limit_rule) : 0;
+	return more && n >= mounts_before(req->sandbox->mounts) + most ? refuse(req, &limit_rule) : 0;
 }
 
 /* From here on this process is in the target's mount namespace. */
@@ -178,7 +179,7 @@ static int enter_to(struct request *req, int target)
 		err = drop_power(req);
 	if (!err && statx(target, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &stx))
 		err = -errno;
-	return err ? err : look_round(req, stx.stx_mnt_id);
+	return err ? err : look_round(req, stx.stx_mnt_id, true);
 }
 
 /* ---- flags ---------------------------------------------------------------------------------- */
@@ -227,8 +228,11 @@ bool mount_make_loosens(int fd, uint32_t asked)
 static int put(struct request *req, int mount, const char *from, uint32_t force, bool whole)
 {
 	struct mount_record record = { .id = mounts_id(mount), .force = force, .whole = whole };
-	int err = attach(mount, req->objects[0].pin);
+	struct stat st;
+	int err = fstat(mount, &st) ? -errno : S_ISDIR(st.st_mode) != S_ISDIR(req->objects[0].st.st_mode) ? -ENOTDIR : 0;
 
+	if (!err)
+		err = attach(mount, req->objects[0].pin);
 	if (err < 0)
 		return err;
 	record.fstype = strdup(call_of(req)->fstype);
@@ -451,6 +455,71 @@ int mount_make_move(struct request *req)
 	return err < 0 ? err : reply_value(req, 0);
 }
 
+/* ---- nodes that nobody can make there ------------------------------------------------------- */
+
+static const struct { const char *name; unsigned major, minor; } nodes[] = {
+	{ "/dev/null", 1, 3 }, { "/dev/zero", 1, 5 }, { "/dev/full", 1, 7 }, { "/dev/random", 1, 8 }, { "/dev/urandom", 1, 9 }, { "/dev/tty", 5, 0 },
+};
+
+struct node { struct request *req; dev_t device; int file; };
+
+static int node_bind(void *ctx)
+{
+	struct node *node = ctx;
+	struct request *req = node->req;
+	struct mount_record record = { .force = MOUNT_BIT(MOUNT_NOSUID) | MOUNT_BIT(MOUNT_NOEXEC) };
+	AUTO_FD device = -1;
+	AUTO_FD mount = -1;
+	struct statx stx;
+	struct stat st;
+	int err = enter(req);
+
+	if (!err && statx(node->file, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &stx))
+		err = -errno;
+	if (!err)
+		err = look_round(req, stx.stx_mnt_id, true);
+	for (size_t i = 0; !err && device < 0 && i < ARRAY_SIZE(nodes); i++)
+		if (node->device == makedev(nodes[i].major, nodes[i].minor)) {
+			device = open(nodes[i].name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+			record.from = strdup(nodes[i].name);
+		}
+	if (!err && (device < 0 || fstat(device, &st) || !S_ISCHR(st.st_mode) || st.st_rdev != node->device))
+		err = -EPERM;
+	if (!err)
+		mount = result((int)syscall(SYS_open_tree, device, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+	if (!err && mount < 0)
+		err = mount;
+	if (!err)
+		err = set_attr(mount, false, (struct mount_attr){ .attr_set = attr_of(record.force), .propagation = MS_PRIVATE });
+	if (!err)
+		err = attach(mount, node->file);
+	record.id = err ? 0 : mounts_id(mount);
+	record.fstype = strdup("bind");
+	if (record.fstype && record.from)
+		mounts_add(req->sandbox->mounts, &record);
+	else
+		mount_record_free(&record);
+	return err < 0 ? err : 0;
+}
+
+int mount_make_node(struct request *req, dev_t device)
+{
+	const struct object *object = &req->objects[0];
+	struct node node = { .req = req, .device = device, .file = -1 };
+	int err = object->parent < 0 ? -EPERM : serve_umask(req);
+
+	if (err)
+		return err;
+	node.file = openat(object->parent, object->last, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, req->args.attr.mode & 0777);
+	if (node.file < 0)
+		return -errno;
+	err = body_apart(node_bind, &node);
+	if (err)
+		(void)unlinkat(object->parent, object->last, 0);
+	fd_close(node.file);
+	return err ? err : reply_value(req, 0);
+}
+
 /* ---- what is mounted already ---------------------------------------------------------------- */
 
 static int configure_again(const struct request *req, int pin)
@@ -557,6 +626,8 @@ int mount_make_end(struct request *req, int flags)
 	above = directory_of(path);
 	object_unpin(target);
 	err = !name ? -ENOMEM : above < 0 ? above : result(fchdir(above));
+	if (!err)
+		err = look_round(req, mount_number(above), false);
 	if (!err)
 		err = drop_power(req);
 	if (!err)

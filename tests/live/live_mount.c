@@ -1,0 +1,769 @@
+/*
+ * Mounts that usher makes for the program. Each case runs this binary again as the program: under root in a mount namespace of its own, under
+ * nobody in a user namespace as well. What a program says is compared with what it must say; that nothing of it was done to the machine
+ * is seen from outside.
+ */
+#include "live.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fuse.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FILES "files { default allow; deny all $dir/from/secret/; deny write $dir/fixed/; deny read $dir/at/s; }\n"
+#define MOUNTS(rules) FILES "mounts { default deny EPERM;\n" rules "}\n"
+
+/* ---- for the programs; they stand in the test's directory ----------------------------------- */
+
+static const char *error(long result)
+{
+	return result < 0 ? strerrorname_np(errno) : "ok";
+}
+
+static void say(const char *what, long result)
+{
+	printf("%s: %s\n", what, error(result));
+}
+
+static void touch(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		say(path, -1);
+	close(fd);
+}
+
+static void show(const char *what, const char *path)
+{
+	char text[64];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	printf("%s: %s\n", what, n < 0 ? strerrorname_np(errno) : text);
+}
+
+/* How many mounts there are at or below NAME, as their lines in mountinfo tell; the first one's flags. */
+static int mounted(const char *name, char flags[200])
+{
+	char line[8192], place[4096], these[200], here[4096];
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	int n = 0;
+	if (!getcwd(here, sizeof(here)))
+		return -1;
+	strcat(strcat(here, "/"), name);
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%*u %*u %*s %*s %4095s %199s", place, these) == 2 && !strncmp(place, here, strlen(here)) && !n++ && flags)
+			strcpy(flags, these);
+	if (file)
+		fclose(file);
+	return n;
+}
+
+static void say_flags(const char *name)
+{
+	char flags[200] = "not mounted";
+	(void)mounted(name, flags);
+	printf("%s: %s\n", name, flags);
+}
+
+/* ---- what may be done, may be done ---------------------------------------------------------- */
+
+static void forms(void)
+{
+	struct statvfs fs;
+	say("tmpfs", mount("none", "at", "tmpfs", MS_NOEXEC, NULL));
+	say_flags("at");
+	printf("size %d\n", statvfs("at", &fs) ? -1 : (int)(fs.f_blocks * fs.f_frsize >> 10));
+	touch("at/f", "in tmpfs");
+	show("read", "at/f");
+	say("remount", mount(NULL, "at", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+	say("write", open("at/g", O_WRONLY | O_CREAT, 0644));
+	say_flags("at");
+	say("remount rw", mount(NULL, "at", NULL, MS_REMOUNT | MS_BIND, NULL));
+	say_flags("at");
+	say("remount size", mount(NULL, "at", NULL, MS_REMOUNT, "size=512k"));
+	printf("size %d\n", statvfs("at", &fs) ? -1 : (int)(fs.f_blocks * fs.f_frsize >> 10));
+	say("remount large", mount(NULL, "at", NULL, MS_REMOUNT, "size=512M"));
+	say("private", mount(NULL, "at", NULL, MS_PRIVATE | MS_REC, NULL));
+	say("slave", mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL));
+	say("shared", mount(NULL, "at", NULL, MS_SHARED, NULL));
+	say("no mount", mount(NULL, "from", NULL, MS_PRIVATE, NULL));
+	say("bind", mount("at", "to", NULL, MS_BIND, NULL));
+	show("read", "to/f");
+	say("move", mount("to", "else", NULL, MS_MOVE, NULL));
+	show("read", "else/f");
+	show("moved", "to/f");
+	say("move no mount", mount("from", "else", NULL, MS_MOVE, NULL));
+	say("rbind", mount("from", "to", NULL, MS_BIND | MS_REC, NULL));
+	show("read", "to/f");
+	say("bind file", mount("from/f", "to/g", NULL, MS_BIND, NULL));
+	show("read", "to/g");
+	say("file on directory", mount("from/f", "to", NULL, MS_BIND, NULL));
+	say("missing", mount("none", "at/missing", "tmpfs", 0, NULL));
+	say("missing source", mount("missing", "to", NULL, MS_BIND, NULL));
+	say("no type", mount("none", "at", NULL, 0, NULL));
+	say("option", mount("none", "at", "tmpfs", 0, "nosuchoption"));
+	say("bad pointer", mount("none", "at", "tmpfs", 0, (void *)8));
+	say("long type", syscall(SYS_mount, "none", "at", "x", 0, NULL));
+	say("flags", umount2("at", 64));
+	say("expire", umount2("at", MNT_EXPIRE | MNT_DETACH));
+	say("not mounted", umount2("from", 0));
+	int fd = open("else/f", O_RDONLY);
+	say("busy", umount2("else", 0));
+	close(fd);
+	say("umount", umount2("else", 0));
+	say("detach", umount2("to", MNT_DETACH));
+	say("symlink", symlink("at", "way"));
+	say("nofollow", umount2("way", UMOUNT_NOFOLLOW));
+	say("umount", umount2("way", 0));
+	printf("left %d\n", mounted("", NULL));
+}
+
+static void overlay(void)
+{
+	char options[500];
+	snprintf(options, sizeof(options), "lowerdir=%s,upperdir=upper,workdir=work,userxattr", "low\\:er:from/dir");
+	say("overlay", mount("none", "at", "overlay", 0, options));
+	show("lower", "at/l");
+	touch("at/n", "new");
+	show("upper", "upper/n");
+	say("umount", umount("at"));
+	say("elsewhere", mount("none", "at", "overlay", 0, "lowerdir=fixed:from/dir,userxattr"));
+	say("a secret", mount("none", "at", "overlay", 0, "lowerdir=from:from/dir,userxattr"));
+	say("redirected", mount("none", "at", "overlay", 0, "lowerdir=link,userxattr"));
+	say("not said", mount("none", "at", "overlay", 0, "lowerdir=from/dir,metacopy=on"));
+}
+
+static void newer(void)
+{
+	say("fsopen", syscall(SYS_fsopen, "tmpfs", 0));
+	say("open_tree", syscall(SYS_open_tree, AT_FDCWD, "from", 1));
+	say("move_mount", syscall(SYS_move_mount, AT_FDCWD, "from", AT_FDCWD, "to", 0));
+	say("mount_setattr", syscall(SYS_mount_setattr, AT_FDCWD, "/", 0, NULL, 0));
+	say("pivot_root", syscall(SYS_pivot_root, ".", "."));
+	int ns = open("/proc/self/ns/mnt", O_RDONLY);
+	say("ns", ns);
+	say("setns", setns(ns, CLONE_NEWNS));
+	say("setns any", setns(ns, 0));
+}
+
+/* ---- what may not --------------------------------------------------------------------------- */
+
+static void refused(void)
+{
+	say("elsewhere", mount("none", "from", "tmpfs", 0, NULL));
+	say("another type", mount("none", "at", "ramfs", 0, NULL));
+	say("too large", mount("none", "at", "tmpfs", 0, "size=2M"));
+	say("unbounded", mount("none", "at", "tmpfs", 0, "size=0"));
+	say("two", mount("none", "at", "tmpfs", 0, "size=1k,size=1G"));
+	say("escaped", mount("none", "at", "tmpfs", 0, "size=1k\\,size=1G"));
+	say("octal", mount("none", "at", "tmpfs", 0, "size=1k\\054size=1G"));
+	say("not said", mount("none", "at", "tmpfs", 0, "size=1k,uid=0"));
+	say("a tree with a secret", mount("from", "at", NULL, MS_BIND, NULL));
+	say("the secret", mount("from/secret", "at", NULL, MS_BIND, NULL));
+	say("the root", mount("/", "at", NULL, MS_BIND | MS_REC, NULL));
+	say("through a link", mount("link", "at", NULL, MS_BIND, NULL));
+	say("to write", mount("fixed", "at", NULL, MS_BIND, NULL));
+	say("to read", mount("fixed/f", "at-file", NULL, MS_BIND, NULL));
+	show("read", "at-file");
+	say("write", open("at-file", O_WRONLY));
+	say("remount", mount(NULL, "at-file", NULL, MS_REMOUNT | MS_BIND, NULL));
+	say("write", open("at-file", O_WRONLY));
+	say("proc", mount("none", "/proc", "tmpfs", 0, NULL));
+	say("in proc", mount("from/f", "/proc/self/status", NULL, MS_BIND, NULL));
+	say("inherited", umount2("/proc", MNT_DETACH));
+	say("root", umount2("/", MNT_DETACH));
+	char own[200];
+	snprintf(own, sizeof(own), "%s.policy", getcwd(own, 64));
+	say("the policy", mount("at-file", own, NULL, MS_BIND, NULL));
+	say("over it", mount("none", "/tmp", "tmpfs", 0, NULL));
+	say("what leads to it", mount("/tmp", "at", NULL, MS_BIND, NULL));
+	say("remount root", mount(NULL, "/", NULL, MS_REMOUNT, "ro"));
+	printf("left %d\n", mounted("", NULL));
+}
+
+/* Names are of what is there. */
+static void detached(void)
+{
+	int at, file;
+	char path[64];
+	say("tmpfs", mount("none", "at", "tmpfs", 0, NULL));
+	touch("at/t", "secret");
+	mkdir("at/d", 0755);
+	say("rename", rename("at/t", "at/s"));
+	say("read", open("at/s", O_RDONLY));
+	at = open("at", O_RDONLY | O_DIRECTORY);
+	file = open("at/s", O_PATH);
+	say("chdir", chdir("at/d"));
+	say("detach", umount2("../../at", MNT_DETACH));
+	say("by the cwd", open("../s", O_RDONLY));
+	say("by a descriptor", openat(at, "s", O_RDONLY));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/s", at);
+	say("by a magic link", open(path, O_RDONLY));
+	say("by proc", open("/proc/self/cwd/../s", O_RDONLY));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	say("itself", open(path, O_RDONLY));
+	say("rename", renameat(at, "s", at, "u"));
+	say("link", linkat(at, "s", at, "u", 0));
+	say("chroot", chroot("."));
+	say("root", open("/../s", O_RDONLY));
+	say("root", open("/s", O_RDONLY));
+}
+
+static int receive_fd(int from)
+{
+	char byte, space[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space) };
+	int fd = -1;
+	if (recvmsg(from, &msg, 0) == 1 && CMSG_FIRSTHDR(&msg))
+		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	return fd;
+}
+
+static void send_fd(int to, int fd)
+{
+	char space[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec iov = { "x", 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space) };
+	struct cmsghdr *header = CMSG_FIRSTHDR(&msg);
+	*header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) };
+	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+	(void)!sendmsg(to, &msg, 0);
+}
+
+/* The same when the namespace has ended. */
+static void ended(void)
+{
+	int pair[2], fd;
+	(void)!socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+	fflush(stdout);
+	pid_t pid = fork();
+	if (pid == 0) {
+		say("unshare", unshare(CLONE_NEWNS));
+		say("tmpfs", mount("none", "at", "tmpfs", 0, NULL));
+		touch("at/t", "secret");
+		say("rename", rename("at/t", "at/s"));
+		send_fd(pair[1], open("at", O_RDONLY | O_DIRECTORY));
+		say("read", open("at/s", O_RDONLY));
+		fflush(stdout);
+		read(pair[1], &fd, 1);
+		_exit(0);
+	}
+	fd = receive_fd(pair[0]);
+	say("while it lasts", openat(fd, "s", O_RDONLY));
+	(void)!write(pair[0], "x", 1);
+	waitpid(pid, NULL, 0);
+	say("after its end", openat(fd, "s", O_RDONLY));
+	say("other names", openat(fd, "nothing", O_RDONLY));
+}
+
+/* ---- races ---------------------------------------------------------------------------------- */
+
+static _Atomic bool over;
+static const char *flip_a, *flip_b, *flip_link;
+static char flip_text[64];
+
+static void *flip_links(void *unused)
+{
+	(void)unused;
+	for (int i = 0; !over; i++) {
+		(void)unlink("new-link");
+		(void)!symlink(i % 2 ? flip_a : flip_b, "new-link");
+		(void)rename("new-link", flip_link);
+	}
+	return NULL;
+}
+
+static void *flip_options(void *unused)
+{
+	(void)unused;
+	while (!over) {
+		memcpy(flip_text, "size=0000016k", 14);
+		memcpy(flip_text, "size=16k", 9);
+		memcpy(flip_text, "size=900M", 10);
+	}
+	return NULL;
+}
+
+/* The symlink on the way to the target, and that to the source, change all the time. */
+static void swapped(void)
+{
+	pthread_t thread;
+	int made = 0, wrong = 0;
+	flip_link = "way";
+	flip_a = "good";
+	flip_b = "bad";
+	(void)!symlink("good", "way");
+	pthread_create(&thread, NULL, flip_links, NULL);
+	for (int i = 0; i < 400; i++) {
+		if (mount("none", "way/x", "tmpfs", 0, NULL) == 0)
+			made++;
+		if (mounted("bad", NULL))
+			wrong++;
+		(void)umount2("good/x", MNT_DETACH);
+	}
+	over = true;
+	pthread_join(thread, NULL);
+	printf("target: %s, %d wrong\n", made ? "made" : "never made", wrong);
+	over = false;
+	made = wrong = 0;
+	flip_link = "source";
+	flip_a = "from/dir";
+	flip_b = "from/secret";
+	(void)!symlink("from/dir", "source");
+	pthread_create(&thread, NULL, flip_links, NULL);
+	for (int i = 0; i < 400; i++) {
+		if (mount("source", "to", NULL, MS_BIND, NULL))
+			continue;
+		made++;
+		wrong += access("to/hidden", F_OK) == 0;
+		(void)umount2("to", MNT_DETACH);
+	}
+	over = true;
+	pthread_join(thread, NULL);
+	printf("source: %s, %d wrong\n", made ? "made" : "never made", wrong);
+	over = false;
+	made = wrong = 0;
+	pthread_create(&thread, NULL, flip_options, NULL);
+	for (int i = 0; i < 400; i++) {
+		struct statvfs fs;
+		if (mount("none", "at", "tmpfs", 0, flip_text))
+			continue;
+		made++;
+		wrong += statvfs("at", &fs) || fs.f_blocks * fs.f_frsize > 1 << 20;
+		(void)umount2("at", MNT_DETACH);
+	}
+	over = true;
+	pthread_join(thread, NULL);
+	printf("options: %s, %d wrong\n", made ? "made" : "never made", wrong);
+}
+
+/* Each is killed somewhere on its way. */
+static void killed(void)
+{
+	int left = 0;
+	for (int i = 0; i < 300; i++) {
+		pid_t pid = fork();
+		if (pid == 0)
+			for (;;) {
+				mount("none", "at", "tmpfs", 0, NULL);
+				mount("from/dir", "to", NULL, MS_BIND, NULL);
+				umount2("at", MNT_DETACH);
+				umount2("to", MNT_DETACH);
+			}
+		struct timespec wait = { .tv_nsec = 1000L * (i * 7 % 1500) };
+		nanosleep(&wait, NULL);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		left += mounted("", NULL);
+		while (umount2("at", MNT_DETACH) == 0)
+			;
+		while (umount2("to", MNT_DETACH) == 0)
+			;
+	}
+	printf("%s %d\n", left <= 600 ? "few" : "many", mounted("", NULL));
+	say("still there", mount("none", "at", "tmpfs", 0, NULL));
+}
+
+static void many(void)
+{
+	struct timespec from, to;
+	int failed = 0;
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	for (int i = 0; i < 500; i++)
+		failed += mount("none", "at", "tmpfs", 0, NULL) || umount2("at", 0);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	printf("failed %d\n", failed);
+	fprintf(stderr, "%.0f mounts/s\n", 500 / ((double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9));
+	for (int i = 0; i < 8; i++)
+		if (mount("none", "at", "tmpfs", 0, NULL)) {
+			say("limit", -1);
+			printf("at %d\n", i);
+			break;
+		}
+	umount2("at", 0);
+	say("again", mount("none", "at", "tmpfs", 0, NULL));
+	say("and no more", mount("none", "at", "tmpfs", 0, NULL));
+}
+
+static void put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		say(path, -1);
+	close(fd);
+}
+
+static void enter(int namespaces)
+{
+	char map[64];
+	unsigned uid = geteuid(), gid = getegid();
+	say("unshare", unshare(namespaces));
+	if (!(namespaces & CLONE_NEWUSER))
+		return;
+	put("/proc/self/setgroups", "deny");
+	(void)snprintf(map, sizeof(map), "0 %u 1", uid);
+	put("/proc/self/uid_map", map);
+	(void)snprintf(map, sizeof(map), "0 %u 1", gid);
+	put("/proc/self/gid_map", map);
+}
+
+/* ---- places --------------------------------------------------------------------------------- */
+
+static void unshared(void)
+{
+	say("before", mount("none", "at", "tmpfs", 0, NULL));
+	enter(geteuid() ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS);
+	say("tmpfs", mount("none", "at", "tmpfs", 0, NULL));
+	touch("at/f", "inside");
+	show("read", "at/f");
+	show("denied", "from/secret/hidden");
+	say("bind", mount("from/dir", "to", NULL, MS_BIND, NULL));
+	say("umount", umount2("at", 0));
+}
+
+/* The test has made "spread" a mount that is shared. */
+static void spreading(void)
+{
+	say("unshare", unshare(CLONE_NEWNS));
+	say("shared", mount("none", "spread/at", "tmpfs", 0, NULL));
+	say("take away", umount2("spread/over", 0));
+	say("private", mount(NULL, "spread", NULL, MS_PRIVATE, NULL));
+	say("then", mount("none", "spread/at", "tmpfs", 0, NULL));
+	say("take away", umount2("spread/over", 0));
+}
+
+static void processes(void)
+{
+	char text[64];
+	say("unshare", unshare(CLONE_NEWPID));
+	fflush(stdout);
+	if (fork() == 0) {
+		say("proc", mount("proc", "at", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
+		ssize_t n = readlink("at/self", text, sizeof(text) - 1);
+		printf("self %.*s of %d\n", n > 0 ? (int)n : 0, text, (int)getpid());
+		say("parent", access("at/2", F_OK));
+		say("loosened", mount("proc", "to", "proc", MS_NOSUID, NULL));
+		fflush(stdout);
+		_exit(0);
+	}
+	wait(NULL);
+}
+
+static void nodes(void)
+{
+	struct stat st;
+	int fd;
+	mkdir("dev", 0755);
+	say("null", mknod("dev/null", S_IFCHR | 0666, makedev(1, 3)));
+	say("stat", stat("dev/null", &st));
+	printf("%d\n", st.st_rdev == makedev(1, 3) && S_ISCHR(st.st_mode));
+	fd = open("dev/null", O_RDWR);
+	say("open", fd);
+	say("write", write(fd, "x", 1));
+	printf("read %zd\n", read(fd, &st, 1));
+	say("again", mknod("dev/null", S_IFCHR | 0666, makedev(1, 3)));
+	say("kmsg", mknod("dev/zero", S_IFCHR | 0666, makedev(1, 11)));
+	say("disk", mknod("dev/zero", S_IFBLK | 0666, makedev(8, 0)));
+	say("elsewhere", mknod("null", S_IFCHR | 0666, makedev(1, 3)));
+}
+
+/* "fuse" is served by nobody any more. */
+static void hanging(void)
+{
+	struct timespec from, to;
+	long worst = 0;
+	pid_t pid = fork();
+	if (pid == 0) {
+		mount("fuse/dir", "to", NULL, MS_BIND, NULL);
+		_exit(0);
+	}
+	pid_t other = fork();
+	if (other == 0) {
+		mount("none", "fuse/dir", "tmpfs", 0, NULL);
+		_exit(0);
+	}
+	usleep(100000);
+	for (int i = 0; i < 100; i++) {
+		clock_gettime(CLOCK_MONOTONIC, &from);
+		close(open("from/f", O_RDONLY));
+		if (i % 10 == 0 && (mount("none", "at", "tmpfs", 0, NULL) || umount("at")))
+			say("mount", -1);
+		clock_gettime(CLOCK_MONOTONIC, &to);
+		long us = (to.tv_sec - from.tv_sec) * 1000000 + (to.tv_nsec - from.tv_nsec) / 1000;
+		worst = us > worst ? us : worst;
+	}
+	printf("%s, %s\n", worst < 500000 ? "prompt" : "late", waitpid(pid, NULL, WNOHANG) == 0 && waitpid(other, NULL, WNOHANG) == 0 ? "hanging" : "not hanging");
+	kill(pid, SIGKILL);
+	kill(other, SIGKILL);
+}
+
+static const struct { const char *name; void (*run)(void); } programs[] = {
+	{ "forms", forms }, { "overlay", overlay }, { "newer", newer }, { "refused", refused }, { "detached", detached }, { "ended", ended },
+	{ "swapped", swapped }, { "killed", killed }, { "many", many }, { "unshared", unshared }, { "spreading", spreading },
+	{ "processes", processes }, { "nodes", nodes }, { "hanging", hanging },
+};
+
+static int program(const char *dir, const char *name)
+{
+	if (chdir(dir))
+		return 99;
+	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++)
+		if (!strcmp(programs[i].name, name)) {
+			programs[i].run();
+			return 0;
+		}
+	return 98;
+}
+
+/* ---- the cases ------------------------------------------------------------------------------ */
+
+static void scene(struct live *live)
+{
+	static const char *const dirs[] = { "at", "to", "else", "upper", "work", "good/x", "bad/x", "from/dir", "from/secret" };
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++)
+		live_mkdir(live, dirs[i], 0777);
+	live_file(live, "from/f", 0644, "f");
+	live_file(live, "from/g", 0644, "g");
+	live_file(live, "from/secret/hidden", 0644, "hidden");
+	live_file(live, "fixed/f", 0666, "fixed");
+	live_file(live, "at-file", 0666, "at");
+	live_file(live, "low:er/l", 0644, "lower");
+	live_symlink(live, "from/secret", "link");
+}
+
+static void run(struct live *live, const char *name, const char *namespaces)
+{
+	const char *argv[] = { live_tool("live_mount"), live->dir, name, NULL };
+	live->options[0] = namespaces ? "--unshare" : NULL;
+	live->options[1] = namespaces;
+	live_run(live, argv);
+}
+
+static void expect(struct live *live, const char *policy, const char *name, const char *namespaces, const char *expected)
+{
+	char *before = live_read("/proc/self/mountinfo"), *after;
+	live_policy(live, policy);
+	run(live, name, namespaces);
+	after = live_read("/proc/self/mountinfo");
+	if (live->status || strcmp(live->out, expected))
+		fail_msg("%s: status %d, expected:\n%s\ngot:\n%s%s", name, live->status, expected, live->out, live->err);
+	assert_string_equal(before, after);
+	free(before);
+	free(after);
+}
+
+static const char *own_space(void)
+{
+	return live_root() ? "mnt" : "user,mnt";
+}
+
+static void every_form(void **state)
+{
+	scene(*state);
+	expect(*state,
+	       "mounts { default deny EPERM;\n"
+	       "allow mount tmpfs on $dir/at force nosuid,nodev options size<=1M, nr_inodes<=100, nosuchoption;\n"
+	       "allow mount bind from $dir/from/, $dir/at/, $dir/missing on $dir/to/ force nosuid,nodev;\n"
+	       "allow mount tmpfs on $dir/at/missing; allow mount move from $dir/to, $dir/from on $dir/else; }\n",
+	       "forms", own_space(), "tmpfs: ok\nat: rw,nosuid,nodev,noexec,relatime\nsize 1024\nread: in tmpfs\nremount: ok\nwrite: EROFS\n"
+	       "at: ro,nosuid,nodev,relatime\nremount rw: ok\nat: rw,nosuid,nodev,relatime\nremount size: ok\nsize 512\n"
+	       "remount large: EPERM\nprivate: ok\nslave: ok\nshared: EPERM\nno mount: EINVAL\nbind: ok\nread: in tmpfs\n"
+	       "move: ok\nread: in tmpfs\nmoved: ENOENT\nmove no mount: EINVAL\nrbind: ok\nread: f\nbind file: ok\n"
+	       "read: f\nfile on directory: ENOTDIR\nmissing: ENOENT\nmissing source: ENOENT\nno type: EINVAL\n"
+	       "option: EINVAL\nbad pointer: EFAULT\nlong type: EPERM\nflags: EINVAL\nexpire: EINVAL\n"
+	       "not mounted: EPERM\nbusy: EBUSY\numount: ok\ndetach: ok\nsymlink: ok\nnofollow: EPERM\numount: ok\n"
+	       "left 0\n");
+}
+
+static void overlays(void **state)
+{
+	scene(*state);
+	expect(*state, FILES "mounts { default deny; allow mount overlay on $dir/at options lowerdir under $dir/low:er, lowerdir under $dir/from, "
+		       "upperdir under $dir/upper, workdir under $dir/work, userxattr; }",
+	       "overlay", own_space(), "overlay: ok\nlower: lower\nupper: new\numount: ok\nelsewhere: EPERM\na secret: EPERM\nredirected: EPERM\n"
+	       "not said: EPERM\n");
+}
+
+static void the_newer_calls(void **state)
+{
+	scene(*state);
+	expect(*state, MOUNTS("allow mount tmpfs on $dir/at;"), "newer", own_space(), "fsopen: ENOSYS\nopen_tree: ENOSYS\nmove_mount: ENOSYS\nmount_setattr: ENOSYS\npivot_root: EPERM\nns: ok\n"
+	       "setns: EPERM\nsetns any: EPERM\n");
+}
+
+static void what_is_refused(void **state)
+{
+	scene(*state);
+	expect(*state, MOUNTS("allow mount tmpfs on $dir/at options size<=1M; allow mount bind on $dir/at; allow mount bind on $dir/at-file force ro;\n"
+			      "allow mount tmpfs on /proc; allow mount bind on /proc/**; allow mount bind on /tmp/*;"),
+	       "refused", own_space(), "elsewhere: EPERM\nanother type: EPERM\ntoo large: EPERM\nunbounded: EPERM\ntwo: EPERM\nescaped: EPERM\n"
+	       "octal: EPERM\nnot said: EPERM\na tree with a secret: EPERM\nthe secret: EPERM\nthe root: EPERM\n"
+	       "through a link: EPERM\nto write: EPERM\nto read: ok\nread: fixed\nwrite: EROFS\nremount: ok\n"
+	       "write: EROFS\nproc: EPERM\nin proc: EPERM\ninherited: EPERM\nroot: EPERM\nthe policy: EPERM\n"
+	       "over it: EPERM\nwhat leads to it: EPERM\nremount root: EPERM\nleft 1\n");
+}
+
+static void names_below_what_was_taken_away(void **state)
+{
+	scene(*state);
+	expect(*state, MOUNTS("allow mount tmpfs on $dir/at;") "limits { capabilities all; }", "detached", own_space(), "tmpfs: ok\nrename: ok\nread: EACCES\nchdir: ok\ndetach: ok\nby the cwd: EACCES\nby a descriptor: EACCES\n"
+	       "by a magic link: EACCES\nby proc: EACCES\nitself: EACCES\nrename: EACCES\nlink: EACCES\nchroot: ok\n"
+	       "root: EACCES\nroot: EACCES\n");
+}
+
+static void names_in_a_namespace_that_has_ended(void **state)
+{
+	scene(*state);
+	expect(*state, MOUNTS("allow mount tmpfs on $dir/at;") "limits { capabilities all; }", "ended", own_space(), "unshare: ok\ntmpfs: ok\nrename: ok\nread: EACCES\nwhile it lasts: EACCES\nafter its end: EACCES\n"
+	       "other names: EACCES\n");
+}
+
+static void swapped_meanwhile(void **state)
+{
+	scene(*state);
+	expect(*state, MOUNTS("allow mount tmpfs on $dir/good/x; allow mount bind from $dir/from/ on $dir/to; allow mount tmpfs on $dir/at options size<=1M;"),
+	       "swapped", own_space(), "target: made, 0 wrong\nsource: made, 0 wrong\noptions: made, 0 wrong\n");
+}
+
+static void killed_meanwhile(void **state)
+{
+	scene(*state);
+	expect(*state, MOUNTS("allow mount tmpfs on $dir/at; allow mount bind from $dir/from/ on $dir/to;"), "killed", own_space(),
+	       "few 0\nstill there: ok\n");
+}
+
+static void many_of_them(void **state)
+{
+	scene(*state);
+	expect(*state, MOUNTS("allow mount tmpfs on $dir/at;") "limits { mounts 5; }", "many", own_space(), "failed 0\nlimit: ENOSPC\nat 5\nagain: ok\nand no more: ENOSPC\n");
+}
+
+static void in_namespaces_of_its_own_making(void **state)
+{
+	scene(*state);
+	expect(*state, MOUNTS("allow mount tmpfs on $dir/at; allow mount bind from $dir/from/ on $dir/to;") "limits { capabilities all; }", "unshared",
+	       NULL, "before: EPERM\nunshare: ok\ntmpfs: ok\nread: inside\ndenied: EACCES\nbind: ok\numount: ok\n");
+}
+
+static void processes_of_their_namespace(void **state)
+{
+	scene(*state);
+	expect(*state, MOUNTS("allow mount proc on $dir/at, $dir/to flags nosuid,nodev,noexec;") "limits { capabilities all; }", "processes",
+	       live_root() ? "mnt" : "user,mnt,pid", "unshare: ok\nproc: ok\nself 1 of 1\nparent: ENOENT\nloosened: EPERM\n");
+}
+
+static void six_nodes(void **state)
+{
+	scene(*state);
+	expect(*state, FILES "files { answer mknod $dir/dev/{null,zero,full,random,urandom,tty} with device same; }\n"
+		       "mounts { default deny; allow umount $dir/dev/*; }", "nodes", own_space(), "null: ok\nstat: ok\n1\nopen: ok\nwrite: ok\nread 0\nagain: EEXIST\nkmsg: EPERM\ndisk: EPERM\n"
+	       "elsewhere: EPERM\n");
+}
+
+/* The file system's server takes nothing any more. */
+static pid_t serve_nothing(const char *at)
+{
+	char options[120];
+	struct { struct fuse_out_header header; struct fuse_init_out init; } out = {
+		.header.len = sizeof(out), .init = { .major = 7, .minor = 31, .max_write = 65536 } };
+	static union { struct fuse_in_header header; char bytes[135168]; } in;
+	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", fd);
+	if (mount("test", at, "fuse", MS_NOSUID | MS_NODEV, options) < 0)
+		return -1;
+	pid_t pid = fork();
+	if (pid == 0) {
+		if (read(fd, &in, sizeof(in)) > 0) {
+			out.header.unique = in.header.unique;
+			(void)!write(fd, &out, sizeof(out));
+		}
+		for (;;)
+			pause();
+	}
+	close(fd);
+	return pid;
+}
+
+static void one_that_hangs(void **state)
+{
+	struct live *live = *state;
+	scene(live);
+	const char *at = live_mkdir(live, "fuse", 0777);
+	pid_t server = live_root() ? serve_nothing(at) : -1;
+	if (server < 0)
+		skip();
+	/* Where a pattern begins is looked up when the policy is read. */
+	live_policy(live, MOUNTS("allow mount tmpfs on $dir/at, $dir/f*/**; allow mount bind on $dir/to;"));
+	run(live, "hanging", "mnt");
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	umount2(at, MNT_DETACH);
+	if (live->status || strcmp(live->out, "prompt, hanging\n"))
+		fail_msg("%d %s%s", live->status, live->out, live->err);
+}
+
+/* In a namespace of the test's own, where a mount is shared with the program's copy of it. */
+static void nothing_spreads(void **state)
+{
+	struct live *live = *state;
+	scene(live);
+	live_mkdir(live, "spread", 0755);
+	if (!live_root())
+		skip();
+	assert_int_equal(unshare(CLONE_NEWNS), 0);
+	assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	assert_int_equal(mount("none", live_path(live, "spread"), "tmpfs", 0, NULL), 0);
+	live_mkdir(live, "spread/at", 0755);
+	live_mkdir(live, "spread/over", 0755);
+	assert_int_equal(mount("none", live_path(live, "spread/over"), "tmpfs", 0, NULL), 0);
+	assert_int_equal(mount(NULL, live_path(live, "spread"), NULL, MS_SHARED | MS_REC, NULL), 0);
+	expect(live, MOUNTS("allow mount tmpfs on $dir/spread/at; allow umount $dir/spread/over;") "limits { capabilities all; }", "spreading", NULL,
+	       "unshare: ok\nshared: EPERM\ntake away: EPERM\nprivate: ok\nthen: ok\ntake away: ok\n");
+	assert_int_equal(umount2(live_path(live, "spread/over"), 0), 0);
+	assert_int_equal(umount2(live_path(live, "spread"), 0), 0);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(every_form, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(overlays, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(the_newer_calls, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(what_is_refused, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(names_below_what_was_taken_away, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(names_in_a_namespace_that_has_ended, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(swapped_meanwhile, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(killed_meanwhile, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(many_of_them, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(in_namespaces_of_its_own_making, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(processes_of_their_namespace, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(six_nodes, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(one_that_hangs, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(nothing_spreads, live_setup, live_teardown),
+	};
+	if (argc == 3)
+		return program(argv[1], argv[2]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
