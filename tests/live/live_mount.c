@@ -765,5 +765,7 @@ int main(int argc, char **argv)
 	};
 	if (argc == 3)
 		return program(argv[1], argv[2]);
+	if (argc == 2)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
