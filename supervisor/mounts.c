@@ -103,25 +103,23 @@ static struct space *space_of(struct mounts *mounts, uint64_t mount)
 	return NULL;
 }
 
-/* The one that DIR lies in; its root (a duplicate) into *ROOT if not NULL. */
+/* The one that DIR lies in; its root (a duplicate) into *ROOT. */
 static bool space_find(struct mounts *mounts, int dir, int *root)
 {
 	AUTO_FD top = -1;
 	struct space *space;
 	uint64_t mount, ino;
-	bool found;
 
 	if (number_of(dir, &mount, &ino))
 		return false;
 	for (int i = 0; i < 2; i++) {
 		pthread_mutex_lock(&mounts->lock);
 		space = space_of(mounts, mount);
-		found = space;
-		if (found && root)
+		if (space)
 			*root = fcntl(space->root, F_DUPFD_CLOEXEC, 3);
 		pthread_mutex_unlock(&mounts->lock);
-		if (found || i)
-			return found;
+		if (space || i)
+			return space != NULL;
 		top = top_of(mounts, dir);
 		if (top < 0 || number_of(top, &mount, &ino))
 			return false;
@@ -131,7 +129,8 @@ static bool space_find(struct mounts *mounts, int dir, int *root)
 
 bool mounts_attached(struct mounts *mounts, int dir)
 {
-	return space_find(mounts, dir, NULL);
+	AUTO_FD root = -1;
+	return space_find(mounts, dir, &root);
 }
 
 /* ROOT is handed over. */

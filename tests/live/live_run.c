@@ -95,9 +95,9 @@ static void bad_policies_do_not_start(void **state)
 	live_sh(live, "echo started");
 	says(live, 125, "did you mean 'read'");
 	assert_string_equal(live->out, "");
-	live_policy(live, ALL "allow mount tmpfs on /mnt;\nlimits { decision-time 1s; }");
+	live_policy(live, ALL "domain d { files { allow read /x; } }\nlimits { decision-time 1s; }");
 	live_sh(live, "echo started");
-	says(live, 125, "mount rules are not enforced");
+	says(live, 125, "domains are not enforced");
 	says(live, 125, "'decision-time'");
 	assert_null(strstr(strstr(live->err, "'decision-time'") + 1, "'decision-time'"));
 	says(live, 125, "nothing was started");
