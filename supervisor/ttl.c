@@ -34,7 +34,7 @@ uint32_t ttl_of(const char *name)
 		return ttl;
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		unsigned char answer[NS_MAXMSG];
-		int len = res_nsearch(&state, name, ns_c_in, types[i], answer, sizeof(answer));
+		int len = res_nsearch(&state, name, ns_c_in, (int)types[i], answer, sizeof(answer));
 		uint32_t of_this = len > 0 ? ttl_in(answer, len < (int)sizeof(answer) ? len : (int)sizeof(answer)) : UINT32_MAX;
 
 		if (of_this < ttl)
