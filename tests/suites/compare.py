@@ -3,7 +3,7 @@
 Other people's test suites, natively and under usher with a policy that emulates everything and denies nothing, compared case by
 case: the program must not be able to tell.
 
-    SUITE=cpython|sockets|stressng [POLICY=text] [DIFFERS=1] compare.py [USHER]
+    SUITE=cpython|sockets|stressng [POLICY=text] [OPTIONS=...] [DIFFERS=1] compare.py [USHER]
 
 Each part of a suite runs in both ways at once; what is about sockets in network namespaces of their own. What differs is run again, and counts only if it differs AGAIN times in a row: some
 cases vary by themselves. What is KNOWN to differ is named with its reason, and docs/fidelity.md tells it. With DIFFERS=1 it is an
@@ -173,7 +173,7 @@ def main():
     policy.write("syntax 1;\npolicy suite \"everything is emulated\";\n" + os.environ.get("POLICY", suite.policy) + "\n")
     policy.flush()
     os.chmod(policy.name, 0o644)
-    wrapper = [usher, "run", "-p", policy.name, "--quiet", "--"]
+    wrapper = [usher, "run", "-p", policy.name, "--quiet"] + os.environ.get("OPTIONS", "").split() + ["--"]
     cases, all_differ, began = 0, {}, time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(suite.at_once) as pool:
         for differ, n in pool.map(lambda part: settle(suite, part, wrapper), wanted or suite.parts()):
