@@ -106,7 +106,7 @@ static bool is_possible(const struct access *access)
 	if (access->proto < 0)
 		return !(access->ops & ~(OPS_FILES | OPS_NETWORK)) && is_resolved(access->object) && (!access->to.len || is_resolved(access->to)) &&
 		       !(access->to_ops & ~OPS_FILES);
-	if (access->proto == PROTO_VSOCK || (access->proto == PROTO_TCP && access->ops == OP_BIT(OP_SENDTO)))
+	if (access->proto == PROTO_TCP && access->ops == OP_BIT(OP_SENDTO))
 		return false;
 	text = text_dup(access->object.s, access->object.len);
 	return !(access->ops & ~OPS_NETWORK) && !policy_peer_parse(text, (enum policy_proto)access->proto, &peer, name);
