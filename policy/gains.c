@@ -124,12 +124,13 @@ static int tree_gains(struct question *q, uint32_t from, uint32_t to)
 	return result;
 }
 
-static bool gains(const struct policy *policy, uint32_t ops, bool rename, bool tree, const char *from, size_t from_len,
+/* TOP: the operations that matter for what has the name TO itself. */
+static bool gains(const struct policy *policy, uint32_t ops, uint32_t top, bool rename, bool tree, const char *from, size_t from_len,
 		  const char *to, size_t to_len, const struct policy_rule **rule)
 {
 	struct policy_engine *engine = policy->engine;
 	struct question q = { .policy = policy, .engine = engine, .rename = rename };
-	uint8_t flags = (uint8_t)(rename << 1 | tree);
+	uint8_t flags = (uint8_t)((top != OPS_PATH) << 2 | rename << 1 | tree);
 
 	if (rule)
 		*rule = NULL;
@@ -152,7 +153,10 @@ static bool gains(const struct policy *policy, uint32_t ops, bool rename, bool t
 		size_t slot = ((size_t)s * 31 + (size_t)t * 7 + flags) % GAINS_KEPT;
 		struct gain *kept = &engine->gains[slot];
 		if (!kept->known || kept->from != s || kept->to != t || kept->flags != flags || kept->ops != q.ops) {
+			const uint32_t below = q.ops;
+			q.ops &= top;
 			int result = opens(&q, (uint32_t)s, (uint32_t)t);
+			q.ops = below;
 			if (result == 0 && tree)
 				result = tree_gains(&q, (uint32_t)s, (uint32_t)t);
 			*kept = (struct gain){
@@ -171,12 +175,16 @@ static bool gains(const struct policy *policy, uint32_t ops, bool rename, bool t
 bool policy_gains(const struct policy *policy, bool rename, bool tree, const char *from, size_t from_len,
 		  const char *to, size_t to_len, const struct policy_rule **rule)
 {
-	return gains(policy, OPS_PATH, rename, tree, from, from_len, to, to_len, rule);
+	return gains(policy, OPS_PATH, OPS_PATH, rename, tree, from, from_len, to, to_len, rule);
 }
 
-bool policy_bind_gains(const struct policy *policy, uint32_t ops, const char *from, const char *to, const struct policy_rule **rule)
+bool policy_bind_gains(const struct policy *policy, uint32_t ops, bool tree, const char *from, const char *to, const struct policy_rule **rule)
 {
-	return gains(policy, ops, false, true, from, strlen(from), to, strlen(to), rule);
+	/* What something is mounted on is not made, removed or renamed, and a directory is neither written nor executed. */
+	const uint32_t of_directory = OP_BIT(OP_STAT) | OP_BIT(OP_LIST) | OP_BIT(OP_READ) | OP_BIT(OP_CHMOD) | OP_BIT(OP_CHOWN) | OP_BIT(OP_UTIME) |
+				      OP_BIT(OP_XATTR);
+
+	return gains(policy, ops, tree ? of_directory : OPS_PATH, false, tree, from, strlen(from), to, strlen(to), rule);
 }
 
 /* ---- what is too deep to have a path -------------------------------------------------------- */

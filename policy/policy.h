@@ -398,8 +398,8 @@ bool policy_leads_out(const struct policy *policy, uint32_t ops, const char *lin
  * *RULE is one rule that says so, or NULL. True also when the proof ran out of budget. */
 bool policy_gains(const struct policy *policy, bool rename, bool tree, const char *from, size_t from_len,
 		  const char *to, size_t to_len, const struct policy_rule **rule);
-/* The same of what would be reached by TO as well, for these OPS: a tree that is bound there. */
-bool policy_bind_gains(const struct policy *policy, uint32_t ops, const char *from, const char *to, const struct policy_rule **rule);
+/* The same of what would be reached by TO as well, for these OPS: a file, or (TREE) a directory, that is mounted there. */
+bool policy_bind_gains(const struct policy *policy, uint32_t ops, bool tree, const char *from, const char *to, const struct policy_rule **rule);
 
 /* Might one of OPS be denied on something below PATH? *RULE is one rule that does, or NULL. True also when the proof ran out of
  * budget. */

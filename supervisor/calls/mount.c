@@ -340,27 +340,40 @@ struct policy_decision mount_decide(struct request *req)
 /* What reaches the lower layers of an overlay. */
 #define OPS_LOWER (OP_BIT(OP_STAT) | OP_BIT(OP_LIST) | OP_BIT(OP_READ) | OP_BIT(OP_EXEC))
 
+/* What can be done to a file that something is mounted on: it is not made, removed or renamed, and the rest depends on what it is. */
+static uint32_t ops_of_file(mode_t mode)
+{
+	const uint32_t any = OP_BIT(OP_STAT) | OP_BIT(OP_LINK) | OP_BIT(OP_CHMOD) | OP_BIT(OP_CHOWN) | OP_BIT(OP_UTIME) | OP_BIT(OP_XATTR);
+	const uint32_t opened = OP_BIT(OP_READ) | OP_BIT(OP_WRITE) | OP_BIT(OP_APPEND) | OP_BIT(OP_TRUNCATE);
+
+	if (S_ISDIR(mode))
+		return OPS_ALL;
+	if (S_ISSOCK(mode))
+		return any | OPS_NETWORK;
+	return any | opened | (S_ISREG(mode) ? OP_BIT(OP_EXEC) : 0);
+}
+
 static int check_object(struct request *req, const struct object *object)
 {
 	return object->nameless || object->foreign || object->below ? refuse(req, &nowhere_rule) : 0;
 }
 
-static int check_gains(struct request *req, uint32_t ops, const char *from, const char *to)
+static int check_gains(struct request *req, uint32_t ops, bool tree, const char *from, const char *to)
 {
-	return policy_bind_gains(req->rules->policy, ops, from, to, NULL) ? refuse(req, &gains_rule) : 0;
+	return policy_bind_gains(req->rules->policy, ops, tree, from, to, NULL) ? refuse(req, &gains_rule) : 0;
 }
 
 static int check_bind(struct request *req, uint32_t force)
 {
 	const struct object *from = &req->objects[1], *to = &req->objects[0];
-	uint32_t ops = OPS_ALL;
+	uint32_t ops = ops_of_file(from->st.st_mode);
 	int err = check_object(req, from);
 
 	if (force & MOUNT_BIT(MOUNT_RO))
 		ops &= ~(S_ISREG(from->st.st_mode) ? OPS_RO_FILE : OPS_RO_TREE);
 	if (force & MOUNT_BIT(MOUNT_NOEXEC))
 		ops &= ~OP_BIT(OP_EXEC);
-	return err ? err : check_gains(req, ops, from->path, to->path);
+	return err ? err : check_gains(req, ops, S_ISDIR(from->st.st_mode), from->path, to->path);
 }
 
 static int check_overlay(struct request *req, const struct mount_call *call)
@@ -374,11 +387,11 @@ static int check_overlay(struct request *req, const struct mount_call *call)
 			continue;
 		err = check_object(req, call->layers[i]);
 		if (!err)
-			err = check_gains(req, lower ? OPS_LOWER : OPS_ALL, call->layers[i]->path, to);
+			err = check_gains(req, lower ? OPS_LOWER : OPS_ALL, true, call->layers[i]->path, to);
 		/* What is changed is copied up first. */
 		for (size_t k = 0; lower && k < call->n_options && !err; k++)
 			if (call->layers[k] && call->options[k].name[0] != 'l')
-				err = check_gains(req, OPS_LOWER, call->layers[i]->path, call->layers[k]->path);
+				err = check_gains(req, OPS_LOWER, true, call->layers[i]->path, call->layers[k]->path);
 	}
 	return err;
 }
@@ -414,7 +427,7 @@ static int check_opens(struct request *req, uint32_t force)
 	case MOUNT_KIND_NEW:
 		view = view_of(call->fstype);
 		if (view)
-			return check_gains(req, force & MOUNT_BIT(MOUNT_RO) ? OPS_ALL & ~OPS_RO_TREE : OPS_ALL, view, target->path);
+			return check_gains(req, force & MOUNT_BIT(MOUNT_RO) ? OPS_ALL & ~OPS_RO_TREE : OPS_ALL, true, view, target->path);
 		return !strcmp(call->fstype, "overlay") ? check_overlay(req, call) : 0;
 	case MOUNT_KIND_REMOUNT:
 	case MOUNT_KIND_PROPAGATE:

@@ -33,7 +33,7 @@
 #define JOIN_MS 50	/* the kernel's records come a moment after the fact */
 
 enum {
-	OPT_MODE = CLI_LONG, OPT_AUDIT, OPT_RECORD, OPT_USER, OPT_CHDIR, OPT_PASS_FD, OPT_SUMMARY, OPT_NO_LANDLOCK, OPT_UNSHARE, OPT_NAME,
+	OPT_MODE = CLI_LONG, OPT_AUDIT, OPT_RECORD, OPT_USER, OPT_CHDIR, OPT_PASS_FD, OPT_SUMMARY, OPT_NO_LANDLOCK, OPT_UNSHARE, OPT_MAP_SUBIDS, OPT_NAME,
 	OPT_LAYERS
 };
 
@@ -45,6 +45,7 @@ static const struct cli_option options[] = {
 	CLI_OPTION_SET,
 	{ "user", OPT_USER, "USER[:GROUP]", "run the program as this user (root only)" },
 	{ "unshare", OPT_UNSHARE, "LIST", "namespaces of its own: user, mnt, pid, net, ipc, uts, cgroup" },
+	{ "map-subids", OPT_MAP_SUBIDS, NULL, "with --unshare user: the ids of /etc/subuid and /etc/subgid as well" },
 	{ "chdir", OPT_CHDIR, "DIR", "change to this directory first" },
 	{ "pass-fd", OPT_PASS_FD, "N", "keep descriptor N open for the program; may be repeated" },
 	{ "name", OPT_NAME, "NAME", "how usher ps and the other verbs call it; POLICY.PID otherwise" },
@@ -95,6 +96,9 @@ static int option(struct run *run, int opt)
 		return run_user_parse(&run->user, optarg, run->cli);
 	case OPT_UNSHARE:
 		return run_unshare_parse(&run->namespaces, optarg, run->cli);
+	case OPT_MAP_SUBIDS:
+		run->map_subids = true;
+		return 0;
 	case OPT_CHDIR:
 		run->chdir = optarg;
 		return *optarg ? 0 : cli_usage(run->cli, &cli_verb_run, "--chdir needs the name of a directory");

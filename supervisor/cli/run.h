@@ -17,6 +17,7 @@ struct run {
 	const char *audit_file, *record_file, *chdir, *name;
 	bool mode_log, summary, no_landlock;
 	enum layers layers;
+	bool map_subids;	/* --map-subids */
 	int namespaces;		/* --unshare: CLONE_NEW* */
 	struct run_user user;
 	struct run_fds fds;

@@ -3,7 +3,8 @@
  * there without more ado. It stays out of reach all the same: it is not dumpable, its memory belongs to the user
  * namespace where it was executed, and Landlock keeps signals away from it.
  *
- * In a user namespace the caller is root. All ids are mapped to themselves if the caller is root already, else only its own, to 0.
+ * In a user namespace the caller is root. All ids are mapped to themselves if the caller is root already, else only its own, to 0; and with
+ * --map-subids those that it was given from 1 on. For that a program with more rights is run, before anything is confined.
  */
 #include "run_unshare.h"
 
@@ -11,6 +12,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -20,6 +22,7 @@
 #include "err.h"
 #include "fd.h"
 #include "run.h"
+#include "run_subids.h"
 
 static const struct { const char *name; int flag; } kinds[] = {
 	{ "user", CLONE_NEWUSER }, { "mnt", CLONE_NEWNS }, { "pid", CLONE_NEWPID }, { "net", CLONE_NEWNET },
@@ -93,10 +96,12 @@ static int map(pid_t pid, const char *kind, unsigned id, bool all)
 	return result < 0 ? result : put(path, text);
 }
 
-static int maps(pid_t pid, unsigned uid, unsigned gid)
+static int maps(pid_t pid, unsigned uid, unsigned gid, bool subids)
 {
 	bool all = uid == 0;
 	char path[64];
+	if (subids && !all)
+		return subids_map(pid, uid, gid);
 	(void)snprintf(path, sizeof(path), "/proc/%d/setgroups", (int)pid);
 	int result = all ? 0 : put(path, "deny");
 	if (result == 0)
@@ -105,7 +110,7 @@ static int maps(pid_t pid, unsigned uid, unsigned gid)
 }
 
 /* Several ids may only be mapped from outside: by a child that stays there. */
-static int unshare_user(int namespaces, const char **what)
+static int unshare_user(int namespaces, bool subids, const char **what)
 {
 	unsigned uid = geteuid(), gid = getegid();
 	pid_t self = getpid(), child;
@@ -121,7 +126,8 @@ static int unshare_user(int namespaces, const char **what)
 		char go;
 		ours = fd_close(ours);
 		if (read(its, &go, 1) == 1) {
-			result = maps(self, uid, gid);
+			(void)signal(SIGCHLD, SIG_DFL);
+			result = maps(self, uid, gid, subids);
 			(void)!write(its, &result, sizeof(result));
 		}
 		_exit(0);
@@ -144,10 +150,14 @@ int run_unshare(struct run *run)
 {
 	int namespaces = run->namespaces & ~(CLONE_NEWPID | CLONE_NEWNS), result = 0;
 	const char *what = "make";
-	if (!run->namespaces)
+	if (!run->namespaces && !run->map_subids)
 		return 0;
-	if (!(run->namespaces & CLONE_NEWUSER) && !may_unshare()) {
+	if (run->namespaces && !(run->namespaces & CLONE_NEWUSER) && !may_unshare()) {
 		cli_error(run->cli, "--unshare: only root can have these namespaces without a user namespace; add user to the list");
+		return CLI_RUN_FAILED;
+	}
+	if (run->map_subids && !(run->namespaces & CLONE_NEWUSER)) {
+		cli_error(run->cli, "--map-subids goes with --unshare user");
 		return CLI_RUN_FAILED;
 	}
 	if (run->namespaces & CLONE_NEWUSER && run->user.set) {
@@ -155,9 +165,14 @@ int run_unshare(struct run *run)
 		return CLI_RUN_FAILED;
 	}
 	if (namespaces & CLONE_NEWUSER)
-		result = unshare_user(namespaces, &what);
+		result = unshare_user(namespaces, run->map_subids, &what);
 	else if (namespaces && unshare(namespaces) < 0)
 		result = -errno;
+	if (run->map_subids && (result == -ENOENT || result == -ESRCH)) {
+		cli_error(run->cli, result == -ENOENT ? "--map-subids: newuidmap and newgidmap are needed (package uidmap)"
+						      : "--map-subids: this user has no line in /etc/subuid and /etc/subgid");
+		return CLI_RUN_FAILED;
+	}
 	if (result < 0) {
 		cli_error(run->cli, "--unshare: cannot %s the namespaces: %s%s", what, strerror(-result),
 			  result == -EPERM || result == -ENOSPC || result == -EUSERS ?

@@ -163,15 +163,15 @@ static void unmounting_is_about_paths(void **state)
 static void a_bind_opens_nothing(void **state)
 {
 	(void)state;
-	static const char text[] = "files { default allow; deny read /s/secret; deny write /s/; deny all **/.key; deny read /b/s/secret; forbid write /f; }";
+	static const char text[] = "files { default allow; deny read /s/secret; deny write /s/; deny all **/.key; deny read /b/s/secret; forbid write /f; deny write,chmod /d; }";
 	static const struct { const char *from, *to; uint32_t ops; bool gains; } rows[] = {
 		{ "/s", "/b/s", OP_BIT(OP_READ), false }, { "/s", "/b/s", OP_BIT(OP_WRITE), true }, { "/s", "/b/t", OP_BIT(OP_READ), true },
 		{ "/s/x", "/b/t", OP_BIT(OP_READ), false }, { "/", "/b/t", OP_BIT(OP_READ), true }, { "/tmp", "/b", OPS_FILES, false },
-		{ "/f", "/tmp", OP_BIT(OP_WRITE), true }, { "/", "/", OPS_FILES, false },
+		{ "/f", "/tmp", OP_BIT(OP_WRITE), true }, { "/d", "/b", OP_BIT(OP_WRITE), false }, { "/d", "/b", OP_BIT(OP_CHMOD), true }, { "/", "/", OPS_FILES, false },
 	};
 	struct policy *policy = lang_good(text);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (policy_bind_gains(policy, rows[i].ops, rows[i].from, rows[i].to, NULL) != rows[i].gains)
+		if (policy_bind_gains(policy, rows[i].ops, strcmp(rows[i].from, "/f") != 0, rows[i].from, rows[i].to, NULL) != rows[i].gains)
 			fail_msg("%s on %s", rows[i].from, rows[i].to);
 	policy_free(policy);
 }
