@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -143,6 +144,15 @@ void body_interrupt(pthread_t thread, int signal)
 
 /* ---- in the body ---------------------------------------------------------------------------- */
 
+/* Owners are mapped by who has power over the file system, which nobody has in another user namespace. */
+static bool stays_outside(const struct request *req)
+{
+	uint64_t effective, permitted;
+
+	return req->call->when == CALL_MOUNT && req->rules->plan.idmaps && !cap_get(&effective, &permitted) &&
+	       permitted >> CAP_SYS_ADMIN & 1;
+}
+
 static int body_dress(struct body *body)
 {
 	const struct request *req = body->req;
@@ -151,6 +161,8 @@ static int body_dress(struct body *body)
 	int namespaces = req->target->elsewhere;
 	int err;
 
+	if (namespaces & CLONE_NEWUSER && stays_outside(req))
+		namespaces = 0;
 	if (namespaces && setns(req->target->pidfd, namespaces))
 		return -errno;
 	err = cap_get(&worker->worn.effective, &worker->own.permitted);

@@ -34,6 +34,12 @@ int limits_capability(const char *name)
 	return -1;
 }
 
+bool limits_native_mounts(const struct policy *policy)
+{
+	const struct policy_setting *setting = policy_setting(policy, "limits", "mounts");
+	return setting && setting->n_words == 1 && strcmp(setting->words[0], "native") == 0;
+}
+
 static unsigned complain(struct policy_diags *diags, struct policy_pos pos, size_t width, const char *what,
 			 const char *detail, const char *help)
 {
@@ -117,7 +123,8 @@ unsigned limits_read(struct limits *limits, const struct policy *policy, struct 
 			errors += rate_check(setting, diags);
 		} else if (strcmp(setting->name, "mounts") == 0) {
 			uint64_t unused;
-			errors += read_number(&unused, INT32_MAX, setting, diags);
+			if (!limits_native_mounts(policy))
+				errors += read_number(&unused, INT32_MAX, setting, diags);
 		} else if (strcmp(setting->name, "resolve") != 0) {
 			errors += complain(diags, setting->pos, strlen(setting->name),
 					   "this version does not enforce the limit", setting->name,

@@ -22,4 +22,7 @@ unsigned limits_read(struct limits *limits, const struct policy *policy, struct 
 /* The number of the capability called NAME ("net_bind_service", with or without "cap_"), or -1. */
 int limits_capability(const char *name);
 
+/* limits { mounts native; }: mounts, roots and namespaces are the program's own affair. */
+bool limits_native_mounts(const struct policy *policy);
+
 #endif

@@ -122,7 +122,7 @@ int landlock_rights(struct plan *plan)
 	plan->landlock_net = 0;
 	if (!plan->landlock)
 		return 0;
-	for (size_t i = 0; plan->files && i < ARRAY_SIZE(rights); i++)
+	for (size_t i = 0; plan->files && !plan->native && i < ARRAY_SIZE(rights); i++)
 		if (rights[i].ops & plan->confined && rights[i].abi <= abi)
 			plan->landlock_fs |= rights[i].right;
 	/* The supervisor binds and connects, from outside of the domain. */

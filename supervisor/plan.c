@@ -57,6 +57,12 @@ static void check_rule(const struct policy *policy, const struct policy_rule *ru
 
 static void check_sections(const struct policy *policy, struct policy_diags *diags)
 {
+	const struct policy_setting *native = limits_native_mounts(policy) ? policy_setting(policy, "limits", "mounts") : NULL;
+	if (native && (policy_mounts_some(policy) || policy->defaults[SECTION_MOUNTS].present))
+		refuse(diags, native->pos, "leave out the one or the other", "native mounts are not asked about, so no rule can speak of them");
+	else if (native)
+		policy_diag_add(diags, DIAG_NOTE, native->pos, (uint32_t)strlen(native->name),
+				"the program may change what paths mean: file rules then bind only who does not");
 	if (policy->has_domains)
 		refuse(diags, policy->domain, "take domains and '-> NAME' out",
 		       "domains are not enforced by this version");
@@ -164,10 +170,13 @@ int plan_make(struct plan *plan, const struct policy *policy, const struct kerne
 	const struct policy_setting *level = policy_setting(policy, "audit", "level");
 	plan->peers_told = level && level->n_words == 1 && strcmp(level->words[0], "all") == 0;
 	plan->redirects = redirect_any(policy);
-	plan->mounts = policy_mounts_some(policy);
-	plan->topology_fixed = !plan->mounts && ((policy_withholds(policy) & (OPS_FILES | OPS_NETWORK)) || (mounts->present && mounts->action == ACTION_DENY));
+	plan->native = limits_native_mounts(policy);
+	plan->mounts = policy_mounts_some(policy) && !plan->native;
+	plan->topology_fixed = !plan->mounts && !plan->native && ((policy_withholds(policy) & (OPS_FILES | OPS_NETWORK)) || (mounts->present && mounts->action == ACTION_DENY));
 	plan->free = !plan->confined && !plan->topology_fixed && !plan->mounts && !harden_has_calls(policy);
 
+	for (size_t i = 0; i < policy->n_rules; i++)
+		plan->idmaps |= policy->rules[i].mount_idmap;
 	for (size_t i = 0; i < policy->n_rules; i++)
 		check_rule(policy, &policy->rules[i], diags);
 	check_sections(policy, diags);
@@ -383,6 +392,8 @@ static void print_text(const struct plan *plan, const struct landlock_trees *tre
 	if (plan->peers_enforced)
 		fprintf(to, "          refused: sockets that no rule can speak of (MPTCP, SCTP, UDP-Lite, SMC, ...), source routes\n");
 	print_reads(plan, to);
+	if (plan->native)
+		fprintf(to, "          mounts, roots and namespaces are the program's own affair: it may change what paths mean\n");
 	if (plan->mounts)
 		fprintf(to, "          mounts are made for the program, in mount namespaces of its own; refused: pivot_root, setns into them\n");
 	if (plan->topology_fixed)

@@ -391,7 +391,7 @@ int reads_decide(struct plan *plan)
 		brokered(plan, NULL, "stat is covered, and Landlock tells what is there");
 	else if (!ops)
 		plan->reads = READS_FREE;
-	else if (plan->mounts)
+	else if (plan->mounts || plan->native)
 		brokered(plan, NULL, "mounts are made for the program, and Landlock follows them otherwise than rules do");
 	else if (ops & ~plan->confined)
 		say_own(plan);

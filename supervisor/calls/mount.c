@@ -510,7 +510,7 @@ int mount_serve(struct request *req)
 	case MOUNT_KIND_NEW:
 		return mount_make_new(req, force, rule);
 	case MOUNT_KIND_BIND:
-		return mount_make_bind(req, force);
+		return mount_make_bind(req, force, rule && rule->mount_idmap);
 	case MOUNT_KIND_MOVE:
 		return mount_make_move(req);
 	case MOUNT_KIND_REMOUNT:

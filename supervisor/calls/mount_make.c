@@ -419,15 +419,23 @@ static bool safe_device(const struct stat *st)
 					(major(st->st_rdev) == 5 && number == 0));
 }
 
-int mount_make_bind(struct request *req, uint32_t force)
+int mount_make_bind(struct request *req, uint32_t force, bool idmap)
 {
 	const struct object *from = &req->objects[1];
 	bool recursive = call_of(req)->flags & MS_REC;
 	uint32_t flags = force | untrusted(req, "bind");
 	struct mount_attr attr = { 0 };
 	AUTO_FD mount = -1;
+	AUTO_FD users = -1;
 	int err = enter_to(req, req->objects[0].pin);
 
+	if (err)
+		return err;
+	if (idmap) {
+		(void)power(CAP(SYS_PTRACE));
+		users = openat(req->target->proc, "ns/user", O_RDONLY | O_CLOEXEC);
+		err = users < 0 ? -errno : drop_power(req);
+	}
 	if (err)
 		return err;
 	if (!recursive && uncovers(req, from))
@@ -439,6 +447,10 @@ int mount_make_bind(struct request *req, uint32_t force)
 		return mount;
 	attr.attr_set = attr_of(flags);
 	attr.propagation = MS_PRIVATE;
+	if (idmap) {
+		attr.attr_set |= MOUNT_ATTR_IDMAP;
+		attr.userns_fd = (unsigned)users;
+	}
 	err = set_attr(mount, recursive, attr);
 	return err ? err : put(req, mount, from->path, flags, false);
 }

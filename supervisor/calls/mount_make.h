@@ -9,7 +9,7 @@
 
 /* FORCE: MOUNT_BIT()s. RULE: the one that allows it, or NULL. */
 int mount_make_new(struct request *req, uint32_t force, const struct policy_rule *rule);
-int mount_make_bind(struct request *req, uint32_t force);
+int mount_make_bind(struct request *req, uint32_t force, bool idmap);
 int mount_make_move(struct request *req);
 int mount_make_again(struct request *req, uint32_t force, bool whole);
 int mount_make_private(struct request *req);

@@ -487,6 +487,36 @@ static void nodes(void)
 	say("elsewhere", mknod("null", S_IFCHR | 0666, makedev(1, 3)));
 }
 
+/* Its first user owns the files of the machine's. */
+static void mapped(void)
+{
+	int made[2], ready[2];
+	struct stat st;
+	char path[64], byte;
+	(void)!pipe(made);
+	(void)!pipe(ready);
+	pid_t pid = fork();
+	if (pid == 0) {
+		say("unshare", unshare(CLONE_NEWUSER | CLONE_NEWNS));
+		(void)!write(made[1], "x", 1);
+		(void)!read(ready[0], &byte, 1);
+		say("stat", stat("from/dir", &st));
+		printf("%d\n", (int)st.st_uid);
+		say("bind", mount("from/dir", "to", NULL, MS_BIND, NULL));
+		say("stat", stat("to", &st));
+		printf("%d\n", (int)st.st_uid);
+		fflush(stdout);
+		_exit(0);
+	}
+	(void)!read(made[0], &byte, 1);
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", (int)pid);
+	put(path, "0 100000 1000");
+	snprintf(path, sizeof(path), "/proc/%d/gid_map", (int)pid);
+	put(path, "0 100000 1000");
+	(void)!write(ready[1], "y", 1);
+	waitpid(pid, NULL, 0);
+}
+
 /* "fuse" is served by nobody any more. */
 static void hanging(void)
 {
@@ -520,7 +550,7 @@ static void hanging(void)
 static const struct { const char *name; void (*run)(void); } programs[] = {
 	{ "forms", forms }, { "overlay", overlay }, { "newer", newer }, { "refused", refused }, { "detached", detached }, { "ended", ended },
 	{ "swapped", swapped }, { "killed", killed }, { "many", many }, { "unshared", unshared }, { "spreading", spreading },
-	{ "processes", processes }, { "nodes", nodes }, { "hanging", hanging },
+	{ "processes", processes }, { "nodes", nodes }, { "hanging", hanging }, { "mapped", mapped },
 };
 
 static int program(const char *dir, const char *name)
@@ -680,6 +710,15 @@ static void six_nodes(void **state)
 	       "elsewhere: EPERM\n");
 }
 
+static void owners_of_its_own(void **state)
+{
+	if (!live_root())
+		skip();
+	scene(*state);
+	expect(*state, MOUNTS("allow mount bind from $dir/from/ on $dir/to idmap;") "limits { capabilities all; }", "mapped", NULL,
+	       "unshare: ok\nstat: ok\n65534\nbind: ok\nstat: ok\n0\n");
+}
+
 /* The file system's server takes nothing any more. */
 static pid_t serve_nothing(const char *at)
 {
@@ -760,6 +799,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(in_namespaces_of_its_own_making, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(processes_of_their_namespace, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(six_nodes, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(owners_of_its_own, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(one_that_hangs, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(nothing_spreads, live_setup, live_teardown),
 	};
