@@ -295,7 +295,7 @@ static int config_bounds(const struct request *req, int fs, const struct policy_
 
 	for (size_t i = 0; rule && i < rule->n_mount_limits && !err; i++) {
 		const struct policy_mount_limit *limit = &rule->mount_limits[i];
-		bool given = limit->kind != LIMIT_MOST && limit->kind != LIMIT_EQUAL;
+		bool given = limit->kind != LIMIT_MOST;
 		for (size_t k = 0; k < call->n_options && !given; k++)
 			given = !strcmp(call->options[k].name, limit->name);
 		if (!given)

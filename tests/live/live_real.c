@@ -50,10 +50,11 @@ CASE(net)
 CASE(brokered)
 CASE(learn)
 CASE(rollout)
+CASE(builder)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, live_setup, live_teardown)
 static const struct CMUnitTest tests[] = { TEST(web), TEST(redis), TEST(postgres), TEST(python), TEST(shell), TEST(storm), TEST(creds), TEST(net),
-					   TEST(brokered), TEST(learn), TEST(rollout) };
+					   TEST(brokered), TEST(learn), TEST(rollout), TEST(builder) };
 
 int main(int argc, char **argv)
 {
