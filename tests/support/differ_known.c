@@ -50,6 +50,16 @@ static int wanted(int flags)
 	return (flags & O_ACCMODE) == O_ACCMODE ? 3 : (flags & O_ACCMODE) + 1;
 }
 
+/* Of attributes. */
+static bool changes(const struct call *call)
+{
+	static const char *const parts[] = { "chmod", "chown", "utim", "setxattr", "removexattr", "setattr" };
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (strstr(call->name, parts[i]))
+			return true;
+	return false;
+}
+
 /* Where what a descriptor was opened for decides, and not the rights to the file that has no name any more. */
 static bool known_nameless(const struct call *call, const struct made *made, int fd)
 {
@@ -62,6 +72,9 @@ static bool known_nameless(const struct call *call, const struct made *made, int
 		return !(held & 2);
 	if (call->number == SYS_inotify_add_watch)
 		return !(held & 1);
+	/* "... nor is it changed through a descriptor." */
+	if (other_names && changes(call))
+		return true;
 	/* Through the number of an O_PATH one. */
 	if (call->see == SEE_VALUE || call->see == SEE_LIST)
 		return !held;
@@ -99,7 +112,7 @@ bool known_step(const struct actor *actor, const struct call *call, const struct
 	if (is_link(call) && (actor->other_ids || actor->child) && made->empty_path)
 		return true;
 	/* "... nor is it changed through a descriptor." */
-	if (call->number == SYS_fchmod || call->number == SYS_fchown || call->number == SYS_fsetxattr || call->number == SYS_fremovexattr) {
+	if (call->args[0] == 'f' && changes(call)) {
 		bool other_names;
 		return !options.all_allowed && made->slot >= 0 && actor->slot[made->slot] >= 0 &&
 		       descriptor_nameless(actor->slot[made->slot], &other_names) && other_names;
