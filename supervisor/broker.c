@@ -311,13 +311,19 @@ static int broker_serve(struct request *req)
 
 /* ---- ending --------------------------------------------------------------------------------- */
 
+/* Which rule would have refused what was let through, where the type was not known when that was asked. */
+static void broker_would(struct request *req)
+{
+	if (policy_denies(&req->decision.would) && !policy_denies(&req->decision.enforced) && !req->recorded)
+		decide_would(req);
+}
+
 static void broker_record(struct request *req)
 {
 	struct sandbox *sandbox = req->sandbox;
 
 	atomic_fetch_add_explicit(&sandbox->calls, 1, memory_order_relaxed);
-	if (policy_denies(&req->decision.would) && !policy_denies(&req->decision.enforced) && !req->recorded)
-		decide_would(req);
+	broker_would(req);
 	if (policy_denies(&req->decision.enforced))
 		atomic_fetch_add_explicit(&sandbox->denied, 1, memory_order_relaxed);
 	else if (policy_denies(&req->decision.would))
@@ -363,8 +369,10 @@ static bool broker_end(struct request *req, int err)
 		park_submit(req);
 		return false;
 	}
-	if (req->sandbox->footprint || audit_counts(req->sandbox->audit))
+	if (req->sandbox->footprint || audit_counts(req->sandbox->audit)) {
+		broker_would(req);
 		describe_look(req);
+	}
 	reply_send(req);
 	broker_record(req);
 	request_end(req);
