@@ -58,7 +58,8 @@ static const struct CMUnitTest tests[] = { TEST(web), TEST(redis), TEST(postgres
 
 int main(int argc, char **argv)
 {
-	if (argc > 1)
-		cmocka_set_test_filter(argv[1]);
+	const char *only = argc > 1 ? argv[1] : getenv("LIVE_CASE");
+	if (only && *only)
+		cmocka_set_test_filter(only);
 	return cmocka_run_group_tests_name("live_real", tests, NULL, NULL);
 }
