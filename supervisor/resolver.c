@@ -93,6 +93,8 @@ void resolver_forget(struct resolver *resolver)
 void resolver_mounts(struct resolver *resolver, struct mounts *mounts)
 {
 	resolver->mounts = mounts;
+	/* Any that is made may have that. */
+	resolver->nosymfollow |= mounts != NULL;
 }
 
 bool resolver_other_roots(const struct resolver *resolver)

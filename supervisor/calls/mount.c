@@ -316,6 +316,9 @@ struct policy_decision mount_decide(struct request *req)
 	/* Nothing to decide: the kernel's error, or what only cuts the program off. */
 	if (!target->len || call->kind == MOUNT_KIND_PROPAGATE)
 		return allowed;
+	/* It is not there: whoever may know that is told so, before any rule about mounts. */
+	if (target->err && !target->nameless)
+		return decide_object(req, target, OP_BIT(OP_STAT));
 	if (call->kind == MOUNT_KIND_UMOUNT) {
 		decision = policy_decide_path(policy, OP_BIT(OP_UMOUNT), target->path, target->len);
 		/* What was mounted for it it may unmount, unless a rule says otherwise. */

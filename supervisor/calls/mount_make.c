@@ -229,7 +229,12 @@ static int put(struct request *req, int mount, const char *from, uint32_t force,
 {
 	struct mount_record record = { .id = mounts_id(mount), .force = force, .whole = whole };
 	struct stat st;
-	int err = fstat(mount, &st) ? -errno : S_ISDIR(st.st_mode) != S_ISDIR(req->objects[0].st.st_mode) ? -ENOTDIR : 0;
+	const struct object *target = &req->objects[0];
+	int err = fstat(mount, &st) ? -errno : S_ISDIR(st.st_mode) != S_ISDIR(target->st.st_mode) ? -ENOTDIR : 0;
+
+	/* Twice on itself. */
+	if (!err && whole && st.st_dev == target->st.st_dev && st.st_ino == target->st.st_ino)
+		err = -EBUSY;
 
 	if (!err)
 		err = attach(mount, req->objects[0].pin);

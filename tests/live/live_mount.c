@@ -102,6 +102,11 @@ static void forms(void)
 	say("remount size", mount(NULL, "at", NULL, MS_REMOUNT, "size=512k"));
 	printf("size %d\n", statvfs("at", &fs) ? -1 : (int)(fs.f_blocks * fs.f_frsize >> 10));
 	say("remount large", mount(NULL, "at", NULL, MS_REMOUNT, "size=512M"));
+	say("link", symlink("f", "at/link"));
+	show("link", "at/link");
+	say("no links", mount(NULL, "at", NULL, MS_REMOUNT | MS_BIND | 256, NULL));
+	show("link", "at/link");
+	say("links", mount(NULL, "at", NULL, MS_REMOUNT | MS_BIND, NULL));
 	say("private", mount(NULL, "at", NULL, MS_PRIVATE | MS_REC, NULL));
 	say("slave", mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL));
 	say("shared", mount(NULL, "at", NULL, MS_SHARED, NULL));
@@ -191,8 +196,8 @@ static void refused(void)
 	say("in proc", mount("from/f", "/proc/self/status", NULL, MS_BIND, NULL));
 	say("inherited", umount2("/proc", MNT_DETACH));
 	say("root", umount2("/", MNT_DETACH));
-	char own[200];
-	snprintf(own, sizeof(own), "%s.policy", getcwd(own, 64));
+	char here[64], own[80];
+	snprintf(own, sizeof(own), "%s.policy", getcwd(here, sizeof(here)));
 	say("the policy", mount("at-file", own, NULL, MS_BIND, NULL));
 	say("over it", mount("none", "/tmp", "tmpfs", 0, NULL));
 	say("what leads to it", mount("/tmp", "at", NULL, MS_BIND, NULL));
@@ -617,7 +622,7 @@ static void every_form(void **state)
 	       "allow mount tmpfs on $dir/at/missing; allow mount move from $dir/to, $dir/from on $dir/else; }\n",
 	       "forms", own_space(), "tmpfs: ok\nat: rw,nosuid,nodev,noexec,relatime\nsize 1024\nread: in tmpfs\nremount: ok\nwrite: EROFS\n"
 	       "at: ro,nosuid,nodev,relatime\nremount rw: ok\nat: rw,nosuid,nodev,relatime\nremount size: ok\nsize 512\n"
-	       "remount large: EPERM\nprivate: ok\nslave: ok\nshared: EPERM\nno mount: EINVAL\nbind: ok\nread: in tmpfs\n"
+	       "remount large: EPERM\nlink: ok\nlink: in tmpfs\nno links: ok\nlink: ELOOP\nlinks: ok\nprivate: ok\nslave: ok\nshared: EPERM\nno mount: EINVAL\nbind: ok\nread: in tmpfs\n"
 	       "move: ok\nread: in tmpfs\nmoved: ENOENT\nmove no mount: EINVAL\nrbind: ok\nread: f\nbind file: ok\n"
 	       "read: f\nfile on directory: ENOTDIR\nmissing: ENOENT\nmissing source: ENOENT\nno type: EINVAL\n"
 	       "option: EINVAL\nbad pointer: EFAULT\nlong type: EPERM\nflags: EINVAL\nexpire: EINVAL\n"

@@ -106,6 +106,23 @@ static void what_concerns_other_verbs_is_noted(void **state)
 	drop(&made);
 }
 
+static void mounts_are_made_or_native(void **state)
+{
+	struct made made = make("files { default deny; } mounts { default deny; allow mount tmpfs on /mnt; }", &modern, false);
+
+	(void)state;
+	assert_int_equal(made.result, 0);
+	assert_true(made.plan.mounts && !made.plan.topology_fixed && made.plan.landlock_fs);
+	drop(&made);
+	made = make("files { default deny; } limits { mounts native; }", &modern, false);
+	assert_int_equal(made.result, 0);
+	assert_true(!made.plan.mounts && !made.plan.topology_fixed && !made.plan.landlock_fs && made.plan.landlock_scoped);
+	assert_non_null(strstr(made.messages, "may change what paths mean"));
+	drop(&made);
+	refused("allow mount tmpfs on /mnt; limits { mounts native; }", "native mounts are not asked about", NULL);
+	refused("mounts { default deny; } limits { mounts native; }", "native mounts are not asked about", NULL);
+}
+
 static void layers_follow_the_rules(void **state)
 {
 	(void)state;
@@ -472,6 +489,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_enforced_is_refused),
 		cmocka_unit_test(all_of_it_is_named_at_once),
 		cmocka_unit_test(what_concerns_other_verbs_is_noted),
+		cmocka_unit_test(mounts_are_made_or_native),
 		cmocka_unit_test(layers_follow_the_rules),
 		cmocka_unit_test(credentials_are_exact_where_all_is_allowed),
 		cmocka_unit_test(ports_are_landlocks_where_that_is_exact),

@@ -179,7 +179,7 @@ struct made {
 };
 
 enum { PLAN_FILES = 1, PLAN_STAT = 2, PLAN_UNIX = 4, PLAN_EXEC = 8, PLAN_TOPOLOGY = 16, PLAN_CREDS = 32, PLAN_PEERS = 64, PLAN_ALL = 127,
-       PLAN_FREE = 128, PLAN_OFFLOAD = 256 };
+       PLAN_FREE = 128, PLAN_MOUNTS = 512, PLAN_OFFLOAD = 256 };
 
 static struct made make(const char *text, unsigned what)
 {
@@ -191,7 +191,7 @@ static struct made make(const char *text, unsigned what)
 		.files = what & PLAN_FILES, .stat = what & PLAN_STAT, .unix_paths = what & PLAN_UNIX, .exec = what & PLAN_EXEC,
 		.peers = what & PLAN_PEERS, .peers_enforced = what & PLAN_PEERS, .peers_ruled = what & PLAN_PEERS, .redirects = what & PLAN_PEERS,
 		.peers_of = { [PROTO_TCP] = what & PLAN_PEERS ? OPS_NETWORK : 0 },
-		.topology_fixed = what & PLAN_TOPOLOGY, .creds_vary = what & PLAN_CREDS, .free = what & PLAN_FREE, .offload = what & PLAN_OFFLOAD,
+		.topology_fixed = what & PLAN_TOPOLOGY, .creds_vary = what & PLAN_CREDS, .free = what & PLAN_FREE, .mounts = what & PLAN_MOUNTS, .offload = what & PLAN_OFFLOAD,
 		.landlock = true,
 	};
 	assert_int_equal(call_filter_rows(&made.plan, &made.rows, &made.n_rows), 0);
@@ -486,9 +486,28 @@ static void test_filter_check(void **state)
 		}
 }
 
+/* Where mounts are made: those are asked about, and what else could change the meaning of a path is refused. */
+static void test_mounts(void **state)
+{
+	struct made made = make("files { default deny; } mounts { default deny; allow mount tmpfs on /tmp; }", PLAN_MOUNTS | PLAN_FILES);
+
+	(void)state;
+	assert_int_equal(answer(&made, SYS_mount, 0, 0, 0, 0, 0), SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(answer(&made, SYS_umount2, 0, 0, 0, 0, 0), SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(answer(&made, SYS_pivot_root, 0, 0, 0, 0, 0), SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(answer(&made, SYS_setns, 3, CLONE_NEWNS, 0, 0, 0), SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(answer(&made, SYS_chroot, 0, 0, 0, 0, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(answer(&made, SYS_clone, CLONE_NEWNS | CLONE_NEWUSER, 0, 0, 0, 0), SECCOMP_RET_ALLOW);
+	static const int newer[] = { SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_fspick, SYS_open_tree, SYS_move_mount, SYS_mount_setattr };
+	for (size_t i = 0; i < ARRAY_SIZE(newer); i++)
+		assert_int_equal(answer(&made, newer[i], 0, 0, 0, 0, 0), ERR(ENOSYS));
+	unmake(&made);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_mounts),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_params),
 		cmocka_unit_test(test_rows),
