@@ -12,6 +12,8 @@ int mount_make_new(struct request *req, uint32_t force, const struct policy_rule
 int mount_make_bind(struct request *req, uint32_t force, bool idmap);
 int mount_make_move(struct request *req);
 int mount_make_again(struct request *req, uint32_t force, bool whole);
+/* The options and sb flags of REQ for the file system of PIN, in the program's namespace. */
+int mount_make_configured(const struct request *req, int pin);
 int mount_make_private(struct request *req);
 int mount_make_end(struct request *req, int flags);
 /* The node that nobody can make in a user namespace: a file, and the machine's own one of those that every container has over it. Not in a

@@ -1,0 +1,143 @@
+/* A bind is to a tree what a link is to a file: by its new name nothing may be allowed that is denied by the old one. */
+#include "calls/mount_opens.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "calls/mount_enter.h"
+#include "decide.h"
+#include "err.h"
+#include "ruleset.h"
+
+static const struct policy_rule gains_rule =
+	BUILTIN_RULE(SECTION_MOUNTS, EPERM, "file rules allow something at the new place that they deny where it is");
+static const struct policy_rule nowhere_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "what is to be mounted has no path that rules could speak of");
+static const struct policy_rule proc_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "nothing is mounted in or over /proc, but proc on it");
+static const struct policy_rule own_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "nothing is mounted over usher's own files");
+
+#define OPS_ALL (OPS_FILES | OPS_NETWORK)
+/* What cannot be done on a read-only mount, whatever is there. */
+#define OPS_RO_TREE (OP_BIT(OP_CREATE) | OP_BIT(OP_DELETE) | OP_BIT(OP_RENAME) | OP_BIT(OP_LINK) | OP_BIT(OP_CHMOD) | OP_BIT(OP_CHOWN) | \
+		     OP_BIT(OP_UTIME) | OP_BIT(OP_XATTR) | OP_BIT(OP_MKNOD) | OP_BIT(OP_BIND))
+/* Pipes, sockets and devices are written to all the same. */
+#define OPS_RO_FILE (OPS_RO_TREE | OP_BIT(OP_WRITE) | OP_BIT(OP_APPEND) | OP_BIT(OP_TRUNCATE))
+/* What reaches the lower layers of an overlay. */
+#define OPS_LOWER (OP_BIT(OP_STAT) | OP_BIT(OP_LIST) | OP_BIT(OP_READ) | OP_BIT(OP_EXEC))
+
+/* What can be done to a file that something is mounted on: it is not made, removed or renamed, and the rest depends on what it is. */
+static uint32_t ops_of_file(mode_t mode)
+{
+	const uint32_t any = OP_BIT(OP_STAT) | OP_BIT(OP_LINK) | OP_BIT(OP_CHMOD) | OP_BIT(OP_CHOWN) | OP_BIT(OP_UTIME) | OP_BIT(OP_XATTR);
+	const uint32_t opened = OP_BIT(OP_READ) | OP_BIT(OP_WRITE) | OP_BIT(OP_APPEND) | OP_BIT(OP_TRUNCATE);
+
+	if (S_ISDIR(mode))
+		return OPS_ALL;
+	if (S_ISSOCK(mode))
+		return any | OPS_NETWORK;
+	return any | opened | (S_ISREG(mode) ? OP_BIT(OP_EXEC) : 0);
+}
+
+static int check_object(struct request *req, const struct object *object)
+{
+	return object->nameless || object->foreign || object->below ? mount_refuse(req, &nowhere_rule) : 0;
+}
+
+static int check_gains(struct request *req, uint32_t ops, bool tree, const char *from, const char *to)
+{
+	return policy_bind_gains(req->rules->policy, ops, tree, from, to, NULL) ? mount_refuse(req, &gains_rule) : 0;
+}
+
+static int check_bind(struct request *req, uint32_t force)
+{
+	const struct object *from = &req->objects[1], *to = &req->objects[0];
+	uint32_t ops = ops_of_file(from->st.st_mode);
+	int err = check_object(req, from);
+
+	if (force & MOUNT_BIT(MOUNT_RO))
+		ops &= ~(S_ISREG(from->st.st_mode) ? OPS_RO_FILE : OPS_RO_TREE);
+	if (force & MOUNT_BIT(MOUNT_NOEXEC))
+		ops &= ~OP_BIT(OP_EXEC);
+	return err ? err : check_gains(req, ops, S_ISDIR(from->st.st_mode), from->path, to->path);
+}
+
+static int check_overlay(struct request *req, const struct mount_call *call)
+{
+	const char *to = req->objects[0].path;
+	int err = 0;
+
+	for (size_t i = 0; i < call->n_options && !err; i++) {
+		bool lower = call->options[i].name[0] == 'l';
+		if (!call->layers[i])
+			continue;
+		err = check_object(req, call->layers[i]);
+		if (!err)
+			err = check_gains(req, lower ? OPS_LOWER : OPS_ALL, true, call->layers[i]->path, to);
+		/* What is changed is copied up first. */
+		for (size_t k = 0; lower && k < call->n_options && !err; k++)
+			if (call->layers[k] && call->options[k].name[0] != 'l')
+				err = check_gains(req, OPS_LOWER, true, call->layers[i]->path, call->layers[k]->path);
+	}
+	return err;
+}
+
+/* What a file system shows that is there without it. */
+static const char *view_of(const char *fstype)
+{
+	static const char *const views[][2] = {
+		{ "proc", "/proc" }, { "sysfs", "/sys" }, { "cgroup", "/sys/fs/cgroup" }, { "cgroup2", "/sys/fs/cgroup" }, { "mqueue", "/dev/mqueue" },
+		{ "hugetlbfs", "/dev/hugepages" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(views); i++)
+		if (!strcmp(views[i][0], fstype))
+			return views[i][1];
+	return NULL;
+}
+
+int mount_check_opens(struct request *req, uint32_t force)
+{
+	const struct mount_call *call = mount_call_of(req);
+	const struct object *target = &req->objects[0];
+	const char *view;
+
+	switch (call->kind) {
+	case MOUNT_KIND_BIND:
+		return check_bind(req, force);
+	case MOUNT_KIND_MOVE:
+		if (check_object(req, &req->objects[1]))
+			return -EPERM;
+		return policy_gains(req->rules->policy, true, true, req->objects[1].path, req->objects[1].len, target->path, target->len, NULL)
+			       ? mount_refuse(req, &gains_rule) : 0;
+	case MOUNT_KIND_NEW:
+		view = view_of(call->fstype);
+		if (view)
+			return check_gains(req, force & MOUNT_BIT(MOUNT_RO) ? OPS_ALL & ~OPS_RO_TREE : OPS_ALL, true, view, target->path);
+		return !strcmp(call->fstype, "overlay") ? check_overlay(req, call) : 0;
+	case MOUNT_KIND_REMOUNT:
+	case MOUNT_KIND_PROPAGATE:
+	case MOUNT_KIND_UMOUNT:
+		break;
+	}
+	return 0;
+}
+
+/* What usher itself relies on stays where it is. */
+int mount_check_place(struct request *req)
+{
+	const struct mount_call *call = mount_call_of(req);
+	const struct object *target = &req->objects[0];
+	struct policy_decision own = policy_decide_path(req->rules->policy, OP_BIT(OP_DELETE), target->path, target->len);
+	bool over = call->kind == MOUNT_KIND_NEW || call->kind == MOUNT_KIND_BIND || call->kind == MOUNT_KIND_MOVE;
+
+	if (!over)
+		return 0;
+	if (check_object(req, target))
+		return -EPERM;
+	if (!strncmp(target->path, "/proc", 5) && (!target->path[5] || target->path[5] == '/') &&
+	    (target->path[5] || call->kind != MOUNT_KIND_NEW || strcmp(call->fstype, "proc")))
+		return mount_refuse(req, &proc_rule);
+	if (own.enforced.rule && own.enforced.rule->pos.file == POLICY_BUILTIN)
+		return mount_refuse(req, &own_rule);
+	return 0;
+}
