@@ -28,7 +28,7 @@ bool call_wanted(const struct call *call, int nr, const struct plan *plan)
 	case CALL_UNIX:
 		return plan->unix_paths;
 	case CALL_REACH:
-		return plan->unix_paths && !plan->offload;
+		return plan->unix_paths && !plan->ports;
 	case CALL_PEERS:
 		return plan->peers;
 	case CALL_REDIRECTS:
@@ -36,9 +36,9 @@ bool call_wanted(const struct call *call, int nr, const struct plan *plan)
 	case CALL_LISTEN:
 		return (plan->peers_of[PROTO_TCP] & OP_BIT(OP_BIND)) != 0;
 	case CALL_ACCEPT:
-		return (plan->peers_of[PROTO_TCP] & OP_BIT(OP_BIND)) != 0 && !plan->offload;
+		return (plan->peers_of[PROTO_TCP] & OP_BIT(OP_BIND)) != 0 && !plan->ports;
 	case CALL_PAIR:
-		return plan->offload;
+		return plan->ports;
 	case CALL_EXEC:
 		/* An exec changes capabilities, which are cached. */
 		return plan->exec || plan->creds_vary;

@@ -16,12 +16,12 @@ enum call_when {
 	CALL_HIDE,	/* getdents: while names are hidden (ruling 7) */
 	CALL_MODIFY_FD,	/* ruling 5: chmod, chown, xattr, utime... through a descriptor; while one of .ops is restricted */
 	CALL_UNIX,	/* bind: policies with files or network sections */
-	CALL_REACH,	/* connect, sends with an address: the same, unless Landlock decides alone (offload.h) */
+	CALL_REACH,	/* connect, sends with an address: the same, unless Landlock decides alone (ports.h) */
 	CALL_PEERS,	/* socket: while rules speak of addresses */
 	CALL_REDIRECTS,	/* getpeername: while connects are redirected */
 	CALL_LISTEN,	/* listen: while rules restrict what TCP sockets are bound to */
-	CALL_ACCEPT,	/* the same of accept, unless no socket can have come from elsewhere (offload.h) */
-	CALL_PAIR,	/* socketpair: where it must not give a socket that can be connected elsewhere (offload.h) */
+	CALL_ACCEPT,	/* the same of accept, unless no socket can have come from elsewhere (ports.h) */
+	CALL_PAIR,	/* socketpair: where it must not give a socket that can be connected elsewhere (ports.h) */
 	CALL_EXEC,	/* execve, execveat */
 	CALL_CRED,	/* set*id, setgroups, capset: only to forget cached credentials; when they may differ */
 	CALL_PROCESS,	/* a process by its number, for what Landlock does not keep inside */

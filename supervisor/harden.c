@@ -43,7 +43,7 @@ enum harden_when {
 	HARDEN_APPEND,	/* while something is append-only */
 	HARDEN_CLONE,	/* while somebody looks at the flags of clone: ruling 3, or a section on system calls */
 	HARDEN_PEERS,	/* while rules speak of addresses, at stage log as well: they may be enforced before the next start */
-	HARDEN_OFFLOAD,	/* while Landlock decides about connects alone (offload.h) */
+	HARDEN_PORTS,	/* while Landlock decides about connects alone (ports.h) */
 	HARDEN_TOPOLOGY,	/* while what paths mean must not change (ruling 3) */
 };
 
@@ -128,7 +128,7 @@ static const struct harden harden_table[] = {
 	{ .nr = SYS_getsockopt, .err = EPERM, .when = HARDEN_PEERS, OPTION(IPPROTO_SCTP, SCTP_SOCKOPT_CONNECTX3) },
 	/* Makes an SMC socket of a TCP one, which Landlock lets connect. The other use is TLS in the kernel, and this is what that answers
 	 * where there is no such module. */
-	{ .nr = SYS_setsockopt, .err = ENOENT, .when = HARDEN_OFFLOAD, OPTION(IPPROTO_TCP, TCP_ULP) },
+	{ .nr = SYS_setsockopt, .err = ENOENT, .when = HARDEN_PORTS, OPTION(IPPROTO_TCP, TCP_ULP) },
 	/* mount(8) falls back to mount(2). */
 	{ .nr = SYS_open_tree, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
 	{ .nr = SYS_open_tree_attr, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
@@ -247,7 +247,7 @@ static bool harden_wanted(const struct harden *harden, const struct plan *plan)
 		return false;
 	if (harden->when == HARDEN_PEERS && !plan->peers_ruled)
 		return false;
-	if (harden->when == HARDEN_OFFLOAD && !plan->offload)
+	if (harden->when == HARDEN_PORTS && !plan->ports)
 		return false;
 	if (harden->when == HARDEN_TOPOLOGY && !plan->topology_fixed && !plan->mounts)
 		return false;

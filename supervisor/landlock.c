@@ -27,7 +27,7 @@
 
 #include "err.h"
 #include "fd.h"
-#include "offload.h"
+#include "ports.h"
 #include "pattern.h"
 #include "reads.h"
 
@@ -331,7 +331,7 @@ struct port_rule { uint64_t access, port; };
 
 static int add_ports(int ruleset, const struct plan *plan)
 {
-	for (uint32_t lo = 0, hi; offload_ports(plan, &lo, &hi); lo = hi + 1)
+	for (uint32_t lo = 0, hi; ports_range(plan, &lo, &hi); lo = hi + 1)
 		for (uint32_t port = lo; port <= hi; port++) {
 			struct port_rule rule = { .access = LANDLOCK_ACCESS_NET_CONNECT_TCP, .port = port };
 
@@ -359,7 +359,7 @@ int plan_landlock(const struct plan *plan, bool *needed)
 	for (size_t i = 0; i < trees.n && result == 0; i++)
 		result = add_rule(ruleset, &trees.list[i]);
 	landlock_trees_free(&trees);
-	if (result == 0 && plan->offload)
+	if (result == 0 && plan->ports)
 		result = add_ports(ruleset, plan);
 	return result < 0 ? result : fd_take(&ruleset);
 }

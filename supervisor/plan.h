@@ -31,7 +31,7 @@ struct plan {
 	uint32_t exact;		/* what the kernel does by itself on unix sockets (calls/exact.h) */
 	bool redirects;		/* connects lead elsewhere */
 	uint64_t landlock_net;	/* handled rights about TCP ports: all of them are refused */
-	bool offload;		/* but for the ports that TCP sockets may connect to: neither that is trapped, nor sends and accepts (offload.h) */
+	bool ports;		/* but for the ports that TCP sockets may connect to: neither that is trapped, nor sends and accepts (ports.h) */
 	bool peers_told;	/* everything is recorded: so are peers of whom no rule speaks */
 	bool peers_enforced;	/* and not only at stage log */
 	bool exec;		/* execve is gated */
@@ -56,7 +56,7 @@ int plan_make(struct plan *plan, const struct policy *policy, const struct kerne
 /* Everything that the policy covers is brokered, whether it is restricted or not (ruling 13): for --record. After plan_make(). */
 void plan_record(struct plan *plan);
 /* What Landlock can decide about TCP ports by itself it does, and is asked alone: for who starts the program, after plan_make(). */
-void plan_offload(struct plan *plan);
+void plan_ports(struct plan *plan);
 /* A Landlock ruleset for the child as the plan says: an owned descriptor, -1 with *NEEDED false if none is needed, or -errno. */
 int plan_landlock(const struct plan *plan, bool *needed);
 /* May the stage of RULE move without a restart? Not if the filter or Landlock answers by itself (ruling 13). */

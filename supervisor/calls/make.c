@@ -14,7 +14,7 @@
 #include "calls/numbers.h"
 #include "calls/peer.h"
 #include "err.h"
-#include "offload.h"
+#include "ports.h"
 #include "sandbox.h"
 
 #define LOW32 UINT64_C(0xffffffff)
@@ -42,7 +42,7 @@ static const struct { enum policy_proto proto; struct filter_row row; } free_row
 /* Where nobody looks at what is done with it later, it must not be able to do what is denied. */
 static bool kind_free(const struct plan *plan, enum policy_proto proto)
 {
-	return !plan->offload || proto == PROTO_TCP || offload_free(plan, proto);
+	return !plan->ports || proto == PROTO_TCP || ports_open(plan, proto);
 }
 
 /* Connected for good, and to each other: a datagram socket could be connected elsewhere. */

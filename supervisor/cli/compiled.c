@@ -63,7 +63,7 @@ int compiled_make(struct compiled *compiled, const struct policy *policy, enum l
 	if (probe_kernel(&compiled->kernel, &compiled->lacks) == 0)
 		compiled->lacks = NULL;
 	compiled->plan_error = plan_make(&compiled->plan, policy, &compiled->kernel, false, layers, diags);
-	plan_offload(&compiled->plan);
+	plan_ports(&compiled->plan);
 	int error = call_filter_rows(&compiled->plan, &compiled->rows, &compiled->n_rows);
 	if (!error)
 		error = filter_compile(policy, compiled->rows, compiled->n_rows, &compiled->filter, diags);

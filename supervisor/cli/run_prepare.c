@@ -22,7 +22,7 @@ static int make_plan(struct run *run)
 	if (result == 0 && (run->record_file || (policy_setting(run->policy, "audit", "footprint") && cli_audit_file(run->policy, run->audit_file))))
 		plan_record(&run->plan);
 	else if (result == 0 && !run_fds_socket(&run->fds))
-		plan_offload(&run->plan);
+		plan_ports(&run->plan);
 	if (result == 0)
 		result = call_filter_rows(&run->plan, &rows, &n);
 	if (result == 0)

@@ -11,7 +11,7 @@
 #include "err.h"
 #include "fd.h"
 #include "landlock.h"
-#include "offload.h"
+#include "ports.h"
 #include "reads.h"
 #include "syscalls.h"
 #include "text.h"
@@ -186,7 +186,7 @@ static void compare_ports(struct restart *restart, const struct plan *launched, 
 	bool looser = false, stricter = false;
 
 	for (uint32_t port = 0; port <= UINT16_MAX; port++) {
-		bool was = offload_port(launched, (uint16_t)port), now = offload_port(next, (uint16_t)port);
+		bool was = ports_allow(launched, (uint16_t)port), now = ports_allow(next, (uint16_t)port);
 
 		looser |= was && !now;
 		stricter |= now && !was;
@@ -265,12 +265,12 @@ int restart_find(struct restart *restart, const struct plan *launched, struct pl
 	next->exec |= launched->exec;
 	next->free &= launched->free;
 	compare_reads(restart, launched, next);
-	if (launched->offload)
-		plan_offload(next);
+	if (launched->ports)
+		plan_ports(next);
 	err = compare_filters(restart, launched, next);
-	if (launched->offload && next->offload)
+	if (launched->ports && next->ports)
 		compare_ports(restart, launched, next);
-	next->offload = launched->offload;
+	next->ports = launched->ports;
 	if (!err)
 		err = compare_landlock(restart, launched, next);
 	compare_limits(restart, launched->policy, next->policy);
@@ -285,7 +285,7 @@ void restart_unseen(struct restart *restart, const struct plan *launched)
 {
 	if (launched->reads)
 		say(restart, false, "opens that only read are not seen: they were left to the kernel at launch (--layers broker would see them)");
-	if (launched->offload)
+	if (launched->ports)
 		say(restart, false, "connects are not seen: they were left to Landlock at launch (--layers broker would see them)");
 }
 

@@ -63,7 +63,7 @@ static json_t *launched_json(const struct plan *launched)
 	for (size_t i = 0; i < launched->policy->n_rules; i++)
 		sealed += !plan_moves(launched, &launched->policy->rules[i]);
 	return json_pack("{s:s, s:b, s:b, s:b, s:b, s:o, s:i}", "digest", launched->policy->digest, "topology_fixed", launched->topology_fixed,
-			 "exec_gate", launched->exec, "free", launched->free, "connects_by_landlock", launched->offload, "landlock", handled, "sealed", sealed);
+			 "exec_gate", launched->exec, "free", launched->free, "connects_by_landlock", launched->ports, "landlock", handled, "sealed", sealed);
 }
 
 static json_t *restart_json(const struct restart *restart)

@@ -199,7 +199,7 @@ static void ports_are_landlocks_where_that_is_exact(void **state)
 {
 	(void)state;
 #define SEALED "network { default deny sealed; allow bind tcp *:80; "
-	static const struct { const char *text; bool offload; } rows[] = {
+	static const struct { const char *text; bool ports; } rows[] = {
 		{ SEALED "}", true },
 		{ SEALED "allow connect tcp *:443; }", true },
 		{ SEALED "allow connect tcp *:1-4096; }", true },
@@ -227,26 +227,26 @@ static void ports_are_landlocks_where_that_is_exact(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct made made = make(rows[i].text, &modern, false);
 		assert_int_equal(made.result, 0);
-		assert_false(made.plan.offload);	/* unless it is asked for */
-		plan_offload(&made.plan);
-		if (made.plan.offload != rows[i].offload)
+		assert_false(made.plan.ports);	/* unless it is asked for */
+		plan_ports(&made.plan);
+		if (made.plan.ports != rows[i].ports)
 			fail_msg("%s", rows[i].text);
 		for (size_t k = 0; k < made.policy->n_rules; k++)
 			assert_int_equal(plan_moves(&made.plan, &made.policy->rules[k]),
-					 !(rows[i].offload && made.policy->rules[k].section == SECTION_NETWORK && made.policy->rules[k].n_addrs &&
+					 !(rows[i].ports && made.policy->rules[k].section == SECTION_NETWORK && made.policy->rules[k].n_addrs &&
 					   made.policy->rules[k].ops & OP_BIT(OP_CONNECT)));
 		plan_record(&made.plan);
-		assert_false(made.plan.offload);
-		plan_offload(&made.plan);
-		assert_false(made.plan.offload);
+		assert_false(made.plan.ports);
+		plan_ports(&made.plan);
+		assert_false(made.plan.ports);
 		drop(&made);
 		made = make(rows[i].text, &old, false);
-		plan_offload(&made.plan);
-		assert_false(made.plan.offload);
+		plan_ports(&made.plan);
+		assert_false(made.plan.ports);
 		drop(&made);
 		made = make(rows[i].text, &modern, true);
-		plan_offload(&made.plan);
-		assert_false(made.plan.offload);
+		plan_ports(&made.plan);
+		assert_false(made.plan.ports);
 		drop(&made);
 	}
 }

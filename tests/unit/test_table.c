@@ -179,7 +179,7 @@ struct made {
 };
 
 enum { PLAN_FILES = 1, PLAN_STAT = 2, PLAN_UNIX = 4, PLAN_EXEC = 8, PLAN_TOPOLOGY = 16, PLAN_CREDS = 32, PLAN_PEERS = 64, PLAN_ALL = 127,
-       PLAN_FREE = 128, PLAN_MOUNTS = 512, PLAN_OFFLOAD = 256 };
+       PLAN_FREE = 128, PLAN_MOUNTS = 512, PLAN_PORTS = 256 };
 
 static struct made make(const char *text, unsigned what)
 {
@@ -191,7 +191,7 @@ static struct made make(const char *text, unsigned what)
 		.files = what & PLAN_FILES, .stat = what & PLAN_STAT, .unix_paths = what & PLAN_UNIX, .exec = what & PLAN_EXEC,
 		.peers = what & PLAN_PEERS, .peers_enforced = what & PLAN_PEERS, .peers_ruled = what & PLAN_PEERS, .redirects = what & PLAN_PEERS,
 		.peers_of = { [PROTO_TCP] = what & PLAN_PEERS ? OPS_NETWORK : 0 },
-		.topology_fixed = what & PLAN_TOPOLOGY, .creds_vary = what & PLAN_CREDS, .free = what & PLAN_FREE, .mounts = what & PLAN_MOUNTS, .offload = what & PLAN_OFFLOAD,
+		.topology_fixed = what & PLAN_TOPOLOGY, .creds_vary = what & PLAN_CREDS, .free = what & PLAN_FREE, .mounts = what & PLAN_MOUNTS, .ports = what & PLAN_PORTS,
 		.landlock = true,
 	};
 	assert_int_equal(call_filter_rows(&made.plan, &made.rows, &made.n_rows), 0);
@@ -318,10 +318,10 @@ static void test_filter_all(void **state)
 }
 
 /* Where Landlock decides about connects alone. */
-static void test_filter_offload(void **state)
+static void test_filter_ports(void **state)
 {
 	static const int quiet[] = { SYS_connect, SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_accept, SYS_accept4 };
-	struct made made = make("network { default deny sealed; }", PLAN_ALL | PLAN_OFFLOAD);
+	struct made made = make("network { default deny sealed; }", PLAN_ALL | PLAN_PORTS);
 
 	(void)state;
 	check_always(&made);
@@ -512,7 +512,7 @@ int main(void)
 		cmocka_unit_test(test_params),
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_filter_all),
-		cmocka_unit_test(test_filter_offload),
+		cmocka_unit_test(test_filter_ports),
 		cmocka_unit_test(test_filter_hides), cmocka_unit_test(test_filter_nothing),
 		cmocka_unit_test(test_filter_free),
 		cmocka_unit_test(test_filter_named),

@@ -1,4 +1,4 @@
-#include "offload.h"
+#include "ports.h"
 
 #include <errno.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static bool everywhere(const struct policy_rule *rule)
 	return false;
 }
 
-bool offload_free(const struct plan *plan, enum policy_proto proto)
+bool ports_open(const struct plan *plan, enum policy_proto proto)
 {
 	bool found = false;
 
@@ -60,7 +60,7 @@ static const char *tcp_obstacle(const struct policy_rule *rule)
 	return rule->sealed || rule->audit == AUDIT_NONE || rule->audit == AUDIT_COUNT ? NULL : "its denials are recorded; 'sealed' gives that up";
 }
 
-const char *offload_rule_obstacle(const struct plan *plan, const struct policy_rule *rule)
+const char *ports_rule_obstacle(const struct plan *plan, const struct policy_rule *rule)
 {
 	if (rule->section != SECTION_NETWORK || !(rule->n_addrs || rule->n_patterns))
 		return NULL;
@@ -77,12 +77,12 @@ const char *offload_rule_obstacle(const struct plan *plan, const struct policy_r
 		return "it allows unix sockets, of which Landlock knows nothing";
 	if (rule->proto == PROTO_NETLINK)
 		return told(rule) ? "what it allows is to be recorded" : NULL;
-	return offload_free(plan, rule->proto) ? NULL : "it allows sockets of which Landlock knows nothing, and not everything to them";
+	return ports_open(plan, rule->proto) ? NULL : "it allows sockets of which Landlock knows nothing, and not everything to them";
 }
 
 /* ---- ports ---------------------------------------------------------------------------------- */
 
-bool offload_port(const struct plan *plan, uint16_t port)
+bool ports_allow(const struct plan *plan, uint16_t port)
 {
 	struct policy_peer peer = { .proto = PROTO_TCP, .ip = { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 }, .port = port };
 	struct policy_decision decision = policy_decide_peer(plan->policy, OP_BIT(OP_CONNECT), &peer);
@@ -109,9 +109,9 @@ static uint32_t next_edge(const struct policy *policy, uint32_t at)
 	return next;
 }
 
-bool offload_ports(const struct plan *plan, uint32_t *lo, uint32_t *hi)
+bool ports_range(const struct plan *plan, uint32_t *lo, uint32_t *hi)
 {
-	while (*lo <= UINT16_MAX && !offload_port(plan, (uint16_t)*lo))
+	while (*lo <= UINT16_MAX && !ports_allow(plan, (uint16_t)*lo))
 		*lo = next_edge(plan->policy, *lo);
 	if (*lo > UINT16_MAX)
 		return false;
@@ -141,7 +141,7 @@ static const char *default_obstacle(const struct policy_default *given)
 	return given->sealed ? NULL : "denials are recorded; 'default deny sealed' gives that up";
 }
 
-const char *offload_obstacle(const struct plan *plan, const struct policy_rule **rule)
+const char *ports_obstacle(const struct plan *plan, const struct policy_rule **rule)
 {
 	const struct policy *policy = plan->policy;
 	const char *why = NULL;
@@ -160,13 +160,13 @@ const char *offload_obstacle(const struct plan *plan, const struct policy_rule *
 	if (why)
 		return why;
 	for (size_t i = 0; i < policy->n_rules; i++) {
-		why = offload_rule_obstacle(plan, &policy->rules[i]);
+		why = ports_rule_obstacle(plan, &policy->rules[i]);
 		*rule = &policy->rules[i];
 		if (why)
 			return why;
 	}
 	*rule = NULL;
-	for (uint32_t lo = 0, hi; offload_ports(plan, &lo, &hi); lo = hi + 1)
+	for (uint32_t lo = 0, hi; ports_range(plan, &lo, &hi); lo = hi + 1)
 		n += hi - lo + 1;
-	return n > OFFLOAD_PORTS_MAX ? "so many ports would make the start slow" : NULL;
+	return n > PORTS_MAX ? "so many ports would make the start slow" : NULL;
 }

@@ -8,24 +8,24 @@
  * come in: unix sockets cannot be made, only pairs that are connected for good, and a program that is given a socket at its start is not
  * offloaded (cli/run_fds.c).
  */
-#ifndef USHER_OFFLOAD_H
-#define USHER_OFFLOAD_H
+#ifndef USHER_PORTS_H
+#define USHER_PORTS_H
 
 #include "plan.h"
 
-#define OFFLOAD_PORTS_MAX 4096	/* each is a rule of Landlock's, which cost microseconds each at start */
+#define PORTS_MAX 4096	/* each is a rule of Landlock's, which cost microseconds each at start */
 
 /* Why Landlock cannot take the place of the broker: words, NULL if it can. *RULE is the rule that is in the way, NULL: none, or the default. */
-const char *offload_obstacle(const struct plan *plan, const struct policy_rule **rule);
+const char *ports_obstacle(const struct plan *plan, const struct policy_rule **rule);
 /* Why RULE by itself is in the way; NULL if it is not. */
-const char *offload_rule_obstacle(const struct plan *plan, const struct policy_rule *rule);
+const char *ports_rule_obstacle(const struct plan *plan, const struct policy_rule *rule);
 
-/* Everything is allowed to sockets of PROTO, which may therefore be made where the rest is offloaded. */
-bool offload_free(const struct plan *plan, enum policy_proto proto);
+/* Everything is allowed to sockets of PROTO, which may therefore be made where the rest is left to Landlock. */
+bool ports_open(const struct plan *plan, enum policy_proto proto);
 
 /* May TCP sockets connect to PORT, wherever? Where there is no obstacle. */
-bool offload_port(const struct plan *plan, uint16_t port);
+bool ports_allow(const struct plan *plan, uint16_t port);
 /* The next range of ports to which they may, from *LO on; false if there is none. */
-bool offload_ports(const struct plan *plan, uint32_t *lo, uint32_t *hi);
+bool ports_range(const struct plan *plan, uint32_t *lo, uint32_t *hi);
 
 #endif
