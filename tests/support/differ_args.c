@@ -110,6 +110,7 @@ static void make_how(struct actor *actor, struct made *made)
 	memset(at, rng_one(rng, 4) ? 1 : 0, space);
 	memcpy(at, &how, sizeof(how));
 	made->flags = (int)how.flags;
+	made->in_root = how.resolve & RESOLVE_IN_ROOT;
 	fprintf(actor->out, "{%llo %llo %llx} %zu%s ", (unsigned long long)how.flags, (unsigned long long)how.mode,
 		(unsigned long long)how.resolve, size, space > sizeof(how) && at[sizeof(how)] ? "+" : "");
 	args_put(made, rng_one(rng, 40) ? 0 : (long)(uintptr_t)at);

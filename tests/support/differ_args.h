@@ -11,6 +11,7 @@ struct made {
 	int slot;		/* whose descriptor is the dirfd; -1 */
 	bool empty_path;	/* AT_EMPTY_PATH */
 	int flags;		/* of open */
+	bool in_root;		/* RESOLVE_IN_ROOT */
 	void *buffer;		/* what is to be filled; NULL if that cannot be */
 	size_t size;
 };

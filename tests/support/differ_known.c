@@ -18,7 +18,9 @@ static int meant_slot(const struct actor *actor, const struct made *made)
 {
 	if (actor->path[0].slot >= 0 && actor->path[0].ends)
 		return actor->path[0].slot;
-	/* "." of a directory that was removed is reached by its descriptor alone, too. */
+	/* "." of a directory that was removed is reached by its descriptor alone, too; ".." of what is the root for a call. */
+	if (made->in_root && strspn(actor->path[0].text, "./") == strlen(actor->path[0].text))
+		return made->slot;
 	return (made->empty_path && !actor->path[0].len) || strcmp(actor->path[0].text, ".") == 0 ? made->slot : -1;
 }
 
