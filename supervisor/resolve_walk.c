@@ -295,6 +295,12 @@ static int walk_dotdot(struct walk *walk, const struct part *part, char *left)
 		up = open_path(walk->dir, ".", O_DIRECTORY);
 		if (up >= 0 && walk->name->resolve & RESOLVE_BENEATH)
 			return walk_failed(walk, EXDEV, walk->rest);
+		/* The descriptor itself, which says what is held of a directory that was removed. */
+		if (up >= 0) {
+			fd_close(up);
+			up = fcntl(walk->base, F_DUPFD_CLOEXEC, 3);
+			up = up < 0 ? -errno : up;
+		}
 	} else if (walk->root != walk->resolver->root && same_place(walk->dir, walk->root)) {
 		up = open_path(walk->dir, ".", O_DIRECTORY);
 	} else {

@@ -34,6 +34,15 @@ static void without_a_name_where_nothing_is_denied(void **state)
 	ALL_OF(*state, FREE, "nameless");
 }
 
+/* What is held of it counts, by whatever name it is reached. */
+static void a_removed_directory(void **state)
+{
+	struct live *live = *state;
+	live_policy(live, COMPARE_ALL);
+	compare_script(live, nothing, "mkdir gone\nopen gone rd\nrmdir gone\nopenat2 3 . r 0\nopenat2 3 . r 0x10\nopenat2 3 .. r 0x10\nopenat2 3 / r 0x10\n"
+		       "openat2 3 .. r 0x8\nopenat2 3 ../x r 0x10\n");
+}
+
 static void threads(void **state)
 {
 	ALL_OF(*state, COMPARE_ALL, "become", "leaderless", "apart");
@@ -58,6 +67,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(errors_in_the_kernels_order, live_setup, compare_teardown),
 	cmocka_unit_test_setup_teardown(watches, live_setup, compare_teardown),
 	cmocka_unit_test_setup_teardown(without_a_name_where_nothing_is_denied, live_setup, compare_teardown),
+	cmocka_unit_test_setup_teardown(a_removed_directory, live_setup, compare_teardown),
 	cmocka_unit_test_setup_teardown(threads, live_setup, compare_teardown),
 	cmocka_unit_test_setup_teardown(starting_programs_from_threads, live_setup, compare_teardown),
 	cmocka_unit_test_setup_teardown(job_control_while_a_fifo_is_waited_for, live_setup, compare_teardown),
