@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "describe.h"
+#include "call.h"
 #include "err.h"
 #include "fd.h"
 #include "ledger.h"
@@ -64,7 +65,9 @@ static void count(void *ctx, const struct access *access)
 
 void footprint_note(struct footprint *footprint, const struct request *req)
 {
-	describe_each(req, count, footprint);
+	/* A path says too little of a mount to decide it again. */
+	if (!req->call || req->call->when != CALL_MOUNT)
+		describe_each(req, count, footprint);
 }
 
 /* ---- the writer ------------------------------------------------------------------------------ */
