@@ -69,7 +69,7 @@ static bool known_nameless(const struct call *call, const struct made *made, int
 	if (options.all_allowed || fd < 0 || !descriptor_nameless(fd, &other_names))
 		return false;
 	int held = fcntl(fd, F_GETFL);
-	held = held & O_PATH ? 0 : wanted(held);
+	held = held & O_PATH || (held & O_ACCMODE) == O_ACCMODE ? 0 : wanted(held);	/* for ioctl(2) alone: nothing */
 	if (call->number == SYS_truncate)
 		return !(held & 2);
 	if (call->number == SYS_inotify_add_watch)
