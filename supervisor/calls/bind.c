@@ -43,17 +43,9 @@ struct binding {
 
 int bind_fetch(struct request *req)
 {
-	struct socket_call *call;
-	int err = socket_fetch(req);
+	int err = peer_fetch(req, NAME_ENTRY, OP_BIND);
+	struct socket_call *call = err ? NULL : socket_call(req);
 
-	if (err)
-		return err;
-	call = socket_call(req);
-	err = socket_address(req, req->notif.data.args[1], request_int(req, 2), &call->addr);
-	if (!err)
-		err = socket_name(req, &call->addr, NAME_ENTRY);
-	if (!err)
-		err = peer_add(req, &call->addr, OP_BIND);
 	if (err || !call->addr.path || req->names[0].path[0] == '/')
 		return err;
 	call->cwd = target_cwd(req->target);

@@ -30,16 +30,7 @@
 
 int connect_fetch(struct request *req)
 {
-	struct socket_call *call;
-	int err = socket_fetch(req);
-
-	if (err)
-		return err;
-	call = socket_call(req);
-	err = socket_address(req, req->notif.data.args[1], request_int(req, 2), &call->addr);
-	if (!err)
-		err = socket_name(req, &call->addr, NAME_FOLLOW);
-	return err ? err : peer_add(req, &call->addr, OP_CONNECT);
+	return peer_fetch(req, NAME_FOLLOW, OP_CONNECT);
 }
 
 static int connect_now(struct request *req)

@@ -218,6 +218,20 @@ int peer_add(struct request *req, struct address *address, enum policy_op op)
 	return 0;
 }
 
+int peer_fetch(struct request *req, enum name_mode mode, enum policy_op op)
+{
+	struct socket_call *call;
+	int err = socket_fetch(req);
+
+	if (err)
+		return err;
+	call = socket_call(req);
+	err = socket_address(req, req->notif.data.args[1], request_int(req, 2), &call->addr);
+	if (!err)
+		err = socket_name(req, &call->addr, mode);
+	return err ? err : peer_add(req, &call->addr, op);
+}
+
 /* ---- deciding ------------------------------------------------------------------------------- */
 
 static void need_rule(struct policy_verdict *verdict)

@@ -21,6 +21,8 @@ int peer_of(struct request *req, struct address *address, enum policy_op op, str
 
 /* The same judged: REQ has a peer afterwards if there is something to judge. 0 or -errno. */
 int peer_add(struct request *req, struct address *address, enum policy_op op);
+/* connect(2), bind(2): a socket, an address and its length. */
+int peer_fetch(struct request *req, enum name_mode mode, enum policy_op op);
 
 /* OPS on PEER: rules and defaults, and that vsock, packet and raw sockets need a rule of their own. */
 struct policy_decision peer_decide(const struct plan *plan, uint32_t ops, const struct policy_peer *peer);

@@ -3,6 +3,7 @@
  * in probe_wait.c each says "ok" or what did not hold. That somebody waits is told by the lease's signal.
  */
 #include "probe.h"
+#include "probe_alarm.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -110,30 +111,6 @@ static void lease_breakers_delay_nobody(char **arg)
 }
 
 /* ---- signals -------------------------------------------------------------------------------- */
-
-static sem_t handled;
-static _Atomic int ticks;
-
-static void tick(int signal)
-{
-	(void)signal;
-	if (++ticks == 3)
-		sem_post(&handled);
-}
-
-static void every(long us)
-{
-	struct itimerval timer = { { 0, us }, { 0, us } };
-	ticks = 0;
-	CHECK(setitimer(ITIMER_REAL, &timer, NULL) == 0);
-}
-
-static void on_alarm(int flags)
-{
-	struct sigaction action = { .sa_handler = tick, .sa_flags = flags };
-	alarm(0);
-	CHECK(sem_init(&handled, 0, 0) == 0 && sigaction(SIGALRM, &action, NULL) == 0);
-}
 
 static void *give_up_when_handled(void *data)
 {

@@ -3,6 +3,7 @@
  * That somebody waits is seen in /proc: in its system call, asleep.
  */
 #include "probe.h"
+#include "probe_alarm.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -191,23 +192,6 @@ static void a_thousand_wait_others_go_on(char **arg)
 }
 
 /* ---- signals -------------------------------------------------------------------------------- */
-
-static sem_t handled;
-static _Atomic int ticks;
-
-static void tick(int signal)
-{
-	(void)signal;
-	if (++ticks == 3)
-		sem_post(&handled);
-}
-
-static void every(long us)
-{
-	struct itimerval timer = { { 0, us }, { 0, us } };
-	ticks = 0;
-	CHECK(setitimer(ITIMER_REAL, &timer, NULL) == 0);
-}
 
 /* Opens the other end when the waiter has been interrupted three times. */
 static void *end_waiting(void *data)

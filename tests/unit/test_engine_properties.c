@@ -13,26 +13,11 @@
 #include <cmocka.h>
 
 #include "../support/model.c"
+#include "random.h"
 #include "../support/rules.h"
 #include "pattern.h"
 
 #define OPS_TRIED (OP_BIT(OP_READ) | OP_BIT(OP_WRITE) | OP_BIT(OP_CREATE) | OP_BIT(OP_DELETE) | OP_BIT(OP_CONNECT))
-
-static uint64_t seed = 20261121;
-
-static unsigned roll(unsigned n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned)(seed >> 20) % n;
-}
-
-static int rounds(int n)
-{
-	const char *text = getenv("USHER_TEST_ROUNDS");
-	return text ? n * atoi(text) : n;
-}
 
 /* The bytes named are a and \303; the universe has z for all others. Names up to 3 bytes tell them apart. */
 static const char *random_component(void)

@@ -7,6 +7,7 @@
 #include "expect.h"
 #include "lang_env.h"
 #include "text.h"
+#include "random.h"
 
 /* Addresses that tell the boxes of random_box() apart, and some outside of all; ports likewise. */
 static const char *const addresses[] = {
@@ -16,22 +17,6 @@ static const char *const addresses[] = {
 static const uint16_t ports[] = { 0, 1, 2, 3, 4, 5, 65535 };
 enum { PLACES = ARRAY_SIZE(addresses) * ARRAY_SIZE(ports), HOSTS = 2, UNKNOWN = HOSTS * ARRAY_SIZE(ports) };
 static const char *const hosts[HOSTS] = { "a.example", "b.example" };
-
-static uint64_t seed = 20261122;
-
-static unsigned roll(unsigned n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned)(seed >> 20) % n;
-}
-
-static int rounds(int n)
-{
-	const char *text = getenv("USHER_TEST_ROUNDS");
-	return text ? n * atoi(text) : n;
-}
 
 static void ip_of(const char *text, uint8_t ip[16])
 {
