@@ -347,6 +347,22 @@ unsigned mounts_count(const char *path)
 	return n;
 }
 
+void mounts_unescape(char *path)
+{
+	static const char octal[] = "01234567";
+	char *to = path;
+
+	for (const char *from = path; *from; to++) {
+		if (*from == '\\' && strspn(from + 1, octal) >= 3) {
+			*to = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
+			from += 4;
+		} else {
+			*to = *from++;
+		}
+	}
+	*to = '\0';
+}
+
 int mounts_new(struct mounts **mounts, int root, unsigned n)
 {
 	struct mounts *new = calloc(1, sizeof(*new));

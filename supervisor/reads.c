@@ -30,6 +30,7 @@
 #include "evidence/shape.h"
 #include "fd.h"
 #include "landlock.h"
+#include "mounts.h"
 #include "pattern.h"
 #include "text.h"
 #include "verdict.h"
@@ -278,6 +279,37 @@ static void say_difference(struct plan *plan, const struct difference *first)
 		brokered(plan, first->before.rule, "%s is denied, in a tree that may be read or executed", path);
 }
 
+static bool in_some(const struct landlock_trees *trees, const char *path)
+{
+	for (size_t i = 0; i < trees->n; i++) {
+		size_t len = strlen(trees->list[i].path);
+		if (len > 1 && !strncmp(trees->list[i].path, path, len) && (!path[len] || path[len] == '/'))
+			return true;
+	}
+	return false;
+}
+
+/* Where procfs is mounted in one of TREES, malloc'ed: what is there counts as in /proc, whatever its name. "/" has /proc itself. */
+static char *procfs_in(const struct landlock_trees *trees)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	AUTO_FREE char *line = NULL;
+	char *found = NULL;
+	size_t size = 0;
+
+	while (file && !found && getline(&line, &size, file) > 0) {
+		AUTO_FREE char *path = NULL;
+		if (!strstr(line, " - proc ") || sscanf(line, "%*u %*u %*s %*s %ms", &path) != 1)
+			continue;
+		mounts_unescape(path);
+		if (in_some(trees, path))
+			found = strdup(path);
+	}
+	if (file)
+		(void)fclose(file);
+	return found;
+}
+
 /* What Landlock would do, compared with the policy. */
 static int compare(struct plan *plan, uint32_t ops)
 {
@@ -285,8 +317,11 @@ static int compare(struct plan *plan, uint32_t ops)
 	struct policy *domain = NULL;
 	struct landlock_trees trees;
 	int result = landlock_trees(plan, &trees);
+	AUTO_FREE char *procfs = result ? NULL : procfs_in(&trees);
 
-	if (!result && trees.n > TREES_MAX)
+	if (procfs)
+		brokered(plan, NULL, "%s: procfs is mounted there, in a tree that may be read or executed", procfs);
+	else if (!result && trees.n > TREES_MAX)
 		brokered(plan, NULL, "more than %d directory trees", TREES_MAX);
 	else if (!result)
 		result = trees_policy(plan, &trees, ops, &domain);

@@ -335,7 +335,7 @@ static int serve_remount(struct request *req, uint32_t force)
 		return -EINVAL;
 	if (call->ours)
 		return mount_make_again(req, force | call->record.force, call->whole && call->record.whole);
-	if (call->whole || mount_make_loosens(req->objects[0].pin, call->asked))
+	if (call->whole || mount_make_restrictions(req->objects[0].pin) & ~call->asked)
 		return mount_refuse(req, &loosen_rule);
 	return mount_make_again(req, force, false);
 }

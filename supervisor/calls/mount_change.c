@@ -17,20 +17,22 @@
 #include "fd.h"
 #include "sandbox.h"
 
-bool mount_make_loosens(int fd, uint32_t asked)
+uint32_t mount_make_restrictions(int fd)
 {
 	static const struct { unsigned long st; enum mount_flag flag; } bits[] = {
 		{ ST_RDONLY, MOUNT_RO }, { ST_NOSUID, MOUNT_NOSUID }, { 4 /* ST_NODEV */, MOUNT_NODEV }, { 8 /* ST_NOEXEC */, MOUNT_NOEXEC },
 		{ 0x2000 /* ST_NOSYMFOLLOW */, MOUNT_NOSYMFOLLOW },
 	};
 	struct statvfs fs;
+	uint32_t flags = 0;
 
+	/* What cannot be told forbids everything. */
 	if (fstatvfs(fd, &fs))
-		return true;
+		fs.f_flag = ~0UL;
 	for (size_t i = 0; i < ARRAY_SIZE(bits); i++)
-		if (fs.f_flag & bits[i].st && !(asked & MOUNT_BIT(bits[i].flag)))
-			return true;
-	return false;
+		if (fs.f_flag & bits[i].st)
+			flags |= MOUNT_BIT(bits[i].flag);
+	return flags;
 }
 
 /* ---- what is mounted already ---------------------------------------------------------------- */

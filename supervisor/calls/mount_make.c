@@ -21,6 +21,10 @@
 
 static const struct policy_rule image_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "an image is parsed only where a rule says trusted-image");
 
+static const struct policy_rule cgroup_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM,
+							   "a mount of cgroup2 sets the machine's options: in a cgroup namespace of the program's own, or bind it");
+#define INITIAL_CGROUP_NAMESPACE 0xEFFFFFFBU	/* PROC_CGROUP_INIT_INO */
+
 static int fs_open(const char *type)
 {
 	return mount_result((int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC));
@@ -41,9 +45,20 @@ static uint32_t untrusted(const struct request *req, const char *fstype)
 
 /* ---- in its place --------------------------------------------------------------------------- */
 
+/* Is there one of them for each mount? What is done to another one is done to the machine's. */
+static bool own_super(const char *fstype)
+{
+	static const char *const types[] = { "tmpfs", "ramfs", "proc", "devpts", "overlay", "hugetlbfs" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (!strcmp(types[i], fstype))
+			return true;
+	return false;
+}
+
 static int put(struct request *req, int mount, const char *from, uint32_t force, bool whole)
 {
-	struct mount_record record = { .id = mounts_id(mount), .force = force, .whole = whole };
+	struct mount_record record = { .id = mounts_id(mount), .force = force, .whole = whole && own_super(mount_call_of(req)->fstype) };
 	struct stat st;
 	const struct object *target = &req->objects[0];
 	int err = fstat(mount, &st) ? -errno : S_ISDIR(st.st_mode) != S_ISDIR(target->st.st_mode) ? -ENOTDIR : 0;
@@ -80,15 +95,16 @@ static int config_layer(int fs, const char *name, int fd)
 	return err;
 }
 
-/* Descriptors by their numbers, which would be ours; a program that the kernel starts. */
+/* Descriptors by their numbers, which would be ours; a program that the kernel starts; paths that nobody has judged (lowerdir+, datadir+);
+ * names that an overlay finds in extended attributes, which the program may write: links past every rule. */
 static bool never_given(const char *name)
 {
-	static const char *const names[] = { "fd", "rfdno", "wfdno", "release_agent", "source" };
+	static const char *const names[] = { "fd", "rfdno", "wfdno", "release_agent", "source", "pidns", "redirect_dir", "metacopy" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (!strcmp(names[i], name))
 			return true;
-	return false;
+	return strchr(name, '+');
 }
 
 static int config_options(const struct request *req, int fs)
@@ -157,6 +173,9 @@ static int make(void *ctx)
 	AUTO_FD fs = fs_open(mount_call_of(req)->fstype);
 	int err = fs < 0 ? fs : config_source(req, fs);
 
+	/* The kernel follows them if nobody says anything. */
+	if (!err && !strcmp(mount_call_of(req)->fstype, "overlay"))
+		err = fs_config(fs, FSCONFIG_SET_STRING, "redirect_dir", "nofollow", 0);
 	if (!err)
 		err = config_options(req, fs);
 	if (!err)
@@ -183,11 +202,64 @@ static int make_proc(struct making *making)
 	return body_apart(make, making);
 }
 
+/* Of a tree in which something is mounted that is not ours, all is bound or nothing: what lies below those mounts was never to be seen.
+ * In a user namespace of its own the kernel sees to that. */
+static bool uncovers(const struct request *req, const struct object *from)
+{
+	AUTO_FD info = openat(mounts_proc(req->sandbox->mounts), "self/mountinfo", O_RDONLY | O_CLOEXEC);
+	FILE *file = info < 0 ? NULL : fdopen(info, "re");
+	AUTO_FREE char *line = NULL;
+	char path[PATH_MAX], place[4 * PATH_MAX];
+	bool found = !file;
+	size_t size = 0, len;
+
+	if (!file || !S_ISDIR(from->st.st_mode) || !mount_initial_space(req)) {
+		if (file)
+			(void)fclose(file);
+		(void)fd_take(&info);
+		return !file;
+	}
+	(void)fd_take(&info);
+	len = resolve_path_of(req->sandbox->resolver, from->pin, path, sizeof(path)) > 0 ? strlen(path) : 0;
+	if (len == 1)
+		len = 0;
+	while (!found && getline(&line, &size, file) > 0) {
+		/* Longer than any path is what it may be when it is escaped. */
+		if (sscanf(line, "%*u %*u %*s %*s %16383s", place) != 1)
+			continue;
+		mounts_unescape(place);
+		found = !strncmp(place, path, len) && place[len] == '/' && place[len + 1];
+	}
+	(void)fclose(file);
+	return found;
+}
+
+/* What is not executed where a layer comes from is not executed through the overlay. */
+static uint32_t of_layers(const struct mount_call *call)
+{
+	uint32_t flags = 0;
+
+	for (size_t i = 0; i < call->n_options; i++)
+		if (call->layers[i])
+			flags |= mount_make_restrictions(call->layers[i]->pin) & MOUNT_BIT(MOUNT_NOEXEC);
+	return flags;
+}
+
+/* Those that a mount from there does not name are taken away: nsdelegate, memory_recursiveprot. */
+static bool sets_cgroups(const struct request *req, const char *fstype)
+{
+	struct stat st;
+
+	return !strcmp(fstype, "cgroup2") &&
+	       (fstatat(mounts_proc(req->sandbox->mounts), "self/ns/cgroup", &st, 0) || st.st_ino == INITIAL_CGROUP_NAMESPACE);
+}
+
 int mount_make_new(struct request *req, uint32_t force, const struct policy_rule *rule)
 {
 	const struct mount_call *call = mount_call_of(req);
 	bool image = policy_mount_image(call->fstype);
-	uint32_t flags = call->asked | force | untrusted(req, call->fstype);
+	uint32_t keeps = force | untrusted(req, call->fstype) | of_layers(call);
+	uint32_t flags = call->asked | keeps;
 	struct making making = { .req = req, .rule = rule, .attr = mount_attr_of(flags), .mount = -1 };
 	int err = image && !(rule && rule->mount_image) ? mount_refuse(req, &image_rule) : 0;
 
@@ -196,10 +268,15 @@ int mount_make_new(struct request *req, uint32_t force, const struct policy_rule
 		err = mount_power(CAP(SYS_ADMIN)) ? mount_refuse(req, &mount_power_rule) : make(&making);
 	if (!err)
 		err = mount_enter_to(req, req->objects[0].pin);
+	if (!err && sets_cgroups(req, call->fstype))
+		err = mount_refuse(req, &cgroup_rule);
+	for (size_t i = 0; !err && i < call->n_options; i++)
+		if (call->layers[i] && uncovers(req, call->layers[i]))
+			err = -EINVAL;
 	if (!err && !image)
 		err = strcmp(call->fstype, "proc") ? make(&making) : make_proc(&making);
 	AUTO_FD mount = making.mount;
-	return err ? err : put(req, mount, image && req->n_names > 1 ? req->objects[1].path : NULL, flags & (force | untrusted(req, call->fstype)), true);
+	return err ? err : put(req, mount, image && req->n_names > 1 ? req->objects[1].path : NULL, keeps, true);
 }
 
 int mount_make_configured(const struct request *req, int pin)
@@ -214,33 +291,6 @@ int mount_make_configured(const struct request *req, int pin)
 }
 
 /* ---- trees ---------------------------------------------------------------------------------- */
-
-/* Of a tree in which something is mounted that is not ours, all is bound or nothing: what lies below those mounts was never to be seen.
- * In a user namespace of its own the kernel sees to that. */
-static bool uncovers(const struct request *req, const struct object *from)
-{
-	AUTO_FD info = openat(mounts_proc(req->sandbox->mounts), "self/mountinfo", O_RDONLY | O_CLOEXEC);
-	FILE *file = info < 0 ? NULL : fdopen(info, "re");
-	AUTO_FREE char *line = NULL;
-	char path[PATH_MAX], place[PATH_MAX];
-	bool found = !file;
-	size_t size = 0, len;
-
-	if (!file || !S_ISDIR(from->st.st_mode) || !mount_initial_space(req)) {
-		if (file)
-			(void)fclose(file);
-		(void)fd_take(&info);
-		return !file;
-	}
-	(void)fd_take(&info);
-	len = resolve_path_of(req->sandbox->resolver, from->pin, path, sizeof(path)) > 0 ? strlen(path) : 0;
-	if (len == 1)
-		len = 0;
-	while (!found && getline(&line, &size, file) > 0)
-		found = sscanf(line, "%*u %*u %*s %*s %4095s", place) == 1 && !strncmp(place, path, len) && place[len] == '/' && place[len + 1];
-	(void)fclose(file);
-	return found;
-}
 
 /* Those that every container has may be used wherever they are bound. */
 static bool safe_device(const struct stat *st)
@@ -284,7 +334,8 @@ int mount_make_bind(struct request *req, uint32_t force, bool idmap)
 		attr.userns_fd = (unsigned)users;
 	}
 	err = mount_set_attr(mount, recursive, attr);
-	return err ? err : put(req, mount, from->path, flags, false);
+	/* What was forbidden by the old name stays so: a remount does not loosen it. */
+	return err ? err : put(req, mount, from->path, flags | mount_make_restrictions(mount), false);
 }
 
 int mount_make_move(struct request *req)
@@ -293,8 +344,11 @@ int mount_make_move(struct request *req)
 
 	if (err)
 		return err;
+	/* Who unmounts must find there what it has looked at, and not what lies below. */
+	mounts_lock_unmount(req->sandbox->mounts);
 	mounts_change(req->sandbox->mounts);
 	err = mount_attach(req->objects[1].pin, req->objects[0].pin);
 	mounts_change_end(req->sandbox->mounts);
+	mounts_unlock_unmount(req->sandbox->mounts);
 	return err < 0 ? err : reply_value(req, 0);
 }

@@ -19,7 +19,7 @@ int mount_make_end(struct request *req, int flags);
 /* The node that nobody can make in a user namespace: a file, and the machine's own one of those that every container has over it. Not in a
  * body: by a thread that has the target's credentials on. */
 int mount_make_node(struct request *req, dev_t device);
-/* Would a mount with these flags and no other allow what that of FD does not? */
-bool mount_make_loosens(int fd, uint32_t asked);
+/* What the mount of FD forbids: MOUNT_BIT()s. */
+uint32_t mount_make_restrictions(int fd);
 
 #endif

@@ -12,6 +12,8 @@
 
 static const struct policy_rule gains_rule =
 	BUILTIN_RULE(SECTION_MOUNTS, EPERM, "file rules allow something at the new place that they deny where it is");
+static const struct policy_rule differs_rule =
+	BUILTIN_RULE(SECTION_MOUNTS, EPERM, "file rules deny something at the new place that they allow where it is: a rename there would open it (force ro)");
 static const struct policy_rule nowhere_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "what is to be mounted has no path that rules could speak of");
 static const struct policy_rule proc_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "nothing is mounted in or over /proc, but proc on it");
 static const struct policy_rule own_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "nothing is mounted over usher's own files");
@@ -48,6 +50,14 @@ static int check_gains(struct request *req, uint32_t ops, bool tree, const char 
 	return policy_bind_gains(req->rules->policy, ops, tree, from, to, NULL) ? mount_refuse(req, &gains_rule) : 0;
 }
 
+/* A tree with two names: what is renamed by the one where nothing is gained must not gain by the other. So they say the same, or nothing can be
+ * renamed by the new one; a directory keeps its rules when it is renamed (calls/names.c). */
+static int check_alike(struct request *req, uint32_t ops, uint32_t force, const char *from, const char *to)
+{
+	return !(force & MOUNT_BIT(MOUNT_RO)) && policy_bind_gains(req->rules->policy, ops, true, to, from, NULL)
+		       ? mount_refuse(req, &differs_rule) : 0;
+}
+
 static int check_bind(struct request *req, uint32_t force)
 {
 	const struct object *from = &req->objects[1], *to = &req->objects[0];
@@ -58,10 +68,12 @@ static int check_bind(struct request *req, uint32_t force)
 		ops &= ~(S_ISREG(from->st.st_mode) ? OPS_RO_FILE : OPS_RO_TREE);
 	if (force & MOUNT_BIT(MOUNT_NOEXEC))
 		ops &= ~OP_BIT(OP_EXEC);
-	return err ? err : check_gains(req, ops, S_ISDIR(from->st.st_mode), from->path, to->path);
+	if (!err)
+		err = check_gains(req, ops, S_ISDIR(from->st.st_mode), from->path, to->path);
+	return err || !S_ISDIR(from->st.st_mode) ? err : check_alike(req, ops, force, from->path, to->path);
 }
 
-static int check_overlay(struct request *req, const struct mount_call *call)
+static int check_overlay(struct request *req, const struct mount_call *call, uint32_t force)
 {
 	const char *to = req->objects[0].path;
 	int err = 0;
@@ -73,6 +85,8 @@ static int check_overlay(struct request *req, const struct mount_call *call)
 		err = check_object(req, call->layers[i]);
 		if (!err)
 			err = check_gains(req, lower ? OPS_LOWER : OPS_ALL, true, call->layers[i]->path, to);
+		if (!err && call->options[i].name[0] == 'u')
+			err = check_alike(req, OPS_ALL, force, call->layers[i]->path, to);
 		/* What is changed is copied up first. */
 		for (size_t k = 0; lower && k < call->n_options && !err; k++)
 			if (call->layers[k] && call->options[k].name[0] != 'l')
@@ -107,13 +121,14 @@ int mount_check_opens(struct request *req, uint32_t force)
 	case MOUNT_KIND_MOVE:
 		if (check_object(req, &req->objects[1]))
 			return -EPERM;
-		return policy_gains(req->rules->policy, true, true, req->objects[1].path, req->objects[1].len, target->path, target->len, NULL)
-			       ? mount_refuse(req, &gains_rule) : 0;
+		if (policy_gains(req->rules->policy, true, true, req->objects[1].path, req->objects[1].len, target->path, target->len, NULL))
+			return mount_refuse(req, &gains_rule);
+		return check_alike(req, OPS_ALL, 0, req->objects[1].path, target->path);
 	case MOUNT_KIND_NEW:
 		view = view_of(call->fstype);
 		if (view)
 			return check_gains(req, force & MOUNT_BIT(MOUNT_RO) ? OPS_ALL & ~OPS_RO_TREE : OPS_ALL, true, view, target->path);
-		return !strcmp(call->fstype, "overlay") ? check_overlay(req, call) : 0;
+		return !strcmp(call->fstype, "overlay") ? check_overlay(req, call, force) : 0;
 	case MOUNT_KIND_REMOUNT:
 	case MOUNT_KIND_PROPAGATE:
 	case MOUNT_KIND_UMOUNT:

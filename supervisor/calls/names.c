@@ -279,6 +279,13 @@ static int move_gains(struct request *req, const struct object *from, const stru
 	tree = S_ISDIR(st.st_mode);
 	if (tree)
 		entry_moves(req);
+	/* It may be bound elsewhere: by that name, too, nothing that comes into it is allowed more than by this one (calls/mount_opens.c). */
+	if (tree && req->sandbox->mounts) {
+		int err = gains(req, false, tree, to, from);
+
+		if (err)
+			return err;
+	}
 	return gains(req, true, tree, from, to);
 }
 

@@ -9,9 +9,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -276,6 +278,28 @@ static void forced(void **given)
 	assert_int_equal(reads_by(live), 'b');
 }
 
+/* What is in procfs counts as in /proc, and Landlock knows nothing of that. */
+static void procfs_in_a_tree(void **given)
+{
+	struct live *live = *given;
+	char script[200];
+	if (!live_root())
+		skip();
+	live_mkdir(live, "t/proc", 0755);
+	(void)prober(live);
+	live_policy(live, BASE "files { allow ro $dir/t/; }");
+	assert_int_equal(reads_by(live), 'L');
+	assert_int_equal(unshare(CLONE_NEWNS), 0);
+	assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	assert_int_equal(mount("proc", live_path(live, "t/proc"), "proc", 0, NULL), 0);
+	assert_int_equal(reads_by(live), 'b');
+	assert_says(live->out, "procfs");
+	snprintf(script, sizeof(script), "open %s r\n", live_path(live, "t/proc/self/status"));
+	free(answers(live, ANY, script));
+	assert_says(live->out, "EACCES");
+	assert_int_equal(umount2(live_path(live, "t/proc"), 0), 0);
+}
+
 #define TREES "files { default deny; allow ro /usr/, $dir/t/; allow rx $probe; }\n"
 
 /* What the kernel decides stays as it was (ruling 13). */
@@ -312,6 +336,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(layers_decide_the_same, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(nothing_denied_nothing_asked, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(forced, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(procfs_in_a_tree, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(it_needs_a_restart, live_setup, live_teardown),
 	};
 	if (argc > 1)

@@ -23,6 +23,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -281,6 +282,80 @@ static void ended(void)
 	say("other names", openat(fd, "nothing", O_RDONLY));
 }
 
+/* ---- what has two names --------------------------------------------------------------------- */
+
+/* What is forced on the first place holds at the second. */
+static void bound_on(void)
+{
+	say("bind", mount("fixed/f", "at-file", NULL, MS_BIND, NULL));
+	say("on", mount("at-file", "from/g", NULL, MS_BIND, NULL));
+	say("write", open("from/g", O_WRONLY));
+	say("remount", mount(NULL, "from/g", NULL, MS_REMOUNT | MS_BIND, NULL));
+	say("write", open("from/g", O_WRONLY));
+	say_flags("from/g");
+	say("bind", mount("from/dir", "at", NULL, MS_BIND, NULL));
+	say("overlay", mount("none", "to", "overlay", 0, "lowerdir=at:good,userxattr"));
+	say_flags("to");
+}
+
+static void renamed(void)
+{
+	say("bind", mount("from/dir", "to", NULL, MS_BIND, NULL));
+	say("to a secret place", rename("from/dir", "from/secret/dir"));
+	say("from it", rename("from/secret/hidden", "from/dir/hidden"));
+	say("same rules", rename("from/dir", "from/other"));
+	umount2("to", 0);
+	say("stricter", mount("from", "at", NULL, MS_BIND, NULL));
+	say("to read", mount("from", "else", NULL, MS_BIND, NULL));
+	say("tmpfs", mount("none", "to", "tmpfs", 0, NULL));
+	say("move", mount("to", "at", NULL, MS_MOVE, NULL));
+	say("overlay", mount("none", "at", "overlay", 0, "lowerdir=good,upperdir=upper,workdir=work,userxattr"));
+}
+
+/* There is one mqueue file system for an IPC namespace. */
+static void shared_super(void)
+{
+	char line[8192], options[200] = "?";
+	say("mqueue", mount("none", "at", "mqueue", 0, NULL));
+	say("remount", mount("none", "at", NULL, MS_REMOUNT | MS_RDONLY, NULL));
+	say_flags("at");
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (strstr(line, " - mqueue none "))
+			sscanf(strstr(line, " - "), " - mqueue none %199s", options);
+	if (file)
+		fclose(file);
+	printf("itself %s\n", options);
+}
+
+static void cgroups(void)
+{
+	say("cgroup2", mount("none", "at", "cgroup2", 0, NULL));
+}
+
+static void covered(void)
+{
+	say("bind", mount("a b", "at", NULL, MS_BIND, NULL));
+	say("overlay", mount("none", "at", "overlay", 0, "lowerdir=a b:good,userxattr"));
+	show("below", "at/sub/below");
+	say("all of it", mount("a b", "at", NULL, MS_BIND | MS_REC, NULL));
+	show("below", "at/sub/below");
+}
+
+/* Names in extended attributes, and paths in options that nobody has judged. */
+static void layers(void)
+{
+	say("mkdir", mkdir("upper/x", 0755));
+	if (geteuid() == 0)
+		(void)!setxattr("upper/x", "trusted.overlay.redirect", "/secret", 7, 0);
+	say("overlay", mount("none", "at", "overlay", 0, "lowerdir=from,upperdir=upper,workdir=work"));
+	show("hidden", "at/x/hidden");
+	say("umount", umount("at"));
+	say("redirect", mount("none", "at", "overlay", 0, "lowerdir=from,upperdir=upper,workdir=work,redirect_dir=on"));
+	say("add", mount("none", "to", "overlay", 0, "lowerdir+=from,lowerdir+=good"));
+	say("data", mount("none", "to", "overlay", 0, "lowerdir=good,datadir+=from"));
+}
+
 /* ---- races ---------------------------------------------------------------------------------- */
 
 static _Atomic bool over;
@@ -303,7 +378,9 @@ static void *flip_options(void *unused)
 	(void)unused;
 	while (!over) {
 		memcpy(flip_text, "size=0000016k", 14);
+		atomic_signal_fence(memory_order_seq_cst);	/* or the compiler leaves these out */
 		memcpy(flip_text, "size=16k", 9);
+		atomic_signal_fence(memory_order_seq_cst);
 		memcpy(flip_text, "size=900M", 10);
 	}
 	return NULL;
@@ -554,6 +631,7 @@ static void hanging(void)
 
 static const struct { const char *name; void (*run)(void); } programs[] = {
 	{ "forms", forms }, { "overlay", overlay }, { "newer", newer }, { "refused", refused }, { "detached", detached }, { "ended", ended },
+	{ "bound_on", bound_on }, { "renamed", renamed }, { "shared_super", shared_super }, { "covered", covered }, { "cgroups", cgroups }, { "layers", layers },
 	{ "swapped", swapped }, { "killed", killed }, { "many", many }, { "unshared", unshared }, { "spreading", spreading },
 	{ "processes", processes }, { "nodes", nodes }, { "hanging", hanging }, { "mapped", mapped },
 };
@@ -643,7 +721,7 @@ static void every_form(void **state)
 static void overlays(void **state)
 {
 	scene(*state);
-	expect(*state, FILES "mounts { default deny; allow mount overlay on $dir/at options lowerdir under $dir/low:er, lowerdir under $dir/from, "
+	expect(*state, FILES "files { deny read $dir/upper/s; } mounts { default deny; allow mount overlay on $dir/at options lowerdir under $dir/low:er, lowerdir under $dir/from, "
 		       "upperdir under $dir/upper, workdir under $dir/work, userxattr; }",
 	       "overlay", own_space(), "overlay: ok\nlower: lower\nupper: new\numount: ok\nelsewhere: EPERM\na secret: EPERM\nredirected: EPERM\n"
 	       "not said: EPERM\n");
@@ -681,6 +759,67 @@ static void names_in_a_namespace_that_has_ended(void **state)
 	scene(*state);
 	expect(*state, MOUNTS("allow mount tmpfs on $dir/at;") "limits { capabilities all; }", "ended", own_space(), "unshare: ok\ntmpfs: ok\nrename: ok\nread: EACCES\nwhile it lasts: EACCES\nafter its end: EACCES\n"
 	       "other names: EACCES\n");
+}
+
+static void what_is_bound_on(void **state)
+{
+	scene(*state);
+	expect(*state, "files { default allow; deny write $dir/fixed/; }\n"
+		       "mounts { default deny EPERM; allow mount bind from $dir/fixed/ on $dir/at-file force ro; allow mount bind from $dir/at-file on $dir/from/g;"
+		       "allow mount bind from $dir/from/dir on $dir/at force noexec; allow mount overlay on $dir/to options lowerdir, userxattr; }",
+	       "bound_on", own_space(), live_root() ? "bind: ok\non: ok\nwrite: EROFS\nremount: ok\nwrite: EROFS\nfrom/g: ro,nosuid,nodev,relatime\n"
+	       "bind: ok\noverlay: ok\nto: rw,nosuid,nodev,noexec,relatime\n"
+	       : "bind: ok\non: ok\nwrite: EROFS\nremount: ok\nwrite: EROFS\nfrom/g: ro,relatime\n"
+	       "bind: ok\noverlay: ok\nto: rw,noexec,relatime\n");
+}
+
+static void what_is_renamed(void **state)
+{
+	scene(*state);
+	expect(*state, "files { default allow; deny read $dir/from/secret/, $dir/at/, $dir/else/; }\n"
+		       "mounts { default deny EPERM; allow mount bind on $dir/to, $dir/at; allow mount bind on $dir/else force ro; allow mount tmpfs on $dir/to;\n"
+		       "allow mount move on $dir/at; allow mount overlay on $dir/at options lowerdir, upperdir, workdir, userxattr; }\n",
+	       "renamed", own_space(), "bind: ok\nto a secret place: EXDEV\nfrom it: EXDEV\nsame rules: ok\nstricter: EPERM\nto read: ok\ntmpfs: ok\n"
+	       "move: EPERM\noverlay: EPERM\n");
+}
+
+static void file_systems_of_the_machine(void **state)
+{
+	scene(*state);
+	expect(*state, MOUNTS("allow mount mqueue on $dir/at;"), "shared_super", live_root() ? "mnt,ipc" : "user,mnt,ipc",
+	       live_root() ? "mqueue: ok\nremount: ok\nat: ro,nosuid,nodev,relatime\nitself rw\n" : "mqueue: ok\nremount: ok\nat: ro,relatime\nitself rw\n");
+}
+
+static void options_of_the_machine(void **state)
+{
+	scene(*state);
+	expect(*state, MOUNTS("allow mount cgroup2 on $dir/at;"), "cgroups", own_space(), "cgroup2: EPERM\n");
+	expect(*state, MOUNTS("allow mount cgroup2 on $dir/at;"), "cgroups", live_root() ? "mnt,cgroup" : "user,mnt,cgroup", "cgroup2: ok\n");
+}
+
+static void what_lies_below(void **state)
+{
+	struct live *live = *state;
+	scene(live);
+	live_file(live, "a b/sub/below", 0644, "below");
+	if (!live_root())
+		skip();
+	assert_int_equal(unshare(CLONE_NEWNS), 0);
+	assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	assert_int_equal(mount("none", live_path(live, "a b/sub"), "tmpfs", 0, NULL), 0);
+	expect(live, "files { default allow; deny read $dir/secret; }\n"
+		     "mounts { default deny EPERM; allow mount bind on $dir/at; allow mount overlay on $dir/at options lowerdir, userxattr; }", "covered", "mnt",
+	       "bind: EINVAL\noverlay: EINVAL\nbelow: ENOENT\nall of it: ok\nbelow: ENOENT\n");
+	assert_int_equal(umount2(live_path(live, "a b/sub"), 0), 0);
+}
+
+static void names_in_layers(void **state)
+{
+	scene(*state);
+	expect(*state, "files { default allow; deny all $dir/from/secret/, $dir/at/secret/, $dir/upper/secret/, $dir/work/secret/; }\n"
+		       "mounts { default allow; } limits { capabilities all; }\n",
+	       "layers", own_space(), live_root() ? "mkdir: ok\noverlay: ok\nhidden: EPERM\numount: ok\nredirect: EPERM\nadd: EPERM\ndata: EPERM\n"
+	       : "mkdir: ok\noverlay: ok\nhidden: ENOENT\numount: ok\nredirect: EPERM\nadd: EPERM\ndata: EPERM\n");
 }
 
 static void swapped_meanwhile(void **state)
@@ -808,6 +947,12 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(what_is_refused, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(names_below_what_was_taken_away, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(names_in_a_namespace_that_has_ended, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(what_is_bound_on, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(what_is_renamed, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(file_systems_of_the_machine, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(options_of_the_machine, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(what_lies_below, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(names_in_layers, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(swapped_meanwhile, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(killed_meanwhile, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(many_of_them, live_setup, live_teardown),
