@@ -294,12 +294,12 @@ static char *procfs_in(const struct landlock_trees *trees)
 {
 	FILE *file = fopen("/proc/self/mountinfo", "re");
 	AUTO_FREE char *line = NULL;
-	char *found = NULL;
+	char *found = file ? NULL : strdup("/proc/self/mountinfo cannot be read");
+	char path[4 * PATH_MAX];
 	size_t size = 0;
 
 	while (file && !found && getline(&line, &size, file) > 0) {
-		AUTO_FREE char *path = NULL;
-		if (!strstr(line, " - proc ") || sscanf(line, "%*u %*u %*s %*s %ms", &path) != 1)
+		if (!strstr(line, " - proc ") || sscanf(line, "%*u %*u %*s %*s %16383s", path) != 1)
 			continue;
 		mounts_unescape(path);
 		if (in_some(trees, path))
