@@ -25,6 +25,7 @@ struct mount_call {
 	size_t n_options;
 	struct object **layers;	/* of options, by their numbers: NULL, or a directory of an overlay. Owned */
 	int cwd;		/* where their names begin. Owned */
+	bool locked;		/* in the namespace that was entered nothing of what was there before can be taken off what lies below it */
 	bool ours;		/* remount, umount: there is a record */
 	struct mount_record record;	/* owned */
 };

@@ -11,14 +11,17 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/mount.h>
+#include <linux/nsfs.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "call.h"
 #include "cred_worker.h"
 #include "decide.h"
 #include "err.h"
@@ -131,16 +134,35 @@ int mount_look_round(struct request *req, uint64_t place, bool more)
 	return more && n >= mounts_before(req->sandbox->mounts) + most ? mount_refuse(req, &limit_rule) : 0;
 }
 
+/* The user namespace that our mount namespace belongs to. Its number; 0: one that is not ours or below; or -errno. */
+static int64_t space_owner(const struct request *req)
+{
+	AUTO_FD space = openat(mounts_proc(req->sandbox->mounts), "self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	AUTO_FD owner = space < 0 ? -1 : ioctl(space, NS_GET_USERNS);
+	struct stat st;
+
+	if (owner < 0 && (space < 0 || errno != EPERM))
+		return -errno;
+	return owner < 0 ? 0 : fstat(owner, &st) ? -errno : (int64_t)st.st_ino;
+}
+
 /* From here on this process is in the target's mount namespace. */
 int mount_enter(struct request *req)
 {
+	int64_t own, its;
+
 	if (mount_power(CAP(SYS_ADMIN) | CAP(SYS_CHROOT)))
 		return mount_refuse(req, &mount_power_rule);
 	(void)mount_power(CAP(SYS_PTRACE));	/* to look at a target that is not dumpable */
 	if (mount_same_space(req, "ns/mnt"))
 		return mount_refuse(req, &space_rule);
+	own = space_owner(req);
 	if (setns(req->target->pidfd, CLONE_NEWNS))
 		return mount_refuse(req, &mount_power_rule);
+	its = space_owner(req);
+	/* The kernel locks together what is copied into another user namespace's, and nothing else. */
+	if (req->call->when == CALL_MOUNT)
+		mount_call_of(req)->locked = own >= 0 && its > 0 && own != its;
 	return 0;
 }
 

@@ -202,8 +202,7 @@ static int make_proc(struct making *making)
 	return body_apart(make, making);
 }
 
-/* Of a tree in which something is mounted that is not ours, all is bound or nothing: what lies below those mounts was never to be seen.
- * In a user namespace of its own the kernel sees to that. */
+/* Of a tree in which something is mounted that is not ours, all is bound or nothing: what lies below those mounts was never to be seen. */
 static bool uncovers(const struct request *req, const struct object *from)
 {
 	AUTO_FD info = openat(mounts_proc(req->sandbox->mounts), "self/mountinfo", O_RDONLY | O_CLOEXEC);
@@ -213,7 +212,7 @@ static bool uncovers(const struct request *req, const struct object *from)
 	bool found = !file;
 	size_t size = 0, len;
 
-	if (!file || !S_ISDIR(from->st.st_mode) || !mount_initial_space(req)) {
+	if (!file || !S_ISDIR(from->st.st_mode) || mount_call_of(req)->locked) {
 		if (file)
 			(void)fclose(file);
 		(void)fd_take(&info);
