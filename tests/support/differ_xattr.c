@@ -40,7 +40,8 @@ static size_t some_value(struct rng *rng, unsigned char *value)
 		return sizeof(acl) - (rng_one(rng, 8) ? 8 : 0);
 	}
 	memset(value, 'v', 2000);
-	return rng_one(rng, 10) ? 2000 : rng_below(rng, 20);
+	/* Never none: an empty security.capability anybody may set on any file (Linux 6.18), and nobody can execute it then, this program too. */
+	return rng_one(rng, 10) ? 2000 : 1 + rng_below(rng, 20);
 }
 
 static uint32_t xattr_flags(struct rng *rng)
