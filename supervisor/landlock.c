@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/landlock.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -312,8 +313,9 @@ void landlock_trees_free(struct landlock_trees *trees)
 static int add_rule(int ruleset, const struct landlock_tree *tree)
 {
 	struct stat st;
-	/* All links were followed when the paths were found. */
-	AUTO_FD fd = open(tree->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	/* All links were followed when the policy was read: one that is there now was put there meanwhile. */
+	const struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
+	AUTO_FD fd = (int)syscall(SYS_openat2, AT_FDCWD, tree->path, &how, sizeof(how));
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? 0 : -errno;
 	struct landlock_path_beneath_attr rule = {

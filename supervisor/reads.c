@@ -362,10 +362,10 @@ static bool level_all(const struct policy *policy)
 	return level && level->n_words == 1 && !strcmp(level->words[0], "all");
 }
 
-/* What Landlock denies is in no record. */
+/* Of a denial. What Landlock denies is in no record. */
 static bool recorded(enum policy_audit audit, bool sealed)
 {
-	return !sealed && audit != AUDIT_NONE;
+	return audit == AUDIT_ALERT || (!sealed && audit != AUDIT_NONE);
 }
 
 /* A rule that wants more than Landlock can do: why, and *RULE. */

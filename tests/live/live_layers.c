@@ -274,6 +274,8 @@ static void forced(void **given)
 	assert_says(live->out, "'sealed' gives that up");
 	live_policy(live, BASE "files { allow ro $dir/t/; deny read $dir/else/ sealed; }");
 	assert_int_equal(reads_by(live), 'L');
+	live_policy(live, BASE "files { allow ro $dir/t/; deny read $dir/else/ sealed audit alert; }");
+	assert_int_equal(reads_by(live), 'b');
 	live_policy(live, BASE "files { allow ro $dir/t/ beneath; }");
 	assert_int_equal(reads_by(live), 'b');
 }

@@ -332,6 +332,27 @@ static void write_file(const char *path, const char *text)
 	assert_int_equal(chmod(path, 0755), 0);
 }
 
+/* Links were resolved when the policy was read. Who puts one in a path afterwards would choose what Landlock opens. */
+static void landlock_follows_no_links(void **state)
+{
+	(void)state;
+	char dir[] = "/tmp/usher-plan-XXXXXX", text[300], path[100];
+	bool needed;
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/link", dir);
+	assert_int_equal(symlink("/usr", path), 0);
+	(void)snprintf(text, sizeof(text), "files { default deny; allow exec %s/link/bin/; }", dir);
+	struct made made = make(text, &modern, false);
+	assert_int_equal(made.result, 0);
+	int ruleset = plan_landlock(&made.plan, &needed);
+	unlink(path);
+	rmdir(dir);
+	drop(&made);
+	if (ruleset == -ENOSYS || ruleset == -EOPNOTSUPP)
+		skip();
+	assert_int_equal(ruleset, -ELOOP);
+}
+
 static void landlock_is_never_narrower_than_exec_rules(void **state)
 {
 	(void)state;
@@ -494,6 +515,7 @@ int main(void)
 		cmocka_unit_test(credentials_are_exact_where_all_is_allowed),
 		cmocka_unit_test(ports_are_landlocks_where_that_is_exact),
 		cmocka_unit_test(free_is_where_nothing_is_denied),
+		cmocka_unit_test(landlock_follows_no_links),
 		cmocka_unit_test(landlock_is_never_narrower_than_exec_rules),
 		cmocka_unit_test(exec_everywhere_handles_neither),
 		cmocka_unit_test(kernels_without_landlock),
