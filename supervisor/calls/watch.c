@@ -82,11 +82,13 @@ int fanotify_mark_fetch(struct request *req)
 	if (flags & FAN_MARK_FLUSH) {
 		err = fetch_descriptor(req, 0);
 	} else {
-		err = req->notif.data.args[4] ? fetch_name(req, 3, 4, flags & FAN_MARK_DONT_FOLLOW ? NAME_NOFOLLOW : NAME_FOLLOW, false)
-					      : fetch_descriptor(req, 3);
+		bool named = req->notif.data.args[4];
+		err = named ? fetch_name(req, 3, 4, flags & FAN_MARK_DONT_FOLLOW ? NAME_NOFOLLOW : NAME_FOLLOW, false)
+			    : fetch_descriptor(req, 3);
 		if (err)
 			return err;
-		req->names[0].directory = flags & FAN_MARK_ONLYDIR;
+		/* Of a descriptor the kernel says it: an O_PATH one is EBADF first. */
+		req->names[0].directory = named && flags & FAN_MARK_ONLYDIR;
 		err = fetch_descriptor(req, 0);
 	}
 	return err;

@@ -45,6 +45,7 @@ static const struct {
 	const char *why;
 } kept[] = {
 	{ 1, "the first" },
+	{ 2026112983, "fanotify_mark with FAN_MARK_ONLYDIR of an O_PATH descriptor of a file is EBADF, not ENOTDIR" },
 };
 
 static char scratch[32];

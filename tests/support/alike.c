@@ -150,14 +150,16 @@ static void watch(void)
 
 static void mark(void)
 {
-	int group = fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_FID | FAN_NONBLOCK, O_RDONLY), dir = open(".", O_RDONLY), path = open(".", O_PATH);
+	int group = fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_FID | FAN_NONBLOCK, O_RDONLY), dir = open(".", O_RDONLY), path = open(".", O_PATH), file;
 	put("f", "x", 0644);
+	file = open("f", O_PATH);
 	symlink("f", "l");
 	say("file", fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN, AT_FDCWD, "f"));
 	say("directory", fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_ONLYDIR, FAN_OPEN, AT_FDCWD, "f"));
 	say("link", fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_DONT_FOLLOW, FAN_OPEN, AT_FDCWD, "l"));
 	say("dirfd", fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN, dir, NULL));
 	say("path", fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN, path, NULL));
+	say("path of a file", fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_ONLYDIR, FAN_OPEN, file, NULL));
 	say("cwd", fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN, AT_FDCWD, NULL));
 	say("closed", fanotify_mark(99, FAN_MARK_ADD, FAN_OPEN, AT_FDCWD, "missing"));
 	say("not one", fanotify_mark(dir, FAN_MARK_ADD, FAN_OPEN, AT_FDCWD, "missing"));
