@@ -226,6 +226,12 @@ int renameat2_fetch(struct request *req)
 	return rename_fetch_at(req, 0, 1, 2, 3, (unsigned)request_int(req, 4));
 }
 
+/* Not a name: the kernel refuses to move it before it looks. */
+static bool last_special(const struct object *object)
+{
+	return !strcmp(object->last, ".") || !strcmp(object->last, "..") || !strcmp(object->last, "/");
+}
+
 int rename_judge(struct request *req)
 {
 	unsigned flags = req->args.link.flags;
@@ -241,6 +247,9 @@ int rename_judge(struct request *req)
 	/* Leaves a device behind. */
 	if (flags & RENAME_WHITEOUT)
 		req->ops[0] |= OP_BIT(OP_CREATE) | OP_BIT(OP_MKNOD);
+	for (unsigned i = 0; i < 2; i++)
+		if (last_special(&req->objects[i]))
+			req->ops[i] = OP_BIT(OP_STAT);
 	return 0;
 }
 
@@ -299,12 +308,6 @@ static int replaces(struct request *req, const struct object *to)
 		return 0;
 	req->ops[1] |= OP_BIT(OP_DELETE);
 	return decide_again(req, to, req->ops[1]);
-}
-
-/* Not a name: the kernel refuses to move it before it looks. */
-static bool last_special(const struct object *object)
-{
-	return !strcmp(object->last, ".") || !strcmp(object->last, "..") || !strcmp(object->last, "/");
 }
 
 static int rename_move(struct request *req, struct object *from, struct object *to)

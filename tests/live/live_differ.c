@@ -45,6 +45,7 @@ static const struct {
 	const char *why;
 } kept[] = {
 	{ 1, "the first" },
+	{ 3000144, "rename of .. is EBUSY or ENOENT also where the directory holds usher's files" },
 	{ 2026112983, "fanotify_mark with FAN_MARK_ONLYDIR of an O_PATH descriptor of a file is EBADF, not ENOTDIR" },
 };
 
@@ -133,14 +134,18 @@ struct place {
 
 /*
  * The kernel is not always of one mind: a path walk that it begins again (other threads change the tree) goes on counting the
- * links to 40, and others use the machine.
+ * links to 40, also twice in the same way; and others use the machine. A chain of 38 links that is too long natively is that.
  */
 static bool varies_natively(struct live *live, const struct run *run, const struct answers *native, size_t at)
 {
 	struct answers again = answers_of(live, run, false);
 	size_t other = first_difference(native, &again);
 	bool varies = other <= at && (other < native->n || other < again.n);
-	if (varies)
+	const char *line = line_at(native, at), *end = strstr(line, " = ELOOP");
+	if (!varies && end && !end[8] && (strstr(line, "'c38") || strstr(line, "'c39"))) {
+		print_error("seed %lu natively has not the links it should: %s\n", run->seed, line);
+		varies = true;
+	} else if (varies)
 		print_error("seed %lu varies natively: %s, %s\n", run->seed, line_at(native, other), line_at(&again, other));
 	answers_free(&again);
 	return varies;

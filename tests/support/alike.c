@@ -116,6 +116,7 @@ static void second(void)
 	say("long", unlink(name));
 	say("missing, long", rename("missing", name));
 	say("dot, long", rename(".", name));
+	say("dots, what nobody may rename", rename("/etc/ssl/..", "x"));
 	say("long, dot", rename(name, "."));
 	say("long, other mount", rename(name, "/proc/x"));
 	say("exchange, other mount", renameat2(AT_FDCWD, "f", AT_FDCWD, "/proc/x", RENAME_EXCHANGE));
