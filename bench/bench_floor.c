@@ -1,10 +1,10 @@
 /*
  * What a supervisor costs at least: PROGRAM under the smallest loop (floor.h).
  *
- *   bench_floor [--deny | --stat | --connect | --allow-all] [--no-sync] -- PROGRAM [ARGUMENT...]
+ *   bench_floor [--deny | --stat | --unlink | --connect | --allow-all] [--no-sync] -- PROGRAM [ARGUMENT...]
  *
- * --deny: names with /secret/ in them are pinned and refused. --stat: newfstatat is served as well. --connect: only connect is. --allow-all: nothing is trapped,
- * there is only a filter that says so.
+ * --deny: names with /secret/ in them are pinned and refused. --stat: newfstatat is served as well. --unlink: unlink is. --connect: only
+ * connect is. --allow-all: nothing is trapped, there is only a filter that says so.
  */
 #include <poll.h>
 
@@ -33,6 +33,8 @@ int main(int argc, char **argv)
 			mode = FLOOR_DENY;
 		else if (!strcmp(argv[i], "--stat"))
 			mode = FLOOR_STAT;
+		else if (!strcmp(argv[i], "--unlink"))
+			mode = FLOOR_UNLINK;
 		else if (!strcmp(argv[i], "--connect"))
 			mode = FLOOR_CONNECT;
 		else if (!strcmp(argv[i], "--allow-all"))
@@ -43,12 +45,12 @@ int main(int argc, char **argv)
 			break;
 	}
 	if (!argv[i] || strcmp(argv[i], "--") || !argv[i + 1]) {
-		fprintf(stderr, "usage: bench_floor [--deny | --stat | --connect | --allow-all] [--no-sync] -- PROGRAM [ARGUMENT...]\n");
+		fprintf(stderr, "usage: bench_floor [--deny | --stat | --unlink | --connect | --allow-all] [--no-sync] -- PROGRAM [ARGUMENT...]\n");
 		return 2;
 	}
 	root = floor_root();
-	signal(SIGINT, SIG_IGN);
 	launch = floor_start(mode, program, argv + i + 1);
+	signal(SIGINT, SIG_IGN);	/* the child's, and not to be inherited */
 	if (mode == FLOOR_ALLOW_ALL)
 		return floor_status(launch.child);
 	floor_sync(launch.listener, sync);

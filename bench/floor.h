@@ -1,6 +1,6 @@
 /*
  * The smallest supervisor that is still correct, for bench_floor and bench_wait: RECV, process_vm_readv, NOTIF_ID_VALID, one
- * openat2, ADDFD, close, SEND; for a connect: RECV, process_vm_readv, pidfd_getfd, NOTIF_ID_VALID, connect, SEND, close. No policy, no audit, no credentials, one thread.
+ * openat2, ADDFD, close, SEND; a name that is not absolute costs an open and a close for where it begins. For a connect: RECV, process_vm_readv, pidfd_getfd, NOTIF_ID_VALID, connect, SEND, close. No policy, no audit, no credentials, one thread.
  */
 #ifndef USHER_BENCH_FLOOR_H
 #define USHER_BENCH_FLOOR_H
@@ -31,7 +31,7 @@
 
 #include "kernel.h"
 
-enum floor_mode { FLOOR_OPEN, FLOOR_DENY, FLOOR_STAT, FLOOR_CONNECT, FLOOR_ALLOW_ALL };
+enum floor_mode { FLOOR_OPEN, FLOOR_DENY, FLOOR_STAT, FLOOR_UNLINK, FLOOR_CONNECT, FLOOR_ALLOW_ALL };
 
 struct floor_launch {
 	pid_t child;
@@ -44,19 +44,17 @@ static inline _Noreturn void floor_die(const char *what)
 	exit(125);
 }
 
-/* Traps what MODE is about: opens, and for stat also newfstatat; or connects and nothing else. */
+#define FLOOR_OPENS (1u << FLOOR_OPEN | 1u << FLOOR_DENY | 1u << FLOOR_STAT | 1u << FLOOR_UNLINK)
+
+/* Traps what MODE is about: opens, and for stat and unlink these as well; or connects and nothing else. */
 static inline int floor_filter(enum floor_mode mode)
 {
-	static const int calls[] = {
-#ifdef SYS_open
-		SYS_open,
+	static const struct { int nr; unsigned modes; } calls[] = {
+#ifdef __x86_64__
+		{ SYS_open, FLOOR_OPENS }, { SYS_stat, 1u << FLOOR_STAT }, { SYS_unlink, 1u << FLOOR_UNLINK },
 #endif
-		SYS_openat,
-#ifdef SYS_stat
-		SYS_stat,
-#endif
-		SYS_newfstatat,
-		SYS_connect,
+		{ SYS_openat, FLOOR_OPENS }, { SYS_newfstatat, 1u << FLOOR_STAT }, { SYS_unlinkat, 1u << FLOOR_UNLINK },
+		{ SYS_connect, 1u << FLOOR_CONNECT },
 	};
 	struct sock_filter insns[16];
 	struct sock_fprog program = { .filter = insns };
@@ -65,14 +63,10 @@ static inline int floor_filter(enum floor_mode mode)
 	if (mode == FLOOR_ALLOW_ALL)
 		flags = 0;
 	insns[program.len++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls) && mode != FLOOR_ALLOW_ALL; i++) {
-		bool opens = calls[i] == SYS_openat;
-#ifdef SYS_open
-		opens = opens || calls[i] == SYS_open;
-#endif
-		if (calls[i] == SYS_connect || mode == FLOOR_CONNECT ? calls[i] != SYS_connect || mode != FLOOR_CONNECT : !opens && mode != FLOOR_STAT)
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+		if (!(calls[i].modes & 1u << mode))
 			continue;
-		insns[program.len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)calls[i], 0, 1);
+		insns[program.len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)calls[i].nr, 0, 1);
 		insns[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
 	}
 	insns[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
@@ -138,7 +132,37 @@ static inline int floor_openat2(int root, const char *path, uint64_t flags, uint
 {
 	struct open_how how = { .flags = flags | O_CLOEXEC, .mode = flags & O_CREAT ? mode & 07777 : 0, .resolve = resolve };
 
-	return (int)syscall(SYS_openat2, root, path + 1, &how, sizeof(how));
+	path += *path == '/';
+	return (int)syscall(SYS_openat2, root, *path ? path : ".", &how, sizeof(how));
+}
+
+/* Where a name begins that is not absolute. The thread's own directory is asked for by its number, which ID_VALID confirms later. */
+static inline int floor_base(pid_t tid, int number)
+{
+	char proc[64];
+
+	if (number == AT_FDCWD)
+		snprintf(proc, sizeof(proc), "/proc/%d/cwd", tid);
+	else
+		snprintf(proc, sizeof(proc), "/proc/%d/fd/%d", tid, number);
+	return open(proc, O_PATH | O_CLOEXEC);
+}
+
+/* PATH is cut at its last slash. The directory is the pin. */
+static inline int floor_unlink(int base, char *path, int flags)
+{
+	char *slash = strrchr(path, '/');
+	int dir = base, error = 0;
+
+	if (slash) {
+		*slash = 0;
+		dir = floor_openat2(base, path, O_PATH | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS);
+	}
+	if (dir < 0 || unlinkat(dir, slash ? slash + 1 : path, flags))
+		error = -errno;
+	if (slash && dir >= 0)
+		close(dir);
+	return error;
 }
 
 /* The address is copied once, the socket taken once, and the one connected to the other; who is asked for again is remembered. */
@@ -180,12 +204,12 @@ static inline void floor_connect(int listener)
 static inline void floor_serve(int listener, int root, enum floor_mode mode)
 {
 	struct seccomp_notif notif;
-	char path[4096];
+	char path[4097] = "";
 	struct iovec local = { .iov_base = path, .iov_len = 256 }, remote;
-	bool at, opens = true;
+	bool at, opens, unlinks;
 	uint64_t flags, create_mode;
 	size_t room;
-	int fd, error = 0;
+	int fd, base = root, error = 0;
 
 	if (mode == FLOOR_CONNECT) {
 		floor_connect(listener);
@@ -194,24 +218,32 @@ static inline void floor_serve(int listener, int root, enum floor_mode mode)
 	memset(&notif, 0, sizeof(notif));
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &notif))
 		return;
-	at = notif.data.nr == SYS_openat || notif.data.nr == SYS_newfstatat;
-#ifdef SYS_stat
-	opens = notif.data.nr != SYS_stat;
+	opens = notif.data.nr == SYS_openat;
+	unlinks = notif.data.nr == SYS_unlinkat;
+	at = opens || unlinks || notif.data.nr == SYS_newfstatat;
+#ifdef __x86_64__
+	opens = opens || notif.data.nr == SYS_open;
+	unlinks = unlinks || notif.data.nr == SYS_unlink;
 #endif
-	opens = opens && notif.data.nr != SYS_newfstatat;
 	remote.iov_base = (void *)(uintptr_t)notif.data.args[at];
 	room = 4096 - (uintptr_t)remote.iov_base % 4096;
 	if (room < local.iov_len)
-		local.iov_len = sizeof(path);	/* over the page's end */
+		local.iov_len = sizeof(path) - 1;	/* over the page's end */
 	remote.iov_len = local.iov_len;
 	if (process_vm_readv((pid_t)notif.pid, &local, 1, &remote, 1, 0) <= 0)
 		error = -EFAULT;
-	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &notif.id))
-		return;
-	/* Relative names are not what is measured. */
-	if (error || path[0] != '/') {
+	if (!error && path[0] && path[0] != '/') {
+		base = floor_base((pid_t)notif.pid, at ? (int)notif.data.args[0] : AT_FDCWD);
+		error = base < 0 ? -errno : 0;
+	}
+	/* A descriptor without a name, and what means another thing to each who asks, are not what is measured. */
+	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &notif.id) || error || !path[0] || !strncmp(path, "/proc/self", 10)) {
 		floor_send(listener, notif.id, 0, error, error ? 0 : (unsigned)SECCOMP_USER_NOTIF_FLAG_CONTINUE);
-		return;
+		goto out;
+	}
+	if (unlinks) {
+		floor_send(listener, notif.id, 0, floor_unlink(base, path, at ? (int)notif.data.args[2] : 0), 0);
+		goto out;
 	}
 	flags = opens ? notif.data.args[at + 1] & 0xffffffff & ~(uint64_t)O_LARGEFILE : O_PATH;
 	create_mode = notif.data.args[at + 2];
@@ -219,14 +251,14 @@ static inline void floor_serve(int listener, int root, enum floor_mode mode)
 		mode = FLOOR_OPEN;	/* the loader's */
 	if (mode == FLOOR_DENY)
 		flags = O_PATH;
-	fd = floor_openat2(root, path, flags, create_mode, RESOLVE_NO_SYMLINKS);
+	fd = floor_openat2(base, path, flags, create_mode, RESOLVE_NO_SYMLINKS);
 	if (fd < 0 && errno == ELOOP)
-		fd = floor_openat2(root, path, flags, create_mode, RESOLVE_IN_ROOT);
-	if (fd < 0) {
-		floor_send(listener, notif.id, 0, -errno, 0);
-		return;
-	}
-	if (mode == FLOOR_DENY) {
+		fd = floor_openat2(base, path, flags, create_mode, base == root ? RESOLVE_IN_ROOT : 0);
+	if (fd < 0)
+		error = -errno;
+	if (error) {
+		floor_send(listener, notif.id, 0, error, 0);
+	} else if (mode == FLOOR_DENY) {
 		close(fd);
 		floor_send(listener, notif.id, 0, -EACCES, 0);
 	} else if (!opens) {
@@ -252,6 +284,9 @@ static inline void floor_serve(int listener, int root, enum floor_mode mode)
 		close(fd);
 		floor_send(listener, notif.id, error ? 0 : number, error, 0);
 	}
+out:
+	if (base != root && base >= 0)
+		close(base);
 }
 
 static inline int floor_root(void)
