@@ -1,0 +1,84 @@
+"""nginx and redis: requests a second, of a server under a wrapper."""
+import os
+import shutil
+import socket
+import time
+
+from .process import Failed, Running, run
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def until_listening(server, port, seconds=15):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            if server.ended(0.02):
+                break
+    raise Failed("nobody listens: " + server.text(server.err).strip()[-300:])
+
+
+class Nginx:
+    """1 KiB pages. Without CACHE every request opens its file."""
+
+    def __init__(self, site, seconds, cache):
+        self.site, self.seconds, self.port = site, seconds, free_port()
+        self.missing = [name for name in ("nginx", "wrk") if not shutil.which(name)]
+        user = ""
+        if site.root:
+            # With the cache on as Debian runs it; without, of the supervisor's own user, as the floor's child is.
+            user = f"user {'www-data' if cache else 'root'};"
+            for d in ("logs", "run", "temp"):
+                shutil.chown(site.path(d), "www-data")
+        w = site.work
+        self.command = ["nginx", "-c", site.write(f"conf/nginx-{'cache' if cache else 'plain'}.conf", f"""{user} worker_processes 1; daemon off; pid {w}/run/nginx.pid; error_log {w}/logs/error.log;
+events {{}}
+http {{ access_log off; keepalive_requests 1000000; client_body_temp_path {w}/temp/b; proxy_temp_path {w}/temp/p; fastcgi_temp_path {w}/temp/f;
+uwsgi_temp_path {w}/temp/u; scgi_temp_path {w}/temp/s;
+open_file_cache {'max=1000 inactive=60s; open_file_cache_valid 60s' if cache else 'off'};
+server {{ listen 127.0.0.1:{self.port}; root {w}/site; }} }}
+""")]
+
+    def sample(self, wrapper):
+        if self.missing:
+            raise Failed(f"not installed: {' '.join(self.missing)}")
+        server = Running(wrapper + self.command, self.site.env)
+        try:
+            until_listening(server, self.port)
+            out, _ = run(["wrk", "-t1", "-c8", f"-d{self.seconds}s", f"http://127.0.0.1:{self.port}/page.html"], self.site.env, self.seconds + 20)
+        finally:
+            cpu = server.stop("nginx")
+        if "Non-2xx" in out or "Requests/sec:" not in out:
+            raise Failed(f"wrk: {out[-300:]}")
+        requests = float(out.split(" requests in")[0].split()[-1])
+        return {"rate": float(out.split("Requests/sec:")[1].split()[0]), "cpu": cpu / requests}
+
+
+class Redis:
+    """redis-benchmark on connections that are made once, SET and GET, server and client both wrapped. Each in a session of its own."""
+
+    def __init__(self, site, requests):
+        self.site, self.requests = site, requests
+        self.missing = [name for name in ("redis-server", "redis-benchmark") if not shutil.which(name)]
+
+    def sample(self, wrapper):
+        if self.missing:
+            raise Failed(f"not installed: {' '.join(self.missing)}")
+        port = free_port()
+        server = Running(wrapper + ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", self.site.path("temp")], self.site.env)
+        try:
+            until_listening(server, port)
+            out, cpu = run(wrapper + ["redis-benchmark", "-p", str(port), "-n", str(self.requests), "-c", "50", "-t", "set,get", "--csv"], self.site.env, 120)
+        finally:
+            cpu_server = server.stop("redis-server")
+        rates = [float(line.split(",")[1].strip('"')) for line in out.splitlines() if line.startswith(('"SET"', '"GET"'))]
+        if len(rates) != 2:
+            raise Failed(f"redis-benchmark: {out[-300:]}")
+        return {"rate": 2 / (1 / rates[0] + 1 / rates[1]), "cpu": (cpu + cpu_server) / (2 * self.requests)}
