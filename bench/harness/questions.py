@@ -96,8 +96,9 @@ class Asker:
         yield self.calls("untrapped", "A call that is not trapped", "getppid", "-", w.floor("--allow-all"), w.usher(s.plain), within("a call that is not trapped", 1.05),
                          count=self.scale.count * 20, notes=["floor: a one-line allow-all filter."])
         yield self.calls("landlock", "An open that is left to Landlock", "open", s.target, w.landlock(), w.usher(s.sealed),
-                         within("reads offloaded to Landlock", 1.05), count=self.scale.count * 5, more=[("floor+filter", w.landlock("--allow-all-filter"))],
-                         notes=["floor: Landlock alone; floor+filter: with a one-line allow-all filter besides, which is what the kernel charges for any filter."])
+                         within("reads offloaded to Landlock", 1.05), count=self.scale.count * 5, more=[("floor+filter", w.landlock("--allow-all-filter")), ("wider", w.landlock("--allow-all-filter", wider=True))],
+                         notes=["floor: Landlock alone, with the rights that usher gives; floor+filter: with a one-line allow-all filter besides, which is what the kernel charges for any filter;",
+                                "wider: with all rights in each tree, where the kernel stops at the first rule instead of looking on up to the root for the right to truncate."])
         for op, title in (("connect", "A brokered connect to loopback"), ("connect_nonblocking", "The same, not blocking")):
             yield self.calls(op, title, op, "-", w.floor("--connect"), w.usher(s.connects), within("connect to loopback, brokered" + ", not blocking" * (op != "connect"), 1.15),
                              count=self.scale.count // 2)

@@ -1,5 +1,4 @@
 """nginx and redis: requests a second, of a server under a wrapper."""
-import os
 import shutil
 import socket
 import time

@@ -80,7 +80,8 @@ class Site:
         # Reading is Landlock's: directory trees, and nothing in them denied. The writable ones themselves must stay where they are.
         self.trees = [tree for tree in SYSTEM if os.path.isdir(tree)] + [self.path(d) for d in ("tree", "site", "conf", "logs", "run", "temp", "home", "bin", "repo", "c")]
         readable = ", ".join(tree + "/" for tree in self.trees)
-        writable = ", ".join(self.path(d) + "/*/" for d in ("logs", "run", "temp"))
+        self.writable = [self.path(d) for d in ("logs", "run", "temp")] + ["/dev"]
+        writable = ", ".join(tree + "/*/" for tree in self.writable[:3])
         self.sealed = self._files("sealed", f"allow ro,exec {readable};\n\tallow write,append,truncate,create,delete,rename,chown,chmod {writable};\n\tallow write /dev/null;",
                                   default="deny EACCES sealed")
         self.connects = self.write("connects.policy", """syntax 1;
