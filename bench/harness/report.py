@@ -52,7 +52,7 @@ def rows(answer):
 
 
 def goal_cells(goal):
-    value = "-" if goal["figure"] is None else f"{goal['figure']:.2f} {goal['unit']}"
+    value = "-" if goal["figure"] is None else f"{goal['figure']:.3f} {goal['unit']}"
     return value, goal["bound"], goal["verdict"]
 
 
