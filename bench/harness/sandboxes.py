@@ -41,7 +41,7 @@ class Idle:
                 said = child.stdout.readline() if select.select([child.stdout], [], [], 30)[0] else b""
                 child.stdout.close()
                 if said != b"idle\n":
-                    raise Failed(f"an idle sandbox did not start")
+                    raise Failed("an idle sandbox did not start")
             if time.monotonic() > end:
                 raise Failed(f"{len(self.children)} of {n} sandboxes after {seconds} s")
 
