@@ -1,7 +1,8 @@
 /*
  * Two buffers: lines are put into .filling under the mutex; the loop's thread takes it over as .writing and
  * writes it to the end, however short the kernel's writes are. At most one operation of a sink is under way:
- * .busy says so, and belongs to whoever set it until the buffers are empty.
+ * .busy says so, and belongs to whoever set it until the buffers are empty. A line by itself is written at once; what comes
+ * within GATHER_NS of a write waits for its fellows, since waking the loop for each costs more than the call that is recorded.
  *
  * A write that fails may have torn a line; the next one begins with a newline, so that only that line is
  * unreadable.
@@ -22,6 +23,7 @@
 #include "now.h"
 #include "text.h"
 
+#define GATHER_NS UINT64_C(2000000)
 #define SINK_CLOSE_NS UINT64_C(2000000000)
 
 struct sink {
@@ -44,7 +46,8 @@ struct sink {
 		gap_len; /* of .writing: bytes written; bytes of the newline and the gap line at its start */
 	unsigned long claimed; /* lost lines that the gap line tells of */
 	bool torn, closing;
-	struct loop_op wake, write, timer;
+	struct loop_op wake, write, timer, gather;
+	uint64_t wrote_ns;
 
 	sink_next_fn *next;
 	void *next_ctx;
@@ -58,6 +61,7 @@ struct sink {
 };
 
 static void sink_woken(struct loop_op *op, int result);
+static void sink_gathered(struct loop_op *op, int result);
 static void sink_written(struct loop_op *op, int result);
 static void sink_writable(struct loop_op *op, int result);
 static void sink_too_late(struct loop_op *op, int result);
@@ -80,6 +84,7 @@ int sink_new(struct sink **sink, struct loop *loop, int fd, bool owned, size_t l
 		.mutex = PTHREAD_MUTEX_INITIALIZER,
 		.wake.done = sink_woken,
 		.timer.done = sink_too_late,
+		.gather.done = sink_gathered,
 		.sync_ns = SINK_NEVER,
 		.sync_timer.done = sink_sync_due,
 	};
@@ -198,14 +203,39 @@ static void sink_change(struct sink *sink)
 	sink->torn = false;
 }
 
+static bool sink_gathers(struct sink *sink)
+{
+	uint64_t since = now_ns() - sink->wrote_ns;
+
+	pthread_mutex_lock(&sink->mutex);
+	bool wait = sink->filling.len > 0 && !sink->closing && since < GATHER_NS;
+	pthread_mutex_unlock(&sink->mutex);
+	return wait && loop_timer(sink->loop, &sink->gather, GATHER_NS - since) == 0;
+}
+
+static void sink_turn_over(struct sink *sink)
+{
+	if (sink_turn(sink)) {
+		sink->wrote_ns = now_ns();
+		sink_submit(sink);
+	} else if (sink->closing) {
+		loop_stop(sink->loop);
+	}
+}
+
 static void sink_next(struct sink *sink)
 {
 	if (!sink->sync.pending)
 		sink_change(sink);
-	if (sink_turn(sink))
-		sink_submit(sink);
-	else if (sink->closing)
-		loop_stop(sink->loop);
+	if (!sink_gathers(sink))
+		sink_turn_over(sink);
+}
+
+/* What was put before sink_reopen() is for the old one. */
+static void sink_gathered(struct loop_op *op, int result)
+{
+	(void)result;
+	sink_turn_over(container_of(op, struct sink, gather));
 }
 
 static void sink_woken(struct loop_op *op, int result)
@@ -410,6 +440,7 @@ static void sink_drain(struct sink *sink)
 {
 	sink->closing = true;
 	loop_cancel(sink->loop, &sink->sync_timer);
+	loop_cancel(sink->loop, &sink->gather);
 	bool busy = sink_busy(sink);
 	if ((!busy && !sink_turn(sink)) || loop_timer(sink->loop, &sink->timer, SINK_CLOSE_NS) < 0)
 		return;
@@ -421,7 +452,7 @@ static void sink_drain(struct sink *sink)
 	if (sink->sync_ns != SINK_NEVER && !sink_busy(sink))
 		(void)fdatasync(sink->fd);
 	loop_cancel(sink->loop, &sink->timer);
-	while ((sink->timer.pending || sink->sync_timer.pending) && loop_run(sink->loop) == 0)
+	while ((sink->timer.pending || sink->sync_timer.pending || sink->gather.pending) && loop_run(sink->loop) == 0)
 		;
 }
 
