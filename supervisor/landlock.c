@@ -31,6 +31,7 @@
 #include "ports.h"
 #include "pattern.h"
 #include "reads.h"
+#include "verdict.h"
 
 #ifndef SYS_landlock_create_ruleset
 #define SYS_landlock_create_ruleset 444
@@ -89,12 +90,6 @@ static bool allowed(const struct plan *plan, uint32_t ops, const char *path)
 	return policy_allows(&decision.enforced);
 }
 
-static bool grants_exec(const struct policy_rule *rule)
-{
-	return rule->section == SECTION_FILES && rule->action == ACTION_ALLOW && rule->ops & OP_BIT(OP_EXEC) &&
-	       rule->stage != STAGE_LOG;
-}
-
 static bool exec_by_default(const struct policy *policy)
 {
 	const struct policy_default *otherwise = &policy->defaults[SECTION_FILES];
@@ -107,7 +102,7 @@ static bool exec_anywhere(const struct plan *plan)
 	if (!plan->exec || exec_by_default(policy))
 		return true;
 	for (size_t i = 0; i < policy->n_rules; i++)
-		for (size_t j = 0; grants_exec(&policy->rules[i]) && j < policy->rules[i].n_patterns; j++) {
+		for (size_t j = 0; rule_grants(&policy->rules[i], OP_BIT(OP_EXEC)) && j < policy->rules[i].n_patterns; j++) {
 			bool whole;
 			if (pattern_prefix(policy->rules[i].patterns[j].glob, &whole, NULL) <= 1)
 				return true;
@@ -159,14 +154,18 @@ int landlock_tree_add(struct landlock_trees *trees, const char *path, uint64_t a
 	return 0;
 }
 
+bool landlock_tree_has(const struct landlock_tree *tree, const char *path)
+{
+	size_t len = tree->path[1] ? strlen(tree->path) : 0;	/* of "/" none */
+
+	return strncmp(tree->path, path, len) == 0 && (!path[len] || path[len] == '/');
+}
+
 static bool covered(const struct landlock_trees *trees, const char *path)
 {
-	for (size_t i = 0; i < trees->n; i++) {
-		size_t len = strlen(trees->list[i].path);
-		if (strncmp(trees->list[i].path, path, len) == 0 && (!path[len] || path[len] == '/') &&
-		    (trees->list[i].access & RUN) == RUN)
+	for (size_t i = 0; i < trees->n; i++)
+		if (landlock_tree_has(&trees->list[i], path) && (trees->list[i].access & RUN) == RUN)
 			return true;
-	}
 	return false;
 }
 
@@ -271,7 +270,7 @@ static int add_all_exec(const struct plan *plan, struct landlock_trees *trees)
 	char resolved[PATH_MAX];
 	for (size_t i = 0; i < policy->n_rules; i++) {
 		const struct policy_rule *rule = &policy->rules[i];
-		for (size_t j = 0; grants_exec(rule) && j < rule->n_patterns && result == 0; j++) {
+		for (size_t j = 0; rule_grants(rule, OP_BIT(OP_EXEC)) && j < rule->n_patterns && result == 0; j++) {
 			AUTO_FREE char *prefix = NULL;
 			bool whole;
 			pattern_prefix(rule->patterns[j].glob, &whole, &prefix);

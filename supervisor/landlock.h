@@ -20,6 +20,8 @@ int landlock_rights(struct plan *plan);
 int landlock_trees(const struct plan *plan, struct landlock_trees *trees);
 /* PATH may be reached with ACCESS, too. 0 or -ENOMEM. */
 int landlock_tree_add(struct landlock_trees *trees, const char *path, uint64_t access);
+/* Is PATH in TREE? */
+bool landlock_tree_has(const struct landlock_tree *tree, const char *path);
 void landlock_trees_free(struct landlock_trees *trees);
 /* "EXECUTE", ... of one right; NULL for none. */
 const char *landlock_right_name(uint64_t right);

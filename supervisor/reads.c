@@ -39,9 +39,15 @@
 
 #define TREES_MAX 1024
 
-static bool grants(const struct policy_rule *rule)
+/* What Landlock calls OPS. */
+static uint64_t access_of(uint32_t ops)
 {
-	return rule->section == SECTION_FILES && rule->action == ACTION_ALLOW && rule->ops & OPS && !rule_at_log(rule);
+	return (ops & OP_BIT(OP_READ) ? LANDLOCK_ACCESS_FS_READ_FILE : 0) | (ops & OP_BIT(OP_LIST) ? LANDLOCK_ACCESS_FS_READ_DIR : 0);
+}
+
+static const char *ops_text(uint32_t ops)
+{
+	return (ops & OPS) == OPS ? "read,list" : ops & OP_BIT(OP_READ) ? "read" : "list";
 }
 
 /* ---- the trees ------------------------------------------------------------------------------ */
@@ -63,20 +69,27 @@ static bool movable(const struct plan *plan, const char *path)
 	return false;
 }
 
-/* Why PATH, the literal part of a pattern, is no tree for Landlock; NULL if it is. WHOLE: nothing comes behind it. */
-static const char *unfit(const struct plan *plan, const char *path, bool whole)
+/* A pattern that is allowed to be read. */
+struct granted {
+	const struct policy_rule *rule;
+	const char *glob, *path;	/* .path: its literal part */
+	const char *unfit;		/* why that is no tree for Landlock; NULL: it is */
+	bool link;
+};
+
+/* Why PATH is no tree for Landlock; NULL if it is. WHOLE: nothing comes behind it. ST: of it, NULL: it is not there. */
+static const char *unfit(const struct plan *plan, const char *path, bool whole, const struct stat *st)
 {
 	struct statfs fs;
-	struct stat st;
 	bool forced = plan->layers == LAYERS_KERNEL;
 
 	if (!whole)
 		return "a pattern, and no directory tree";
-	if (lstat(path, &st) < 0)
+	if (!st)
 		return forced ? NULL : "not there yet";
-	if (S_ISLNK(st.st_mode))	/* nothing is opened by its name */
+	if (S_ISLNK(st->st_mode))	/* nothing is opened by its name */
 		return NULL;
-	if (!S_ISDIR(st.st_mode) && !forced)
+	if (!S_ISDIR(st->st_mode) && !forced)
 		return "no directory tree: files are replaced by others of their name";
 	if (statfs(path, &fs) < 0 || fs.f_type == PROC_SUPER_MAGIC)
 		return "in procfs, where nothing stays";
@@ -104,37 +117,39 @@ static char *literal(const char *glob, bool *whole)
 	return path;
 }
 
-/* Calls FN for each pattern that is allowed to be read, until it answers anything but 0. */
-static int each_granted(const struct plan *plan,
-			int (*fn)(const struct plan *plan, const struct policy_rule *rule, const char *glob, const char *path,
-				  bool whole, void *ctx),
-			void *ctx)
+/* Calls FN for each, until it answers anything but 0. */
+static int each_granted(const struct plan *plan, int (*fn)(const struct granted *granted, void *ctx), void *ctx)
 {
-	int result = 0;
-
 	for (size_t i = 0; i < plan->policy->n_rules; i++) {
 		const struct policy_rule *rule = &plan->policy->rules[i];
 
-		for (size_t k = 0; grants(rule) && k < rule->n_patterns && !result; k++) {
+		for (size_t k = 0; rule_grants(rule, OPS) && k < rule->n_patterns; k++) {
+			const char *glob = rule->patterns[k].glob;
 			bool whole = false;
-			AUTO_FREE char *path = literal(rule->patterns[k].glob, &whole);
+			AUTO_FREE char *path = literal(glob, &whole);
+			struct stat st;
+			bool there = path && lstat(path, &st) == 0;
+			struct granted granted = { .rule = rule, .glob = glob, .path = path, .link = there && S_ISLNK(st.st_mode) };
+			int result;
 
-			result = path ? fn(plan, rule, rule->patterns[k].glob, path, whole, ctx) : -ENOMEM;
+			if (!path)
+				return -ENOMEM;
+			granted.unfit = unfit(plan, path, whole, there ? &st : NULL);
+			result = fn(&granted, ctx);
+			if (result)
+				return result;
 		}
 	}
-	return result;
+	return 0;
 }
 
-static int add_granted(const struct plan *plan, const struct policy_rule *rule, const char *glob, const char *path, bool whole, void *ctx)
+static int add_granted(const struct granted *granted, void *ctx)
 {
-	struct stat st;
-	uint64_t access = (rule->ops & OP_BIT(OP_READ) ? LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_IOCTL_DEV : 0) |
-			  (rule->ops & OP_BIT(OP_LIST) ? LANDLOCK_ACCESS_FS_READ_DIR : 0);
+	uint64_t access = access_of(granted->rule->ops);
 
-	(void)glob;
-	if (unfit(plan, path, whole) || (lstat(path, &st) == 0 && S_ISLNK(st.st_mode)))
+	if (granted->unfit || granted->link)
 		return 0;
-	return landlock_tree_add(ctx, path, access);
+	return landlock_tree_add(ctx, granted->path, access & LANDLOCK_ACCESS_FS_READ_FILE ? access | LANDLOCK_ACCESS_FS_IOCTL_DEV : access);
 }
 
 int reads_trees(const struct plan *plan, struct landlock_trees *trees)
@@ -169,36 +184,25 @@ static int no_predicate(void *ctx, const char *what, const char *op, const char 
 	return -ENOENT;
 }
 
-static void tree_text(struct text *text, const struct landlock_tree *tree)
+static void tree_text(struct text *text, const char *path, uint32_t ops)
 {
 	struct text glob = { 0 };
 	struct stat st;
-	bool read = tree->access & LANDLOCK_ACCESS_FS_READ_FILE, list = tree->access & LANDLOCK_ACCESS_FS_READ_DIR;
 
-	shape_literal(&glob, tree->path, strlen(tree->path));
-	if (tree->path[1] && (lstat(tree->path, &st) < 0 || S_ISDIR(st.st_mode)))
+	shape_literal(&glob, path, strlen(path));
+	if (path[1] && (lstat(path, &st) < 0 || S_ISDIR(st.st_mode)))
 		text_puts(&glob, "/");
-	if (read || list) {
-		text_addf(text, "allow %s%s%s ", read ? "read" : "", read && list ? "," : "", list ? "list" : "");
-		shape_word(text, glob.s);
-		text_puts(text, ";\n");
-	}
+	text_addf(text, "allow %s ", ops_text(ops));
+	shape_word(text, glob.s);
+	text_puts(text, ";\n");
 	free(text_take(&glob));
 }
 
 /* Links are no part of any domain, and no matter. */
-static int link_text(const struct plan *plan, const struct policy_rule *rule, const char *glob, const char *path, bool whole, void *ctx)
+static int link_text(const struct granted *granted, void *ctx)
 {
-	struct landlock_tree link = { .path = (char *)(uintptr_t)path };
-	struct stat st;
-
-	(void)glob;
-	if (rule->ops & OP_BIT(OP_READ))
-		link.access |= LANDLOCK_ACCESS_FS_READ_FILE;
-	if (rule->ops & OP_BIT(OP_LIST))
-		link.access |= LANDLOCK_ACCESS_FS_READ_DIR;
-	if (!unfit(plan, path, whole) && lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
-		tree_text(ctx, &link);
+	if (!granted->unfit && granted->link)
+		tree_text(ctx, granted->path, granted->rule->ops);
 	return 0;
 }
 
@@ -210,10 +214,13 @@ static int trees_policy(const struct plan *plan, const struct landlock_trees *tr
 	struct text text = { 0 };
 	int err;
 
-	text_addf(&text, "syntax 1;\npolicy trees;\nfiles {\ncover %s;\ndefault deny EACCES;\n",
-		  ops == OPS ? "read,list" : ops & OP_BIT(OP_READ) ? "read" : "list");
-	for (size_t i = 0; i < trees->n; i++)
-		tree_text(&text, &trees->list[i]);
+	text_addf(&text, "syntax 1;\npolicy trees;\nfiles {\ncover %s;\ndefault deny EACCES;\n", ops_text(ops));
+	for (size_t i = 0; i < trees->n; i++) {
+		uint64_t access = trees->list[i].access;
+		uint32_t has = (access & LANDLOCK_ACCESS_FS_READ_FILE ? OP_BIT(OP_READ) : 0) | (access & LANDLOCK_ACCESS_FS_READ_DIR ? OP_BIT(OP_LIST) : 0);
+		if (has)
+			tree_text(&text, trees->list[i].path, has);
+	}
 	(void)each_granted(plan, link_text, &text);
 	text_puts(&text, "}\n");
 	err = policy_load_text(policy, &env, "trees", text.s, text.len, &diags);
@@ -235,31 +242,23 @@ __attribute__((format(printf, 3, 4))) static void brokered(struct plan *plan, co
 	va_end(list);
 }
 
-struct first_unfit {
+struct unfit_search {
+	struct plan *plan;
 	const struct landlock_trees *trees;
-	const struct policy_rule *rule;
-	const char *why;
-	char *path;
 };
 
 /* One that no tree contains. */
-static int find_unfit(const struct plan *plan, const struct policy_rule *rule, const char *glob, const char *path, bool whole, void *ctx)
+static int find_unfit(const struct granted *granted, void *ctx)
 {
-	struct first_unfit *first = ctx;
-	const char *why = unfit(plan, path, whole);
+	const struct unfit_search *find = ctx;
 
-	for (size_t i = 0; why && i < first->trees->n; i++) {
-		const char *tree = first->trees->list[i].path;
-		size_t len = tree[1] ? strlen(tree) : 0;
-		if (!strncmp(tree, path, len) && (!path[len] || path[len] == '/'))
-			return 0;
-	}
-	if (!why)
+	if (!granted->unfit)
 		return 0;
-	first->rule = rule;
-	first->why = why;
-	first->path = strdup(glob);
-	return first->path ? 1 : -ENOMEM;
+	for (size_t i = 0; i < find->trees->n; i++)
+		if (landlock_tree_has(&find->trees->list[i], granted->path))
+			return 0;
+	brokered(find->plan, granted->rule, "%s: %s", granted->glob, granted->unfit);
+	return 1;
 }
 
 static void say_difference(struct plan *plan, const struct difference *first)
@@ -279,16 +278,6 @@ static void say_difference(struct plan *plan, const struct difference *first)
 		brokered(plan, first->before.rule, "%s is denied, in a tree that may be read or executed", path);
 }
 
-static bool in_some(const struct landlock_trees *trees, const char *path)
-{
-	for (size_t i = 0; i < trees->n; i++) {
-		size_t len = strlen(trees->list[i].path);
-		if (len > 1 && !strncmp(trees->list[i].path, path, len) && (!path[len] || path[len] == '/'))
-			return true;
-	}
-	return false;
-}
-
 /* Where procfs is mounted in one of TREES, malloc'ed: what is there counts as in /proc, whatever its name. "/" has /proc itself. */
 static char *procfs_in(const struct landlock_trees *trees)
 {
@@ -302,8 +291,9 @@ static char *procfs_in(const struct landlock_trees *trees)
 		if (!strstr(line, " - proc ") || sscanf(line, "%*u %*u %*s %*s %16383s", path) != 1)
 			continue;
 		mounts_unescape(path);
-		if (in_some(trees, path))
-			found = strdup(path);
+		for (size_t i = 0; i < trees->n && !found; i++)
+			if (trees->list[i].path[1] && landlock_tree_has(&trees->list[i], path))
+				found = strdup(path);
 	}
 	if (file)
 		(void)fclose(file);
@@ -340,14 +330,11 @@ static int compare(struct plan *plan, uint32_t ops)
 static int decide_trees(struct plan *plan, uint32_t ops)
 {
 	struct landlock_trees trees = { 0 };
-	struct first_unfit first = { .trees = &trees };
+	struct unfit_search find = { .plan = plan, .trees = &trees };
 	int result = reads_trees(plan, &trees);
 
 	if (!result)
-		result = each_granted(plan, find_unfit, &first);
-	if (result == 1)
-		brokered(plan, first.rule, "%s: %s", first.path, first.why);
-	free(first.path);
+		result = each_granted(plan, find_unfit, &find);
 	landlock_trees_free(&trees);
 	if (result)
 		return result < 0 ? result : 0;
@@ -375,13 +362,17 @@ static const char *special(const struct plan *plan, const struct policy_rule **r
 	bool denies = plan->confined & OPS && plan->layers != LAYERS_KERNEL;
 
 	for (size_t i = 0; i < policy->n_rules; i++) {
-		*rule = &policy->rules[i];
-		if ((*rule)->section != SECTION_FILES || !((*rule)->ops & OPS))
+		const struct policy_rule *one = *rule = &policy->rules[i];
+		bool allows = one->action == ACTION_ALLOW;
+
+		if (one->section != SECTION_FILES || !(one->ops & OPS))
 			continue;
-		if ((*rule)->beneath)
+		if (one->beneath)
 			return "beneath: Landlock knows nothing of links";
-		if ((*rule)->action == ACTION_ALLOW ? audits_allowed((*rule)->audit) : denies && recorded((*rule)->audit, (*rule)->sealed))
-			return (*rule)->action == ACTION_ALLOW ? "what it allows is recorded" : "its denials are recorded; 'sealed' gives that up";
+		if (allows && audits_allowed(one->audit))
+			return "what it allows is recorded";
+		if (!allows && denies && recorded(one->audit, one->sealed))
+			return "its denials are recorded; 'sealed' gives that up";
 	}
 	*rule = NULL;
 	if (denies && recorded(policy->defaults[SECTION_FILES].audit, policy->defaults[SECTION_FILES].sealed))
@@ -409,7 +400,6 @@ static void say_own(struct plan *plan)
 int reads_decide(struct plan *plan)
 {
 	uint32_t ops = plan->restricted & OPS;
-	uint64_t rights = (ops & OP_BIT(OP_READ) ? LANDLOCK_ACCESS_FS_READ_FILE : 0) | (ops & OP_BIT(OP_LIST) ? LANDLOCK_ACCESS_FS_READ_DIR : 0);
 	const struct policy_rule *rule;
 	const char *why = special(plan, &rule);
 
@@ -432,7 +422,7 @@ int reads_decide(struct plan *plan)
 		say_own(plan);
 	else if (!plan->landlock)
 		brokered(plan, NULL, "Landlock is not used");
-	else if (rights & ~plan->landlock_fs)
+	else if (access_of(ops) & ~plan->landlock_fs)
 		brokered(plan, NULL, "what may be executed is not limited, and must be read for that");
 	else
 		return decide_trees(plan, ops);

@@ -15,6 +15,7 @@
 #include "reads.h"
 #include "syscalls.h"
 #include "text.h"
+#include "verdict.h"
 
 #define NAMES_MAX 12
 
@@ -84,26 +85,16 @@ static int compare_filters(struct restart *restart, const struct plan *launched,
 
 static bool tree_has(const struct landlock_trees *trees, const struct landlock_tree *tree)
 {
-	for (size_t i = 0; i < trees->n; i++) {
-		const struct landlock_tree *other = &trees->list[i];
-		size_t len = strlen(other->path);
-
-		if (!strncmp(other->path, tree->path, len) && (!tree->path[len] || tree->path[len] == '/' || len == 1) &&
-		    !(tree->access & ~other->access))
+	for (size_t i = 0; i < trees->n; i++)
+		if (landlock_tree_has(&trees->list[i], tree->path) && !(tree->access & ~trees->list[i].access))
 			return true;
-	}
 	return false;
-}
-
-static bool grants_exec(const struct policy_rule *rule)
-{
-	return rule->section == SECTION_FILES && rule->action == ACTION_ALLOW && rule->ops & OP_BIT(OP_EXEC) && rule->stage != STAGE_LOG;
 }
 
 /* The next rule from the I-th on that allows exec, or NULL. */
 static const struct policy_rule *next_exec(const struct policy *policy, size_t *i)
 {
-	while (*i < policy->n_rules && !grants_exec(&policy->rules[*i]))
+	while (*i < policy->n_rules && !rule_grants(&policy->rules[*i], OP_BIT(OP_EXEC)))
 		++*i;
 	return *i < policy->n_rules ? &policy->rules[(*i)++] : NULL;
 }
