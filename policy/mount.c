@@ -298,20 +298,6 @@ static struct policy_decision decide(const struct policy *policy, const uint32_t
 	return decision;
 }
 
-struct policy_decision policy_decide_mount(const struct policy *policy, const struct policy_mount *mount)
-{
-	struct policy_decision decision;
-	uint32_t winners[2], *list;
-	size_t n;
-
-	engine_lock(policy->engine);
-	list = matching(policy, mount, &n);
-	decision = decide(policy, list, n, winners);
-	engine_release(policy->engine);
-	free(list);
-	return decision;
-}
-
 struct policy_decision policy_explain_mount(const struct policy *policy, const struct policy_mount *mount, policy_explain_fn *fn, void *ctx)
 {
 	struct policy_decision decision;
@@ -321,10 +307,15 @@ struct policy_decision policy_explain_mount(const struct policy *policy, const s
 	engine_lock(policy->engine);
 	list = matching(policy, mount, &n);
 	decision = decide(policy, list, n, winners);
-	if (list)
+	if (list && fn)
 		explain_rules(policy, OP_MOUNT, list, n, winners, fn, ctx);
 	else
 		engine_release(policy->engine);
 	free(list);
 	return decision;
+}
+
+struct policy_decision policy_decide_mount(const struct policy *policy, const struct policy_mount *mount)
+{
+	return policy_explain_mount(policy, mount, NULL, NULL);
 }
