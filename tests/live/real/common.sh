@@ -19,6 +19,27 @@ need() {
 free_port() {
 	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
+# nginx on $port for $DIR/site, with all that it writes in $DIR. The rest of what its server does is an argument.
+nginx_conf() {
+	mkdir -p "$DIR/conf" "$DIR/site" "$DIR/logs" "$DIR/run" "$DIR/temp"
+	www=
+	[ "$(id -u)" -ne 0 ] || { www='user www-data;'; chown -R www-data "$DIR/logs" "$DIR/run" "$DIR/temp"; chmod 755 "$DIR"; }
+	cat >"$DIR/conf/nginx.conf" <<CONF
+$www worker_processes 2; pid $DIR/run/nginx.pid; error_log $DIR/logs/error.log;
+events {}
+http {
+	access_log $DIR/logs/access.log;
+	client_body_temp_path $DIR/temp/body; proxy_temp_path $DIR/temp/proxy; fastcgi_temp_path $DIR/temp/fastcgi;
+	uwsgi_temp_path $DIR/temp/uwsgi; scgi_temp_path $DIR/temp/scgi;
+	server { listen 127.0.0.1:$port; root $DIR/site; $1 }
+}
+CONF
+}
+# Eight pages and as many style sheets.
+nginx_pages() {
+	mkdir -p "$DIR/site/css"
+	for i in 1 2 3 4 5 6 7 8; do echo "page $i" >"$DIR/site/p$i.html"; echo "c $i" >"$DIR/site/css/s$i.css"; done
+}
 # Waits for a condition, at most 15 s.
 until_true() {
 	i=0

@@ -41,20 +41,8 @@ launch() { # learn|run, policy, audit: the rest is the program
 user=
 
 # ---- nginx: other pages, and an error page
-mkdir -p "$DIR/conf" "$DIR/site/css" "$DIR/logs" "$DIR/run" "$DIR/temp"
-for i in 1 2 3 4 5 6 7 8; do echo "page $i" >"$DIR/site/p$i.html"; echo "c $i" >"$DIR/site/css/s$i.css"; done
-www=
-[ "$(id -u)" -ne 0 ] || { www='user www-data;'; chown -R www-data "$DIR/logs" "$DIR/run" "$DIR/temp"; chmod 755 "$DIR"; }
-cat >"$DIR/conf/nginx.conf" <<CONF
-$www worker_processes 2; pid $DIR/run/nginx.pid; error_log $DIR/logs/error.log;
-events {}
-http {
-	access_log $DIR/logs/access.log;
-	client_body_temp_path $DIR/temp/body; proxy_temp_path $DIR/temp/proxy; fastcgi_temp_path $DIR/temp/fastcgi;
-	uwsgi_temp_path $DIR/temp/uwsgi; scgi_temp_path $DIR/temp/scgi;
-	server { listen 127.0.0.1:$port; root $DIR/site; }
-}
-CONF
+nginx_pages
+nginx_conf ''
 serve_nginx() { # how, pages
 	launch "$1" "$DIR/nginx.policy" nginx -c "$DIR/conf/nginx.conf" -g 'daemon off;'
 	until_true curl -sf "http://127.0.0.1:$port/p1.html" || fail "nginx ($1) does not answer: $(cat "$DIR"/*.err)"

@@ -6,21 +6,10 @@ port=$(free_port)
 outside=$DIR.outside
 mkdir "$outside" && echo secret >"$outside/file"
 export XDG_RUNTIME_DIR="$DIR/runtime" XDG_STATE_HOME="$DIR/state"
-mkdir -p "$DIR/conf" "$DIR/site/css" "$DIR/logs" "$DIR/run" "$DIR/temp" "$DIR/runtime"
+mkdir "$DIR/runtime"
 chmod 700 "$DIR/runtime"
-for i in 1 2 3 4 5 6 7 8; do echo "page $i" >"$DIR/site/p$i.html"; echo "c $i" >"$DIR/site/css/s$i.css"; done
-www=
-[ "$(id -u)" -ne 0 ] || { www='user www-data;'; chown -R www-data "$DIR/logs" "$DIR/run" "$DIR/temp"; chmod 755 "$DIR"; }
-cat >"$DIR/conf/nginx.conf" <<CONF
-$www worker_processes 2; pid $DIR/run/nginx.pid; error_log $DIR/logs/error.log;
-events {}
-http {
-	access_log $DIR/logs/access.log;
-	client_body_temp_path $DIR/temp/body; proxy_temp_path $DIR/temp/proxy; fastcgi_temp_path $DIR/temp/fastcgi;
-	uwsgi_temp_path $DIR/temp/uwsgi; scgi_temp_path $DIR/temp/scgi;
-	server { listen 127.0.0.1:$port; root $DIR/site; location /outside/ { alias $outside/; } }
-}
-CONF
+nginx_pages
+nginx_conf "location /outside/ { alias $outside/; }"
 url=http://127.0.0.1:$port
 name=rollout-${DIR##*-}
 usher=

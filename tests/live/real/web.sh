@@ -2,7 +2,7 @@
 . "${0%/*}/common.sh"
 need nginx curl wrk python3
 port=$(free_port)
-mkdir -p "$DIR/conf" "$DIR/site/.git" "$DIR/site/blog" "$DIR/site/in" "$DIR/logs" "$DIR/run" "$DIR/temp" "$DIR/outside"
+mkdir -p "$DIR/site/.git" "$DIR/site/blog" "$DIR/site/in" "$DIR/outside"
 echo page >"$DIR/site/index.html"
 echo inner >"$DIR/site/in/page.html"
 ln -s in/page.html "$DIR/site/inside"
@@ -10,18 +10,7 @@ ln -s "$DIR/site/in" "$DIR/site/insidedir"
 echo secret | tee "$DIR/site/.git/config" "$DIR/site/.env" "$DIR/site/site.key" "$DIR/site/blog/.htpasswd" "$DIR/outside/file" >/dev/null
 ln -s /etc/passwd "$DIR/site/leak"
 ln -s "$DIR/outside" "$DIR/site/leakdir"
-user=
-[ "$(id -u)" -ne 0 ] || { user='user www-data;'; chown -R www-data "$DIR/logs" "$DIR/run" "$DIR/temp"; chmod 755 "$DIR"; }
-cat >"$DIR/conf/nginx.conf" <<CONF
-$user worker_processes 2; pid $DIR/run/nginx.pid; error_log $DIR/logs/error.log;
-events {}
-http {
-	access_log $DIR/logs/access.log;
-	client_body_temp_path $DIR/temp/body; proxy_temp_path $DIR/temp/proxy; fastcgi_temp_path $DIR/temp/fastcgi;
-	uwsgi_temp_path $DIR/temp/uwsgi; scgi_temp_path $DIR/temp/scgi;
-	server { listen 127.0.0.1:$port; root $DIR/site; location /outside/ { alias $DIR/outside/; } location /etc/ { alias /etc/; } }
-}
-CONF
+nginx_conf "location /outside/ { alias $DIR/outside/; } location /etc/ { alias /etc/; }"
 "$USHER" run -p "$PROFILES/web.policy" --audit "$DIR/audit.jsonl" --summary --set "root=$DIR/site" --set "conf=$DIR/conf" \
 	--set "logs=$DIR/logs" --set "run=$DIR/run" --set "temp=$DIR/temp" -- nginx -c "$DIR/conf/nginx.conf" -g 'daemon off;' \
 	2>"$DIR/usher.err" &
