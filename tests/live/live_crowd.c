@@ -6,10 +6,8 @@
  */
 #include "live.h"
 
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,20 +136,16 @@ static void *accept_all(void *server)
 static void a_thousand_connects_a_second(void **state)
 {
 	struct live *live = *state;
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(at);
-	int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	unsigned before = 0;
+	unsigned port, before = 0;
+	int server = live_serve(&port);
 	char text[200];
 	long memory = 0;
 	pthread_t thread;
-	assert_int_equal(bind(server, (struct sockaddr *)&at, sizeof(at)), 0);
 	assert_int_equal(listen(server, 4096), 0);
-	assert_int_equal(getsockname(server, (struct sockaddr *)&at, &len), 0);
 	assert_int_equal(pthread_create(&thread, NULL, accept_all, &server), 0);
-	snprintf(text, sizeof(text), "files { default allow; } network { default deny; allow connect tcp 127.0.0.1:%u; }", ntohs(at.sin_port));
+	snprintf(text, sizeof(text), "files { default allow; } network { default deny; allow connect tcp 127.0.0.1:%u; }", port);
 	live_policy(live, text);
-	snprintf(text, sizeof(text), "%u", ntohs(at.sin_port));
+	snprintf(text, sizeof(text), "%u", port);
 	const char *argv[] = { live_tool("callers"), live_mkdir(live, "work", 0777), text, "64", "1000", is_long() ? "60" : "3", NULL };
 	assert_int_equal(mkfifo(live_path(live, "work/met"), 0666), 0);
 	assert_int_equal(mkfifo(live_path(live, "work/go"), 0666), 0);

@@ -183,18 +183,6 @@ static void no_network_at_all(void **state)
 
 /* ---- elsewhere ------------------------------------------------------------------------------ */
 
-static int served(unsigned *port)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(at);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-	assert_int_equal(listen(fd, 50), 0);
-	*port = ntohs(at.sin_port);
-	return fd;
-}
-
 static unsigned waiting(int server)
 {
 	struct pollfd poll_fd = { .fd = server, .events = POLLIN };
@@ -212,7 +200,7 @@ static void connects_are_redirected(void **state)
 	struct live *live = *state;
 	char policy[800];
 	unsigned port;
-	int server = served(&port);
+	int server = live_serve(&port);
 	snprintf(policy, sizeof(policy), COMPARE_ALL "network { default deny; redirect connect tcp *:80 to 127.0.0.1:%u; allow connect tcp 127.0.0.1:%u; answer connect tcp *:81 with errno EHOSTDOWN;\n"
 		 "deny EPERM connect tcp 192.0.2.9:80; redirect connect udp *:53 to 127.0.0.1:%u; }", port, port, port);
 	live_policy(live, policy);
@@ -238,7 +226,7 @@ static void rates_are_limited(void **state)
 	struct live *live = *state;
 	char policy[400], script[400];
 	unsigned port;
-	int server = served(&port);
+	int server = live_serve(&port);
 	snprintf(policy, sizeof(policy), COMPARE_ALL "network { default allow; deny connect tcp *:1; } limits { rate connect 1/h burst 2; rate bind 1/h; }");
 	live_policy(live, policy);
 	snprintf(script, sizeof(script), "nsocket tcp\nnconnect 3 127.0.0.1:%u\nnconnect 3 unspec\nnconnect 3 127.0.0.1:%u\nnconnect 3 unspec\nnconnect 3 127.0.0.1:%u\nnsocket udp\nnbind 4 127.0.0.1:0\nnbind 4 127.0.0.1:0\nnsend 4 none x 0\n",
@@ -293,7 +281,7 @@ static void host_names_are_looked_up(void **state)
 	struct live *live = *state;
 	char script[300], expected[300];
 	unsigned port;
-	int server = served(&port);
+	int server = live_serve(&port);
 	live_policy(live, COMPARE_ALL "network { default deny ENETUNREACH; allow connect tcp localhost:*; }\nlimits { resolve every 1s keep 1m; }\nfiles { answer read /etc/hosts with hosts; }");
 	snprintf(script, sizeof(script), "nsocket tcp\nnconnect 3 127.0.0.2:%u\nnconnect 3 127.0.0.1:%u\nopen /etc/hosts r\nread 4\n", port, port);
 	snprintf(expected, sizeof(expected), "nconnect 3 127.0.0.2:%u => ENETUNREACH\nnconnect 3 127.0.0.1:%u => ok\n", port, port);
@@ -310,46 +298,57 @@ static void host_names_are_looked_up(void **state)
 
 /* ---- another network ------------------------------------------------------------------------ */
 
-/* In a network namespace of its own: a listener, and a socket that is not connected yet, sent to TO. */
-static void other_network(int to)
+/* In a network namespace of its own: a socket that listens AT, and one that is not connected yet, sent to TO. */
+static void other_network(int to, const struct sockaddr *at, socklen_t len)
 {
 	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(4242), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	if (unshare(CLONE_NEWNET) < 0)
 		_exit(1);
-	int fds[2] = { socket(AF_INET, SOCK_STREAM, 0), socket(AF_INET, SOCK_STREAM, 0) };
+	int fds[2] = { socket(at->sa_family, SOCK_STREAM, 0), socket(at->sa_family, SOCK_STREAM, 0) };
 	struct iovec part = { "x", 1 };
 	union { struct cmsghdr header; char room[CMSG_SPACE(sizeof(fds))]; } control = { .header = { CMSG_LEN(sizeof(fds)), SOL_SOCKET, SCM_RIGHTS } };
 	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
 	memcpy(CMSG_DATA(&control.header), fds, sizeof(fds));
-	_exit(ioctl(fds[0], SIOCSIFFLAGS, &lo) || bind(fds[0], (struct sockaddr *)&at, sizeof(at)) || listen(fds[0], 5) || sendmsg(to, &m, 0) != 1);
+	_exit(ioctl(fds[0], SIOCSIFFLAGS, &lo) || bind(fds[0], at, len) || listen(fds[0], 5) || sendmsg(to, &m, 0) != 1);
 }
 
-static void sockets_are_served_where_they_live(void **state)
+/* Both of them, the second passed on to the program. False: there are no network namespaces. */
+static bool from_other_network(struct live *live, const void *at, socklen_t len, int fds[2])
 {
-	struct live *live = *state;
-	int pair[2], fds[2] = { -1, -1 }, status;
-	char byte, number[16];
+	static char number[16];
+	int pair[2], status;
+	char byte;
 	struct iovec part = { &byte, 1 };
-	union { struct cmsghdr header; char room[CMSG_SPACE(sizeof(fds))]; } control;
+	union { struct cmsghdr header; char room[CMSG_SPACE(2 * sizeof(int))]; } control;
 	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	pid_t pid = fork();
 	if (pid == 0)
-		other_network(pair[1]);
+		other_network(pair[1], at, len);
 	close(pair[1]);
 	assert_true(waitpid(pid, &status, 0) == pid);
 	if (status) {
 		print_message("skipped: no network namespace\n");
 		close(pair[0]);
-		return;
+		return false;
 	}
 	assert_int_equal(recvmsg(pair[0], &m, 0), 1);
-	assert_true(m.msg_controllen >= CMSG_LEN(sizeof(fds)));
-	memcpy(fds, CMSG_DATA((struct cmsghdr *)m.msg_control), sizeof(fds));
+	assert_true(m.msg_controllen >= CMSG_LEN(2 * sizeof(int)));
+	memcpy(fds, CMSG_DATA((struct cmsghdr *)m.msg_control), 2 * sizeof(int));
+	close(pair[0]);
 	snprintf(number, sizeof(number), "%d", fds[1]);
 	live->options[0] = "--pass-fd";
 	live->options[1] = number;
+	return true;
+}
+
+static void sockets_are_served_where_they_live(void **state)
+{
+	struct live *live = *state;
+	const struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(4242), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fds[2];
+	if (!from_other_network(live, &at, sizeof(at), fds))
+		return;
 	live_policy(live, COMPARE_ALL "network { default deny EHOSTDOWN; allow connect tcp 127.0.0.1:4242; }");
 	char script[200], expected[200];
 	snprintf(script, sizeof(script), "nconnect %d 127.0.0.1:4243\nnconnect %d 127.0.0.1:4242\nnsocket tcp\n", fds[1], fds[1]);
@@ -359,49 +358,18 @@ static void sockets_are_served_where_they_live(void **state)
 	assert_int_equal(waiting(fds[0]), 1);
 	close(fds[0]);
 	close(fds[1]);
-	close(pair[0]);
-}
-
-/* In a network namespace of its own: a unix socket that listens at the abstract NAME, and one that is not connected yet, sent to TO. */
-static void other_names(int to, const struct sockaddr_un *at, socklen_t len)
-{
-	if (unshare(CLONE_NEWNET) < 0)
-		_exit(1);
-	int fds[2] = { socket(AF_UNIX, SOCK_STREAM, 0), socket(AF_UNIX, SOCK_STREAM, 0) };
-	struct iovec part = { "x", 1 };
-	union { struct cmsghdr header; char room[CMSG_SPACE(sizeof(fds))]; } control = { .header = { CMSG_LEN(sizeof(fds)), SOL_SOCKET, SCM_RIGHTS } };
-	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
-	memcpy(CMSG_DATA(&control.header), fds, sizeof(fds));
-	_exit(bind(fds[0], (const struct sockaddr *)at, len) || listen(fds[0], 5) || sendmsg(to, &m, 0) != 1);
 }
 
 /* Each network namespace has abstract names of its own: that the program has bound one here opens none there. */
 static void abstract_names_are_of_a_network(void **state)
 {
 	struct live *live = *state;
-	int pair[2], fds[2] = { -1, -1 }, status;
-	char byte, number[16], script[300], expected[300];
+	int fds[2];
+	char script[300], expected[300];
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	int len = snprintf(at.sun_path + 1, sizeof(at.sun_path) - 1, "usher-apart-%d", getpid());
-	struct iovec part = { &byte, 1 };
-	union { struct cmsghdr header; char room[CMSG_SPACE(sizeof(fds))]; } control;
-	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	pid_t pid = fork();
-	if (pid == 0)
-		other_names(pair[1], &at, (socklen_t)(sizeof(sa_family_t) + 1 + (size_t)len));
-	close(pair[1]);
-	assert_true(waitpid(pid, &status, 0) == pid);
-	if (status) {
-		print_message("skipped: no network namespace\n");
-		close(pair[0]);
+	if (!from_other_network(live, &at, (socklen_t)(sizeof(sa_family_t) + 1 + (size_t)len), fds))
 		return;
-	}
-	assert_int_equal(recvmsg(pair[0], &m, 0), 1);
-	memcpy(fds, CMSG_DATA((struct cmsghdr *)m.msg_control), sizeof(fds));
-	snprintf(number, sizeof(number), "%d", fds[1]);
-	live->options[0] = "--pass-fd";
-	live->options[1] = number;
 	live_policy(live, COMPARE_ALL "network { default allow; deny connect unix /never; }");
 	int mine = fds[1] == 3 ? 4 : 3;
 	snprintf(script, sizeof(script), "socket stream\nubind %d @%s\nlisten %d 5\nuconnect %d @%s\nsocket stream\n", mine, at.sun_path + 1, mine, fds[1], at.sun_path + 1);
@@ -410,7 +378,6 @@ static void abstract_names_are_of_a_network(void **state)
 	assert_int_equal(waiting(fds[0]), 0);
 	close(fds[0]);
 	close(fds[1]);
-	close(pair[0]);
 }
 
 /* ---- waiting -------------------------------------------------------------------------------- */
@@ -428,7 +395,7 @@ static void black_holes_hold_nobody_up(void **state)
 	struct live *live = *state;
 	char policy[300], script[300];
 	unsigned port;
-	int server = served(&port);
+	int server = live_serve(&port);
 	assert_int_equal(listen(server, 0), 0);
 	snprintf(policy, sizeof(policy), COMPARE_ALL "network { default deny; allow connect tcp 127.0.0.1:%u; }", port);
 	live_policy(live, policy);
@@ -454,7 +421,7 @@ static void signals_interrupt(void **state)
 	struct live *live = *state;
 	char policy[300], script[700];
 	unsigned port;
-	int server = served(&port);
+	int server = live_serve(&port);
 	assert_int_equal(listen(server, 0), 0);
 	snprintf(policy, sizeof(policy), COMPARE_ALL "network { default deny; allow connect tcp 127.0.0.1:%u; }", port);
 	live_policy(live, policy);
@@ -466,7 +433,7 @@ static void signals_interrupt(void **state)
 		pthread_t thread;
 		char first[64];
 		close(server);
-		server = served(&port);
+		server = live_serve(&port);
 		assert_int_equal(listen(server, 0), 0);
 		snprintf(policy, sizeof(policy), COMPARE_ALL "network { default deny; allow connect tcp 127.0.0.1:%u; }", port);
 		live_policy(live, policy);

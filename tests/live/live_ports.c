@@ -2,9 +2,7 @@
 #include "compare.h"
 #include "talk.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,18 +15,6 @@
 #include <unistd.h>
 
 #define SEALED "default deny EACCES sealed; allow bind tcp 127.0.0.1:*; "
-
-static int served(unsigned *port)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(at);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-	assert_int_equal(listen(fd, 50), 0);
-	*port = ntohs(at.sin_port);
-	return fd;
-}
 
 static bool arrives(int server, int ms)
 {
@@ -60,7 +46,7 @@ static void connects_are_not_seen(void **state)
 	struct talk talk = { 0 };
 	char policy[300], text[60];
 	unsigned port, other;
-	int server = served(&port), denied = served(&other);
+	int server = live_serve(&port), denied = live_serve(&other);
 	for (int seen = 0; seen < 2; seen++) {
 		snprintf(policy, sizeof(policy), "network { " SEALED "allow connect tcp *:%u%s; }", port, seen ? " audit count" : "");
 		live_policy(live, policy);

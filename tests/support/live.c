@@ -1,8 +1,10 @@
 #include "live.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -353,6 +356,18 @@ void live_expect(struct live *live, const char *expected, ...)
 	if (strcmp(live->out, expected) != 0 || live->status != 0)
 		fail_msg("probe %s %s: expected '%s', got '%s' (status %d)\n%s", args[1], args[2] ? args[2] : "",
 			 expected, live->out, live->status, live->err);
+}
+
+int live_serve(unsigned *port)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	assert_int_equal(listen(fd, 50), 0);
+	*port = ntohs(at.sin_port);
+	return fd;
 }
 
 char *live_audit(const struct live *live)

@@ -86,6 +86,9 @@ void live_expect(struct live *live, const char *expected, ...);
 pid_t live_start(struct live *live, const char *const *argv);
 int live_finish(struct live *live);
 
+/* A TCP socket of the test's own that listens at 127.0.0.1:*PORT, a free one. */
+int live_serve(unsigned *port);
+
 /* The audit log, NULL if there is none; free(). */
 char *live_audit(const struct live *live);
 /* How many records have this action and, unless it is NULL, a details.path (or .spelled) that ends in PATH. */
