@@ -37,9 +37,40 @@ static const struct network { const char *group; struct { uint8_t ip[16]; uint8_
 	{ "@metadata", SIX(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x200, 0x54, 128) },
 };
 
+/* ---- abstract names ------------------------------------------------------------------------- */
+
+#define FOR_SLASH '\1'
+#define FOR_NUL   '\2'
+
+/* A name, or a pattern, as a path; has room for LEN + 2. False for one in which those bytes are already. */
+static bool name_path(const char *name, size_t len, char *path)
+{
+	path[0] = '/';
+	for (size_t i = 0; i < len; i++) {
+		if (name[i] == FOR_SLASH || name[i] == FOR_NUL)
+			return false;
+		path[i + 1] = name[i] == '/' ? FOR_SLASH : name[i] ? name[i] : FOR_NUL;
+	}
+	path[len + 1] = '\0';
+	return true;
+}
+
+char *net_name_glob(const char *glob)
+{
+	size_t len = strlen(glob);
+	char *path = malloc(len + 2);
+
+	if (path && !name_path(glob, len, path)) {
+		free(path);
+		return strdup("/\1\1\1\1");	/* the parser lets none through */
+	}
+	return path;
+}
+
 /* ---- compiling ------------------------------------------------------------------------------ */
 
-uint32_t net_host_find(const struct net_rules *net, const char *name)
+/* The number of the host NAME + 1, or 0. */
+static uint32_t host_find(const struct net_rules *net, const char *name)
 {
 	for (size_t i = 0; i < net->n_hosts; i++)
 		if (strcasecmp(net->hosts[i].name, name) == 0)
@@ -50,7 +81,7 @@ uint32_t net_host_find(const struct net_rules *net, const char *name)
 /* Names are the same whatever their case. 0: no memory. */
 static uint32_t host_number(struct net_rules *net, const char *name)
 {
-	uint32_t known = net_host_find(net, name);
+	uint32_t known = host_find(net, name);
 	struct net_host *list;
 
 	if (known)
@@ -197,7 +228,7 @@ static int64_t names_match(struct net_rules *net, const struct policy_peer *peer
 	automaton_state s = net->automaton.start;
 	int err;
 
-	if (peer->len > POLICY_NAME_MAX || !net_name_path(peer->name, peer->len, path))
+	if (peer->len > POLICY_NAME_MAX || !name_path(peer->name, peer->len, path))
 		return -EINVAL;
 	for (size_t i = 0; i <= peer->len && s > 0; i++) {
 		s = automaton_step(&net->automaton, (uint32_t)s, (uint8_t)path[i]);
@@ -219,7 +250,7 @@ int64_t net_rules_match(struct net_rules *net, const struct policy *policy, cons
 
 	if (peer->proto == PROTO_UNIX)
 		return names_match(net, peer);
-	return (int64_t)net_rules_at(net, policy, peer->proto, named ? NULL : &key, peer->port, named ? net_host_find(net, peer->name) : 0);
+	return (int64_t)net_rules_at(net, policy, peer->proto, named ? NULL : &key, peer->port, named ? host_find(net, peer->name) : 0);
 }
 
 /* ---- inclusion ------------------------------------------------------------------------------ */
@@ -274,33 +305,4 @@ enum compare_answer net_names_included(const struct policy_rule *a, const struct
 	free(sides);
 	code_list_free(&codes);
 	return answer;
-}
-
-/* ---- abstract names ------------------------------------------------------------------------- */
-
-#define FOR_SLASH '\1'
-#define FOR_NUL   '\2'
-
-bool net_name_path(const char *name, size_t len, char *path)
-{
-	path[0] = '/';
-	for (size_t i = 0; i < len; i++) {
-		if (name[i] == FOR_SLASH || name[i] == FOR_NUL)
-			return false;
-		path[i + 1] = name[i] == '/' ? FOR_SLASH : name[i] ? name[i] : FOR_NUL;
-	}
-	path[len + 1] = '\0';
-	return true;
-}
-
-char *net_name_glob(const char *glob)
-{
-	size_t len = strlen(glob);
-	char *path = malloc(len + 2);
-
-	if (path && !net_name_path(glob, len, path)) {
-		free(path);
-		return strdup("/\1\1\1\1");	/* the parser lets none through */
-	}
-	return path;
 }

@@ -21,7 +21,7 @@ struct net_rules {
 	size_t n_boxes;
 	struct net_host *hosts;
 	size_t n_hosts;
-	struct code_list names;	/* abstract: see net_name_path() */
+	struct code_list names;	/* abstract: see net_name_glob() */
 	struct automaton automaton;
 	struct automaton_rules matching;
 	uint32_t *found;	/* scratch, one for each rule */
@@ -47,15 +47,10 @@ enum compare_answer net_rules_included(const struct net_rules *net, uint32_t a, 
 /* The same of their abstract names. */
 enum compare_answer net_names_included(const struct policy_rule *a, const struct policy_rule *b);
 
-/* The number of the host NAME + 1, or 0. */
-uint32_t net_host_find(const struct net_rules *net, const char *name);
-
 /*
- * An abstract name, or the pattern of one, as a path of one component: '/' and NUL, which no component has, are the bytes 1 and 2. False
- * for a name in which those are already. PATH has room for LEN + 2.
+ * The pattern of an abstract name (without its '@') as one of paths of one component, malloc'ed: '/' and NUL, which no component has,
+ * are the bytes 1 and 2.
  */
-bool net_name_path(const char *name, size_t len, char *path);
-/* A pattern (without its '@') as one of such paths, malloc'ed. */
 char *net_name_glob(const char *glob);
 
 #endif

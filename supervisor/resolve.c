@@ -30,7 +30,8 @@
 
 /* ---- the ends of a walk ---- */
 
-bool walk_fatal(int err)
+/* An errno that says nothing about the path. */
+static bool walk_fatal(int err)
 {
 	return err == EMFILE || err == ENFILE || err == ENOMEM || err == EBADF;
 }

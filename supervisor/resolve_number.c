@@ -32,7 +32,8 @@ ssize_t proc_read(int dir, const char *name, char *buf, size_t size)
 	return (ssize_t)len;
 }
 
-int proc_stat_field(int dir, const char *name, int field, unsigned long long *value)
+/* Field FIELD (from 3 on) of DIR/NAME, a stat file. */
+static int stat_field(int dir, const char *name, int field, unsigned long long *value)
 {
 	char buf[1024], *p;
 	ssize_t len = proc_read(dir, name, buf, sizeof(buf));
@@ -94,7 +95,7 @@ bool number_member(const struct resolver *resolver, pid_t number)
 
 	for (int i = 0; i < CHAIN_MAX && parent > 1; i++) {
 		(void)snprintf(name, sizeof(name), "proc/%llu/stat", parent);
-		if (proc_stat_field(resolver->own_root, name, 4, &parent))
+		if (stat_field(resolver->own_root, name, 4, &parent))
 			return false;
 		if ((pid_t)parent == resolver->guardian)
 			return true;
@@ -153,11 +154,11 @@ pid_t number_in(const struct walk *walk, int dir, dev_t dev, bool thread, int *l
 	if (numbers_read(walk->target->proc, name, &numbers))
 		return -1;
 	(void)snprintf(name, sizeof(name), "task/%d/stat", own);
-	if (proc_stat_field(walk->target->proc, name, 22, &start))
+	if (stat_field(walk->target->proc, name, 22, &start))
 		return -1;
 	for (int i = 0; i < numbers.n; i++) {
 		(void)snprintf(name, sizeof(name), "%d/stat", numbers.list[i]);
-		if (proc_stat_field(dir, name, 22, &there) || there != start)
+		if (stat_field(dir, name, 22, &there) || there != start)
 			continue;
 		(void)snprintf(name, sizeof(name), "%d/status", numbers.list[i]);
 		if (numbers_read(dir, name, &seen) || !numbers_end(&numbers, i, &seen))
@@ -183,7 +184,7 @@ pid_t init_of(const struct walk *walk, int level)
 		if (numbers.n == level + 1 && numbers.list[level] == 1)
 			return number;
 		(void)snprintf(name, sizeof(name), "proc/%d/stat", number);
-		if (number == walk->resolver->guardian || proc_stat_field(walk->resolver->own_root, name, 4, &parent))
+		if (number == walk->resolver->guardian || stat_field(walk->resolver->own_root, name, 4, &parent))
 			return 0;
 	}
 	return 0;
@@ -196,7 +197,7 @@ bool below_init(int dir, pid_t number)
 
 	for (int i = 0; i < CHAIN_MAX && parent > 1; i++) {
 		(void)snprintf(name, sizeof(name), "%llu/stat", parent);
-		if (proc_stat_field(dir, name, 4, &parent))
+		if (stat_field(dir, name, 4, &parent))
 			return false;
 	}
 	return parent == 1;

@@ -8,8 +8,6 @@
 #define PROC_ROOT_INO 1
 
 ssize_t proc_read(int dir, const char *name, char *buf, size_t size);
-/* Field FIELD (from 3 on) of DIR/NAME, a stat file. */
-int proc_stat_field(int dir, const char *name, int field, unsigned long long *value);
 /* A whole name that is a number, or -1. */
 pid_t name_number(const char *name, size_t len);
 

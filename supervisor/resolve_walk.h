@@ -69,8 +69,6 @@ int walk_found(struct walk *walk, int pin);
 int walk_entry(struct walk *walk, const char *name, size_t len, int pin);
 /* It ended with ERR where the walk stands, before REST. */
 int walk_failed(struct walk *walk, int err, const char *rest);
-/* An errno that says nothing about the path. */
-bool walk_fatal(int err);
 
 /* ---- resolve_lexical.c ---- */
 /* The spelled path of NAME, tidied, if that may be what is meant. */

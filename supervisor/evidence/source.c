@@ -8,14 +8,6 @@
 #include "fd.h"
 #include "store.h"
 
-const char *source_kind_name(enum source_kind kind)
-{
-	static const char *const names[] = {
-		[SOURCE_FOOTPRINT] = "footprint", [SOURCE_LOG] = "audit log", [SOURCE_STRACE] = "strace", [SOURCE_AUSEARCH] = "ausearch",
-	};
-	return names[kind];
-}
-
 /* By how it begins. */
 static int source_detect(struct source *source)
 {

@@ -22,7 +22,6 @@ struct source {
 /* FN until it returns other than 0. That, 0, or -errno; -EINVAL: it is none of these kinds. */
 typedef int source_fn(void *ctx, const struct access *access);
 int source_read(struct source *source, source_fn *fn, void *ctx);
-const char *source_kind_name(enum source_kind kind);
 
 /* One record of our own log. False: it is about no access. KEPT is to be freed in any case, after ACCESS. */
 struct source_record { char *path, *to, *via; };

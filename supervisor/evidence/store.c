@@ -60,7 +60,8 @@ static int store_exec(struct store *store, const char *sql)
 	return store_errno(sqlite3_exec(store->db, sql, NULL, NULL, NULL));
 }
 
-int64_t store_value(struct store *store, const char *sql)
+/* The first column of the first row, -1 without one. */
+static int64_t store_value(struct store *store, const char *sql)
 {
 	sqlite3_stmt *statement = NULL;
 	int64_t value = -1;

@@ -19,7 +19,5 @@ struct store {
 
 /* 0 or -errno for a result of SQLite. */
 int store_errno(int result);
-/* The first column of the first row, -1 without one. */
-int64_t store_value(struct store *store, const char *sql);
 
 #endif
