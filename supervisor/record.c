@@ -48,7 +48,7 @@ const struct policy_verdict *record_verdict(const struct request *req, enum reco
 	return kind == RECORD_WOULD_DENY ? &req->decision.would : &req->decision.enforced;
 }
 
-static const struct object *decided_object(const struct request *req)
+const struct object *record_object(const struct request *req)
 {
 	if (req->n_peers)
 		return NULL;
@@ -57,8 +57,7 @@ static const struct object *decided_object(const struct request *req)
 	return &req->objects[req->decided];
 }
 
-/* NULL: it was not about an address. */
-static const struct policy_peer *decided_peer(const struct request *req)
+const struct policy_peer *record_peer(const struct request *req)
 {
 	return req->decided_peer < req->n_peers ? &req->peers[req->decided_peer] : NULL;
 }
@@ -75,7 +74,7 @@ static enum policy_section op_section(const struct policy *policy, enum policy_o
 
 enum policy_section record_section(const struct request *req, const struct policy_verdict *verdict)
 {
-	return decided_object(req) || decided_peer(req) ? op_section(req->rules->policy, verdict->op) : SECTION_SYSCALLS;
+	return record_object(req) || record_peer(req) ? op_section(req->rules->policy, verdict->op) : SECTION_SYSCALLS;
 }
 
 const char *record_where(const struct request *req, const struct policy_verdict *verdict, char *buf, size_t size)
@@ -89,22 +88,22 @@ const char *record_where(const struct request *req, const struct policy_verdict 
 	return section->present && section->pos.line ? policy_where(policy, section->pos, buf, size) : "default";
 }
 
-/* "web.policy:22" of the rule or default that decided. */
-static const char *where_of(const struct request *req, enum record_kind kind, char *buf, size_t size)
-{
-	return record_where(req, record_verdict(req, kind), buf, size);
-}
-
 /* ---- JSON ---- */
 
-void record_add_timestamp(struct text *text, int64_t realtime_ns)
+void record_add_time(struct text *text, const char *key, int64_t realtime_ns)
 {
 	time_t seconds = (time_t)(realtime_ns / 1000000000);
 	struct tm tm;
 	char date[40];
 	gmtime_r(&seconds, &tm);
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	text_addf(text, "{\"timestamp\":\"%s.%06ldZ\"", date, (long)(realtime_ns % 1000000000 / 1000));
+	text_addf(text, "\"%s\":\"%s.%06ldZ\"", key, date, (long)(realtime_ns % 1000000000 / 1000));
+}
+
+void record_add_timestamp(struct text *text, int64_t realtime_ns)
+{
+	text_puts(text, "{");
+	record_add_time(text, "timestamp", realtime_ns);
 }
 
 int record_label(char *label, size_t size, const struct policy *policy)
@@ -120,7 +119,7 @@ void record_add_end(struct text *text, const struct record *record)
 	escape_json(text, name, len < (int)sizeof(name) ? (size_t)len : sizeof(name) - 1);
 }
 
-static const char *call_name(const struct request *req)
+const char *record_call(const struct request *req)
 {
 	const struct syscall_info *info = syscall_by_nr(req->notif.data.nr);
 	if (info)
@@ -139,14 +138,13 @@ static void add_process(struct text *text, const struct request *req)
 	if (req->target)
 		text_addf(text, ",\"uid\":%u", req->target->cred.euid);
 	text_puts(text, ",\"domain\":\"main\"},\"syscall\":");
-	if (call_name(req))
-		text_addf(text, "\"%s\"", call_name(req));
+	if (record_call(req))
+		text_addf(text, "\"%s\"", record_call(req));
 	else
 		text_addf(text, "\"%d\"", req->notif.data.nr);
 }
 
-/* Where a relative name began, as far as it can still be seen: for people only. Its length, 0 if it cannot. */
-static size_t base_of(const struct request *req, const struct name *name, char base[PATH_MAX])
+size_t record_base(const struct request *req, const struct name *name, char base[PATH_MAX])
 {
 	char link[32];
 	if (name->path[0] == '/' || !req->target || req->target->proc < 0)
@@ -162,7 +160,7 @@ static size_t base_of(const struct request *req, const struct name *name, char b
 static void add_base(struct text *text, const struct request *req, const struct name *name)
 {
 	char base[PATH_MAX];
-	size_t len = base_of(req, name, base);
+	size_t len = record_base(req, name, base);
 	if (len)
 		record_add_path(text, "base", base, len);
 }
@@ -176,10 +174,7 @@ void record_add_errno(struct text *text, int error)
 		text_addf(text, ",\"errno\":%d", error);
 }
 
-/* An object that was decided by its spelling alone is asked for reading and listing at once; what it is tells
- * which was meant. */
-static enum policy_op op_of(const struct request *req, const struct object *object,
-			    const struct policy_verdict *verdict)
+enum policy_op record_op(const struct request *req, const struct object *object, const struct policy_verdict *verdict)
 {
 	struct statx st;
 	if (verdict->op != OP_LIST || !object->lexical || !(req->ops[req->decided] & OP_BIT(OP_READ)))
@@ -196,7 +191,7 @@ static void add_objects(struct text *text, const struct request *req, const stru
 	const struct name *name = &req->names[req->decided];
 	uint32_t ops = req->ops[req->decided];
 	char names[ACCESS_OPS_TEXT];
-	text_addf(text, "\"op\":\"%s\"", policy_op_name(op_of(req, object, verdict)));
+	text_addf(text, "\"op\":\"%s\"", policy_op_name(record_op(req, object, verdict)));
 	/* What learn and replay read back: an open may need several. */
 	if (ops & (ops - 1) && !(object->lexical && ops & OP_BIT(OP_LIST)))
 		text_addf(text, ",\"ops\":\"%s\"", access_ops_text(ops, names));
@@ -217,7 +212,7 @@ static void add_objects(struct text *text, const struct request *req, const stru
 /* "peer" as why takes it, and its parts. The name is one that rules speak of and that stands for the address. */
 static void add_peer(struct text *text, const struct request *req, const struct policy_verdict *verdict)
 {
-	const struct policy_peer *peer = decided_peer(req);
+	const struct policy_peer *peer = record_peer(req);
 	char shown[POLICY_PEER_TEXT];
 	bool address = peer->proto == PROTO_TCP || peer->proto == PROTO_UDP || peer->proto == PROTO_ICMP;
 	const char *name = address ? policy_host_of(req->rules->policy, peer->ip) : NULL;
@@ -242,8 +237,7 @@ static void add_peer(struct text *text, const struct request *req, const struct 
 	}
 }
 
-/* Why a rule that is no deny denied. */
-static const char *verdict_reason(const struct policy_verdict *verdict)
+const char *record_reason(const struct policy_verdict *verdict)
 {
 	if (!verdict->rule)
 		return NULL;
@@ -257,11 +251,11 @@ static const char *verdict_reason(const struct policy_verdict *verdict)
 static void add_details(struct text *text, const struct request *req, const struct policy_verdict *verdict,
 			enum record_kind kind)
 {
-	const struct object *object = decided_object(req);
+	const struct object *object = record_object(req);
 	text_puts(text, ",\"details\":{");
 	if (object) {
 		add_objects(text, req, object, verdict, kind);
-	} else if (decided_peer(req)) {
+	} else if (record_peer(req)) {
 		add_peer(text, req, verdict);
 	} else {
 		const __u64 *args = req->notif.data.args;
@@ -277,9 +271,9 @@ static void add_details(struct text *text, const struct request *req, const stru
 		text_puts(text, ",\"signal\":\"SIGKILL\"");
 	else if (kind == RECORD_DENY && verdict->stage == STAGE_TRAP)
 		text_puts(text, ",\"signal\":\"SIGSYS\"");
-	if (policy_denies(verdict) && verdict_reason(verdict)) {
+	if (policy_denies(verdict) && record_reason(verdict)) {
 		text_puts(text, ",\"reason\":");
-		escape_json(text, verdict_reason(verdict), strlen(verdict_reason(verdict)));
+		escape_json(text, record_reason(verdict), strlen(record_reason(verdict)));
 	}
 	if (verdict->rule && verdict->rule->id) {
 		text_puts(text, ",\"rule_id\":");
@@ -310,7 +304,7 @@ void record_request(struct text *text, const struct record *record, const struct
 	add_details(text, req, verdict, kind);
 	record_add_end(text, record);
 	text_puts(text, ",\"rule\":");
-	const char *rule = where_of(req, kind, where, sizeof(where));
+	const char *rule = record_where(req, verdict, where, sizeof(where));
 	escape_json(text, rule, strlen(rule));
 	text_addf(text, ",\"stage\":\"%s\",\"enforced\":%s",
 		  kind == RECORD_WOULD_DENY ? "log" : policy_stage_name(verdict->stage),
@@ -365,109 +359,4 @@ void record_event(struct text *text, const struct record *record, const char *ac
 		text_addf(text, "%" PRIu64 "}\n", record->seq);
 	else
 		text_puts(text, "null}\n");
-}
-
-/* ---- for people ---- */
-
-static void add_deed(struct text *text, const struct request *req, enum record_kind kind)
-{
-	const struct object *object = decided_object(req);
-	const struct policy_peer *peer = decided_peer(req);
-	const struct policy_verdict *verdict = record_verdict(req, kind);
-	char shown[POLICY_PEER_TEXT];
-	if (peer) {
-		text_addf(text, "%s %s %s", policy_op_name(verdict->op), policy_proto_name(peer->proto), policy_peer_text(peer, shown));
-		return;
-	}
-	if (!object) {
-		text_puts(text, call_name(req) ? call_name(req) : "a system call");
-		return;
-	}
-	text_addf(text, "%s %s", policy_op_name(op_of(req, object, verdict)),
-		  (OP_BIT(verdict->op) & OPS_NETWORK) ? "unix " : "");
-}
-
-void record_question(struct text *text, const struct request *req, enum record_kind kind)
-{
-	const struct object *object = decided_object(req);
-	char base[PATH_MAX];
-	struct text path = { 0 };
-	add_deed(text, req, kind);
-	if (!object)
-		return;
-	const struct name *name = &req->names[req->decided];
-	size_t len = base_of(req, name, base);
-	if (name->path[0] == '/' || len) {
-		text_add(&path, base, len);
-		text_puts(&path, len ? "/" : "");
-		text_add(&path, name->path, name->len);
-	} else {
-		text_add(&path, object->path, object->len);
-	}
-	escape_shell(text, path.s, path.len);
-	free(text_take(&path));
-}
-
-void record_line(struct text *text, const struct request *req, enum record_kind kind, const char *id)
-{
-	char where[300];
-	const struct object *object = decided_object(req);
-	const char *exe = req->target ? req->target->exe : "";
-	const char *base = strrchr(exe, '/');
-	base = base ? base + 1 : exe;
-	text_puts(text, kind == RECORD_WOULD_DENY ? "would deny " : "denied ");
-	add_deed(text, req, kind);
-	if (object)
-		escape_add(text, object->path, object->len);
-	text_puts(text, " (");
-	escape_add(text, base, strlen(base));
-	text_addf(text, "%s%d)  %s", *base ? " " : "", req->target ? req->target->tgid : (int)req->notif.pid,
-		  where_of(req, kind, where, sizeof(where)));
-	if (verdict_reason(record_verdict(req, kind)) && record_verdict(req, kind)->rule->beneath)
-		text_puts(text, " beneath");
-	if (id)
-		text_addf(text, "  why %.8s", id);
-}
-
-void record_what(struct text *text, const struct request *req)
-{
-	const struct object *object = decided_object(req);
-	add_deed(text, req, RECORD_DENY);
-	if (object)
-		escape_add(text, object->path, object->len);
-}
-
-/* FNV-1a: only tells repetitions apart from news. */
-static uint64_t hash_bytes(uint64_t hash, const void *data, size_t len)
-{
-	const unsigned char *bytes = data;
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
-	return hash;
-}
-
-uint64_t record_bytes_hash(const void *data, size_t len)
-{
-	return hash_bytes(UINT64_C(0xcbf29ce484222325), data, len);
-}
-
-uint64_t record_hash(const struct request *req, enum record_kind kind)
-{
-	const struct policy_verdict *verdict = record_verdict(req, kind);
-	const struct object *object = decided_object(req);
-	struct {
-		uint32_t rule, op, kind, nr;
-	} key = {
-		.rule = verdict->rule ? verdict->rule->number : UINT32_MAX,
-		.op = object ? (uint32_t)verdict->op : UINT32_MAX,
-		.kind = (uint32_t)kind,
-		.nr = object ? 0 : (uint32_t)req->notif.data.nr,
-	};
-	uint64_t hash = hash_bytes(UINT64_C(0xcbf29ce484222325), &key, sizeof(key));
-	hash = object ? hash_bytes(hash, object->path, object->len) : hash;
-	const struct policy_peer *peer = decided_peer(req);
-	char shown[POLICY_PEER_TEXT];
-	if (peer)
-		hash = hash_bytes(hash, shown, strlen(policy_peer_text(peer, shown)));
-	return hash ? hash : 1;
 }

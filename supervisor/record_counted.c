@@ -4,22 +4,11 @@
 #include <inttypes.h>
 #include <linux/seccomp.h>
 #include <string.h>
-#include <time.h>
 
 #include "escape.h"
 #include "evidence/access.h"
 #include "kernel_log.h"
 #include "syscalls.h"
-
-static void add_seen(struct text *text, const char *key, int64_t realtime_ns)
-{
-	struct tm tm;
-	time_t seconds = (time_t)(realtime_ns / 1000000000);
-	char date[40];
-	gmtime_r(&seconds, &tm);
-	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	text_addf(text, ",\"%s\":\"%s.%06ldZ\"", key, date, (long)(realtime_ns % 1000000000 / 1000));
-}
 
 static void add_links(struct text *text, struct bytes via)
 {
@@ -36,8 +25,10 @@ static void add_access(struct text *text, const struct access *access)
 {
 	char names[ACCESS_OPS_TEXT];
 	text_addf(text, "\"verdict\":\"%s\",\"count\":%" PRIu64, access_verdict_name(access->verdict), access->count);
-	add_seen(text, "first", access->first_ns);
-	add_seen(text, "last", access->last_ns);
+	text_puts(text, ",");
+	record_add_time(text, "first", access->first_ns);
+	text_puts(text, ",");
+	record_add_time(text, "last", access->last_ns);
 	if (access->ops)
 		text_addf(text, ",\"ops\":\"%s\"", access_ops_text(access->ops, names));
 	if (access->ops && access->proto >= 0)
