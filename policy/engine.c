@@ -7,8 +7,6 @@
  * Walks share a read lock. A walk that meets something new starts over under the write lock and computes
  * it. All that is computed counts against one limit; when it is reached, everything is forgotten and
  * computed again as it is needed. Nothing that is decided depends on what is remembered.
- *
- * The built-in rules of policy_forbid() are rules like any other, made here.
  */
 #include "engine_state.h"
 
@@ -144,17 +142,26 @@ int engine_compile(struct policy *policy, struct policy_diags *diags)
 	return result == 0 && diags && diags->errors > errors ? -EINVAL : result;
 }
 
-static void builtin_free(const struct policy_rule *rule)
+int engine_forbid(struct policy_engine *engine, const struct policy_rule *rule)
 {
-	if (!rule)
-		return;
-	if (rule->patterns) {
-		free(rule->patterns->glob);
-		free(rule->patterns->spelled);
+	int err = -ENOMEM;
+
+	engine_lock(engine);
+	const struct policy_rule **rules = realloc(engine->rules, ((size_t)engine->n_rules + 1) * sizeof(*rules));
+	if (rules) {
+		engine->rules = rules;
+		rules[engine->n_rules++] = rule;
+		err = rule_add_codes(engine, engine->n_rules - 1, NULL);
+		ASSERT(err != -EINVAL);
+		if (err == 0)
+			err = engine_start(engine);
+		engine->forbidden |= rule->ops;
+		/* Numbers of rules have not changed, so what is known about pairs still holds. */
+	} else {
+		forbid_free(rule);
 	}
-	free(rule->patterns);
-	free(rule->text);
-	free((void *)(uintptr_t)rule);
+	engine_release(engine);
+	return err;
 }
 
 void engine_free(struct policy_engine *engine)
@@ -162,7 +169,7 @@ void engine_free(struct policy_engine *engine)
 	if (!engine)
 		return;
 	for (uint32_t i = engine->n_written; engine->rules && i < engine->n_rules; i++)
-		builtin_free(engine->rules[i]);
+		forbid_free(engine->rules[i]);
 	free(engine->rules);
 	code_list_free(&engine->codes);
 	free(engine->by_rule);
@@ -178,85 +185,6 @@ void engine_free(struct policy_engine *engine)
 	net_rules_free(&engine->net);
 	pthread_rwlock_destroy(&engine->lock);
 	free(engine);
-}
-
-/* ---- built-in rules ------------------------------------------------------------------------- */
-
-/* PATH and all below it as a glob. */
-static char *tree_glob(const char *path)
-{
-	char *glob = malloc(2 * strlen(path) + 2), *to = glob;
-	if (!glob)
-		return NULL;
-	for (const char *from = path; *from; from++) {
-		if (strchr("*?[]{},\\", *from))
-			*to++ = '\\';
-		*to++ = *from;
-	}
-	if (to == glob || to[-1] != '/')
-		*to++ = '/';
-	*to = '\0';
-	return glob;
-}
-
-static struct policy_rule *builtin_rule(const char *path, bool read_too)
-{
-	struct policy_rule *rule = calloc(1, sizeof(*rule));
-	if (!rule)
-		return NULL;
-	*rule = (struct policy_rule){
-		.number = UINT32_MAX, .pos = { .file = POLICY_BUILTIN }, .section = SECTION_FILES,
-		.action = ACTION_FORBID, .err = EACCES,
-		.ops = (read_too ? OPS_FILES : OPS_MODIFY) | OPS_NETWORK,
-		.stage = STAGE_DENY, .audit = AUDIT_DENY, .n_patterns = 1,
-		.patterns = calloc(1, sizeof(*rule->patterns)),
-	};
-	if (!rule->patterns)
-		return rule;
-	rule->patterns->pos.file = POLICY_BUILTIN;
-	rule->patterns->glob = tree_glob(path);
-	rule->patterns->spelled = strdup(path);
-	if (asprintf(&rule->text, "forbid %s %s   (usher's own file)", read_too ? "all" : "modify", path) < 0)
-		rule->text = NULL;
-	return rule;
-}
-
-int policy_forbid(struct policy *policy, const char *path, bool read_too)
-{
-	struct policy_engine *engine = policy->engine;
-	ASSERT(engine && path[0] == '/');
-	struct policy_rule *rule = builtin_rule(path, read_too);
-	if (!rule || !rule->patterns || !rule->patterns->glob || !rule->patterns->spelled || !rule->text) {
-		builtin_free(rule);
-		return -ENOMEM;
-	}
-	engine_lock(engine);
-	int err = -ENOMEM;
-	const struct policy_rule **rules = realloc(engine->rules, ((size_t)engine->n_rules + 1) * sizeof(*rules));
-	if (rules) {
-		engine->rules = rules;
-		rules[engine->n_rules++] = rule;
-		err = rule_add_codes(engine, engine->n_rules - 1, NULL);
-		ASSERT(err != -EINVAL);
-		if (err == 0)
-			err = engine_start(engine);
-		engine->forbidden |= rule->ops;
-		/* Numbers of rules have not changed, so what is known about pairs still holds. */
-	} else {
-		builtin_free(rule);
-	}
-	engine_release(engine);
-	return err;
-}
-
-const char *policy_forbidden(const struct policy *policy, size_t i)
-{
-	const struct policy_engine *engine = policy->engine;
-
-	for (size_t k = 0; k < engine->n_rules; k++)
-		if (engine->rules[k]->pos.file == POLICY_BUILTIN && i-- == 0)
-			return engine->rules[k]->patterns->spelled;
-	return NULL;
 }
 
 /* ---- memory --------------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* The inside of the path engine, shared by engine.c, contest.c, decide.c, gains.c, explain.c and ties.c. */
+/* The inside of the path engine, shared by engine.c, forbid.c, contest.c, decide.c, gains.c, explain.c and ties.c. */
 #ifndef USHER_ENGINE_STATE_H
 #define USHER_ENGINE_STATE_H
 
@@ -79,6 +79,14 @@ static inline const uint32_t *settled_rules(const struct policy_engine *engine, 
 {
 	return engine->settled_rules + settled->first;
 }
+
+/* One more rule than were written; it is handed over. 0 or -ENOMEM. Takes the lock. */
+int engine_forbid(struct policy_engine *engine, const struct policy_rule *rule);
+
+/* ---- forbid.c ------------------------------------------------------------------------------- */
+
+/* RULE was made there; it may be NULL. */
+void forbid_free(const struct policy_rule *rule);
 
 /* ---- contest.c ------------------------------------------------------------------------------ */
 
