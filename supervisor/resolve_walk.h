@@ -1,5 +1,5 @@
 /* What the parts of the resolver share: resolve.c (entry, pins), resolve_lexical.c (names taken as spelled), resolve_walk.c
- * (components), resolve_proc.h (procfs). */
+ * (components), resolve_fast.c (several at once), resolve_proc.h (procfs). */
 #ifndef USHER_RESOLVE_WALK_H
 #define USHER_RESOLVE_WALK_H
 
@@ -75,9 +75,18 @@ int walk_failed(struct walk *walk, int err, const char *rest);
 bool resolve_lexical(const struct resolver *resolver, const struct name *name, struct object *object);
 
 /* ---- resolve_walk.c ---- */
+enum { WALK_ON = 2 };	/* goes on: the walk is not at its end */
 int walk_run(struct walk *walk);
+/* LEN bytes of TEXT and then what is LEFT become the rest. WALK_ON or -ENOMEM. */
+int walk_expand(struct walk *walk, const char *text, size_t len, const char *left);
+/* LINK is one that was followed, for object.links. 0 or -errno. */
+int walk_remember(struct walk *walk, int link);
 int mount_of(int fd, uint64_t *mount);
 void walk_stand(struct walk *walk, int dir, bool owned);
+
+/* ---- resolve_fast.c ---- */
+/* The whole rest at once, or at least all but the last component. WALK_ON with less left to do when a symlink is in the way. */
+int walk_fast(struct walk *walk);
 
 /* ---- resolve_proc.c, resolve_owner.c ---- */
 
