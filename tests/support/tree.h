@@ -151,9 +151,12 @@ static inline bool tree_compare(struct tree *tree, int base, const char *path, b
 	int err, kernel, lexical;
 	bool same = true;
 
-	kernel = openat(base, path, O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
-	if (kernel < 0)
-		kernel = -errno;
+	/* A walk that the kernel has to begin anew, because something is mounted meanwhile, goes on counting its links. */
+	for (int tries = 0; tries == 0 || (tries < 20 && kernel == -ELOOP); tries++) {
+		kernel = openat(base, path, O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
+		if (kernel < 0)
+			kernel = -errno;
+	}
 	err = tree_resolve(tree, base, path, mode, RESOLVE_EXACT, object);
 	if (!err)
 		err = object->err;

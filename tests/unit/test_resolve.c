@@ -360,10 +360,14 @@ static void own_openat2(void **state)
 			struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = all[i] };
 			static struct name name;
 			struct stat st;
-			int kernel = (int)syscall(SYS_openat2, dir, paths[j], &how, sizeof(how)), err;
+			int kernel = -EAGAIN, err;
 
-			if (kernel < 0)
-				kernel = -errno;
+			/* So the kernel answers "..", if something is mounted or renamed anywhere meanwhile. */
+			for (int tries = 0; tries < 20 && kernel == -EAGAIN; tries++) {
+				kernel = (int)syscall(SYS_openat2, dir, paths[j], &how, sizeof(how));
+				if (kernel < 0)
+					kernel = -errno;
+			}
 			name = (struct name){ .dirfd = dir, .mode = NAME_FOLLOW, .resolve = all[i], .len = strlen(paths[j]) };
 			memcpy(name.path, paths[j], name.len + 1);
 			object_clear(&tree.object);
