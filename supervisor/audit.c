@@ -4,15 +4,10 @@
  * audit_record() runs on serving threads for every call, so an allowed call at level deny costs two
  * comparisons and a relaxed increment. Records and lines for people go to two sinks (sink.c), which the
  * loop's thread writes.
- *
- * Lines for people are few on purpose: of equal denials one in SHOWN_AGAIN_S is shown, of different ones
- * BURST at once and then PER_SECOND; how many were left out is said with the next line and in the summary. An
- * alert is always shown.
  */
 #include "audit.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -34,14 +29,11 @@
 #include "record.h"
 #include "ruleset.h"
 #include "sandbox.h"
-#include "seen.h"
+#include "shown.h"
 #include "sink.h"
 
 #define FILE_QUEUE (8U << 20)
 #define TERMINAL_QUEUE (64U << 10)
-#define BURST 10
-#define PER_SECOND 2
-#define SHOWN_AGAIN_S 30
 
 struct audit {
 	const struct policy *policy;
@@ -58,21 +50,10 @@ struct audit {
 	_Atomic uint32_t gaps;
 	_Atomic unsigned long calls, denied, would_denied;
 
+	struct shown shown;
 	pthread_mutex_t mutex; /* guards what follows */
 	char label[256];       /* of the policy that decides now; empty: .policy */
-	struct seens seens;
-	double tokens;
-	int64_t tokens_at_ms;
-	unsigned long hidden, hidden_unsaid;
-	char *last_question; /* without a file: there an id is enough */
 };
-
-static int64_t clock_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
 
 /* A bijection of 32 bits: within a run no two records share the first eight digits. */
 static uint32_t id_mix(uint32_t x)
@@ -177,6 +158,8 @@ static int audit_open(struct audit *audit, struct loop *loop)
 	if (audit->options.terminal || audit->options.json)
 		error = sink_new(&audit->terminal, loop, STDERR_FILENO, false, TERMINAL_QUEUE,
 				 audit->options.json ? audit_gap : terminal_gap, audit);
+	audit->shown.terminal = audit->terminal;
+	audit->shown.file = audit->file_name;
 	return error;
 }
 
@@ -193,8 +176,7 @@ int audit_new(struct audit **audit, struct loop *loop, const struct policy *poli
 		return -ENOMEM;
 	new->policy = policy;
 	new->options = *options;
-	new->tokens = BURST;
-	new->tokens_at_ms = clock_ms();
+	shown_init(&new->shown, policy, &new->options);
 	pthread_mutex_init(&new->mutex, NULL);
 	/* Ids are no secrets: without randomness they merely recur in the next run. */
 	if (getrandom(&new->id_key, sizeof(new->id_key), GRND_NONBLOCK) < 0 ||
@@ -232,60 +214,6 @@ bool audit_reopen(struct audit *audit)
 		return false;
 	sink_reopen(audit->file);
 	return true;
-}
-
-/* ---- what is shown ---- */
-
-/* Under the mutex. May a line be shown now? *UNSAID: how many were not, since the last one that was. */
-static bool may_show(struct audit *audit, struct seen *seen, bool alert, unsigned long *unsaid)
-{
-	int64_t now = clock_ms();
-	audit->tokens += (double)(now - audit->tokens_at_ms) * PER_SECOND / 1000;
-	audit->tokens = audit->tokens > BURST ? BURST : audit->tokens;
-	audit->tokens_at_ms = now;
-	bool again = seen && now / 1000 - seen->shown_s < SHOWN_AGAIN_S;
-	if (!alert && (again || audit->tokens < 1)) {
-		audit->hidden++;
-		audit->hidden_unsaid += !again;
-		return false;
-	}
-	audit->tokens = audit->tokens >= 1 ? audit->tokens - 1 : 0;
-	if (seen)
-		seen->shown_s = now / 1000;
-	*unsaid = audit->hidden_unsaid;
-	audit->hidden_unsaid = 0;
-	return true;
-}
-
-static void show(struct audit *audit, const struct request *req, enum record_kind kind,
-		 const struct record *record)
-{
-	struct text text = { 0 };
-	unsigned long unsaid = 0;
-	pthread_mutex_lock(&audit->mutex);
-	struct seen *seen = seen_get(&audit->seens, record_hash(req, kind));
-	if (!audit->file) {
-		struct text question = { 0 };
-		record_question(&question, req, kind);
-		free(audit->last_question);
-		audit->last_question = text_take(&question);
-	}
-	bool shown = audit->terminal &&
-		     may_show(audit, seen, record_verdict(req, kind)->audit == AUDIT_ALERT, &unsaid);
-	pthread_mutex_unlock(&audit->mutex);
-	if (shown && audit->options.json) {
-		record_request(&text, record, req);
-		sink_put(audit->terminal, text.s, text.len);
-	} else if (shown) {
-		if (unsaid)
-			text_addf(&text, "usher: %lu more denial%s not shown\n", unsaid,
-				  unsaid == 1 ? "" : "s");
-		text_puts(&text, "usher: ");
-		record_line(&text, req, kind, audit->file ? record->id : NULL);
-		text_puts(&text, "\n");
-		sink_put(audit->terminal, text.s, text.len);
-	}
-	free(text_take(&text));
 }
 
 /* ---- what is recorded ---- */
@@ -367,7 +295,7 @@ void audit_record(struct audit *audit, struct request *req)
 	if (audit->file || alert)
 		write_record(audit, &record, req, alert);
 	if (shown)
-		show(audit, req, kind, &record);
+		shown_put(&audit->shown, req, kind, &record);
 }
 
 void audit_kernel(struct audit *audit, const struct policy *policy, const struct kernel_event *event, const char *rule)
@@ -422,52 +350,6 @@ void audit_event(struct audit *audit, const char *action, const char *message)
 
 /* ---- the end ---- */
 
-static void add_next_command(struct text *text, const struct audit *audit)
-{
-	const char *policy = audit->policy->files[0].path;
-	struct text command = { 0 };
-	text_puts(text, "usher: ");
-	if (audit->file) {
-		text_puts(&command, "usher why --last --audit ");
-		escape_shell(&command, audit->file_name, strlen(audit->file_name));
-	} else {
-		text_puts(&command, "usher why -p ");
-		escape_shell(&command, policy, strlen(policy));
-		for (size_t i = 0; i < audit->options.n_vars; i++) {
-			const struct policy_var *var = &audit->options.vars[i];
-			text_addf(&command, " --set %s=", var->name);
-			escape_shell(&command, var->value, strlen(var->value));
-		}
-		text_addf(&command, " %s", audit->last_question);
-	}
-	escape_add(text, command.s, command.len);
-	text_puts(text, "\n");
-	free(text_take(&command));
-}
-
-static void print_summary(const struct audit *audit, unsigned long lost)
-{
-	unsigned long denied = atomic_load(&audit->denied), would = atomic_load(&audit->would_denied);
-	struct text text = { 0 };
-	text_addf(&text, "usher: %lu denial%s", denied, denied == 1 ? "" : "s");
-	if (denied + would > 1 && audit->seens.n)
-		text_addf(&text, ", %s%zu different", audit->seens.full ? "more than " : "", audit->seens.n);
-	if (would)
-		text_addf(&text, "; %lu call%s would be denied without stage log", would,
-			  would == 1 ? "" : "s");
-	if (audit->hidden)
-		text_addf(&text, "; %lu not shown", audit->hidden);
-	text_addf(&text, "; %lu brokered call%s%s\n", atomic_load(&audit->calls), atomic_load(&audit->calls) == 1 ? "" : "s",
-		  audit->options.reads_unseen ? "; Landlock decided about reading, uncounted (--layers broker counts)" : "");
-	if (audit->file ? denied + would > 0 : audit->last_question != NULL)
-		add_next_command(&text, audit);
-	if (lost)
-		text_addf(&text, "usher: %lu audit record%s could not be written to %s\n", lost,
-			  lost == 1 ? "" : "s", audit->file_name);
-	(void)!write(STDERR_FILENO, text.s, text.len);
-	free(text_take(&text));
-}
-
 void audit_free(struct audit *audit)
 {
 	if (!audit)
@@ -478,14 +360,13 @@ void audit_free(struct audit *audit)
 	unsigned long lost = sink_free(audit->file);
 	audit_file_free(audit->log);
 	(void)sink_free(audit->terminal);
-	bool any = atomic_load(&audit->denied) + atomic_load(&audit->would_denied) > 0;
+	unsigned long denied = atomic_load(&audit->denied), would = atomic_load(&audit->would_denied);
 	if (untold)
 		(void)dprintf(STDERR_FILENO, "usher: %lu alert%s left out, or not told to everyone\n", untold, untold == 1 ? " was" : "s were");
-	if (audit->options.summary || (any && audit->options.terminal && !audit->options.json) || lost)
-		print_summary(audit, lost);
+	if (audit->options.summary || (denied + would && audit->options.terminal && !audit->options.json) || lost)
+		shown_summary(&audit->shown, atomic_load(&audit->calls), denied, would, lost);
 	pthread_mutex_destroy(&audit->mutex);
 	free(audit->file_name);
-	free(audit->seens.list);
-	free(audit->last_question);
+	shown_free(&audit->shown);
 	free(audit);
 }
