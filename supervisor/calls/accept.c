@@ -24,7 +24,6 @@ static int accept_flags(const struct request *req)
 int accept_fetch(struct request *req)
 {
 	struct socket_call *call;
-	socklen_t len;
 	int err;
 
 	req->args.sock.data = NULL;
@@ -39,13 +38,7 @@ int accept_fetch(struct request *req)
 		call->room = fetch_bytes(req, req->notif.data.args[2], &call->room, sizeof(call->room)) ? -EFAULT
 			     : call->room < 0						     ? -EINVAL
 											     : call->room;
-	if (peer_proto(call->domain, call->type, call->protocol) != PROTO_TCP)
-		return 0;
-	len = sizeof(call->addr.any);
-	if (getsockname(call->fd, (struct sockaddr *)&call->addr.any, &len))
-		return -errno;
-	call->addr.len = len;
-	return peer_add(req, &call->addr, OP_BIND);
+	return peer_add_bound(req);
 }
 
 /* FD is the new connection, from call->out. */

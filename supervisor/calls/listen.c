@@ -10,20 +10,9 @@
 
 int listen_fetch(struct request *req)
 {
-	struct socket_call *call;
-	socklen_t len;
 	int err = socket_fetch(req);
 
-	if (err)
-		return err;
-	call = socket_call(req);
-	if (peer_proto(call->domain, call->type, call->protocol) != PROTO_TCP)
-		return 0;
-	len = sizeof(call->addr.any);
-	if (getsockname(call->fd, (struct sockaddr *)&call->addr.any, &len))
-		return -errno;
-	call->addr.len = len;
-	return peer_add(req, &call->addr, OP_BIND);
+	return err ? err : peer_add_bound(req);
 }
 
 int listen_serve(struct request *req)

@@ -218,6 +218,19 @@ int peer_add(struct request *req, struct address *address, enum policy_op op)
 	return 0;
 }
 
+int peer_add_bound(struct request *req)
+{
+	struct socket_call *call = socket_call(req);
+	socklen_t len = sizeof(call->addr.any);
+
+	if (peer_proto(call->domain, call->type, call->protocol) != PROTO_TCP)
+		return 0;
+	if (getsockname(call->fd, (struct sockaddr *)&call->addr.any, &len))
+		return -errno;
+	call->addr.len = len;
+	return peer_add(req, &call->addr, OP_BIND);
+}
+
 int peer_fetch(struct request *req, enum name_mode mode, enum policy_op op)
 {
 	struct socket_call *call;

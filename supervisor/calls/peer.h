@@ -21,6 +21,8 @@ int peer_of(struct request *req, struct address *address, enum policy_op op, str
 
 /* The same judged: REQ has a peer afterwards if there is something to judge. 0 or -errno. */
 int peer_add(struct request *req, struct address *address, enum policy_op op);
+/* The address that a TCP socket has, whoever has bound it, is judged as by bind(2). Of other sockets nothing is. 0 or -errno. */
+int peer_add_bound(struct request *req);
 /* connect(2), bind(2): a socket, an address and its length. */
 int peer_fetch(struct request *req, enum name_mode mode, enum policy_op op);
 
