@@ -89,11 +89,15 @@ struct promote {
 
 /* ---- the new text --------------------------------------------------------------------------- */
 
-struct edited_env { struct policy_env real; const struct promote *promote; };
+struct edited_env {
+	struct env env;
+	int (*read)(void *ctx, const char *path, char **text, size_t *len);	/* of ENV */
+	const struct promote *promote;
+};
 
 static int edited_read(void *ctx, const char *path, char **text, size_t *len)
 {
-	const struct edited_env *edited = ctx;
+	const struct edited_env *edited = container_of(ctx, const struct edited_env, env);
 
 	for (size_t i = 0; i < edited->promote->n_rewrites; i++) {
 		const struct rewrite *rewrite = &edited->promote->rewrites[i];
@@ -104,47 +108,21 @@ static int edited_read(void *ctx, const char *path, char **text, size_t *len)
 		*len = rewrite->len;
 		return 0;
 	}
-	return edited->real.read(edited->real.ctx, path, text, len);
-}
-
-static int edited_list(void *ctx, const char *path, char ***names, size_t *n)
-{
-	const struct edited_env *edited = ctx;
-
-	return edited->real.list(edited->real.ctx, path, names, n);
-}
-
-static int edited_resolve(void *ctx, const char *path, char **resolved)
-{
-	const struct edited_env *edited = ctx;
-
-	return edited->real.resolve(edited->real.ctx, path, resolved);
-}
-
-static int edited_predicate(void *ctx, const char *what, const char *op, const char *value)
-{
-	const struct edited_env *edited = ctx;
-
-	return edited->real.predicate(edited->real.ctx, what, op, value);
+	return edited->read(ctx, path, text, len);
 }
 
 /* What would be written is read as a policy first: it must say what was meant and nothing else. */
 static bool text_is_right(const struct promote *promote)
 {
-	struct env env;
 	struct edited_env edited = { .promote = promote };
 	struct policy_env use;
 	struct policy_diags diags = { 0 };
 	struct policy *after = NULL;
 	bool right;
 
-	env_init(&env, &edited.real);
-	use = edited.real;
-	use.ctx = &edited;
+	env_init(&edited.env, &use);
+	edited.read = use.read;
 	use.read = edited_read;
-	use.list = edited_list;
-	use.resolve = edited_resolve;
-	use.predicate = edited_predicate;
 	use.exists = NULL;
 	use.vars = promote->cli->vars;
 	use.n_vars = promote->cli->n_vars;

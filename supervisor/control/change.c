@@ -25,14 +25,13 @@
 /* ---- a policy's files as they were ---------------------------------------------------------- */
 
 struct memory_env {
-	struct policy_env real;
-	void *ctx;
+	struct env env;
 	const struct policy *policy;
 };
 
 static int memory_read(void *ctx, const char *path, char **text, size_t *len)
 {
-	const struct memory_env *memory = ctx;
+	const struct memory_env *memory = container_of(ctx, const struct memory_env, env);
 
 	for (size_t i = 0; i < memory->policy->n_files; i++) {
 		const struct policy_file *file = &memory->policy->files[i];
@@ -48,7 +47,7 @@ static int memory_read(void *ctx, const char *path, char **text, size_t *len)
 
 static int memory_list(void *ctx, const char *path, char ***names, size_t *n)
 {
-	const struct memory_env *memory = ctx;
+	const struct memory_env *memory = container_of(ctx, const struct memory_env, env);
 	struct strings list = { 0 };
 	size_t len = strlen(path);
 
@@ -62,20 +61,6 @@ static int memory_list(void *ctx, const char *path, char ***names, size_t *n)
 	*names = list.v;
 	*n = list.n;
 	return 0;
-}
-
-static int memory_resolve(void *ctx, const char *path, char **resolved)
-{
-	const struct memory_env *memory = ctx;
-
-	return memory->real.resolve(memory->ctx, path, resolved);
-}
-
-static int memory_predicate(void *ctx, const char *what, const char *op, const char *value)
-{
-	const struct memory_env *memory = ctx;
-
-	return memory->real.predicate(memory->ctx, what, op, value);
 }
 
 /* ---- loading -------------------------------------------------------------------------------- */
@@ -95,28 +80,20 @@ static void change_report(struct change *change, const struct policy *policy, co
 static int change_load(struct change *change, struct policy **policy, struct policy_diags *diags)
 {
 	const struct control_options *options = &change->control->options;
-	struct env env;
-	struct policy_env real, *use = &real;
-	struct memory_env memory;
-	struct policy_env from_memory;
+	struct memory_env memory = { .policy = change->memory ? change->memory->policy : NULL };
+	struct policy_env use;
 	int err;
 
-	env_init(&env, &real);
-	real.vars = options->vars;
-	real.n_vars = options->n_vars;
-	real.mode_log = change->mode_log;
-	if (change->memory) {
-		memory = (struct memory_env){ .real = real, .ctx = real.ctx, .policy = change->memory->policy };
-		from_memory = real;
-		from_memory.ctx = &memory;
-		from_memory.read = memory_read;
-		from_memory.list = memory_list;
-		from_memory.resolve = memory_resolve;
-		from_memory.predicate = memory_predicate;
-		from_memory.exists = NULL;
-		use = &from_memory;
+	env_init(&memory.env, &use);
+	use.vars = options->vars;
+	use.n_vars = options->n_vars;
+	use.mode_log = change->mode_log;
+	if (memory.policy) {
+		use.read = memory_read;
+		use.list = memory_list;
+		use.exists = NULL;
 	}
-	err = load_file(change->memory ? change->memory->policy->files[0].path : change->path, options->audit_file, use, policy, diags);
+	err = load_file(change->memory ? change->memory->policy->files[0].path : change->path, options->audit_file, &use, policy, diags);
 	if (!err)
 		err = load_forbid_alert(*policy, options->sandbox->launched->policy);
 	return err ? err : load_forbid(*policy, options->audit_open, options->record_file, diags);
