@@ -20,6 +20,7 @@
 #include "escape.h"
 #include "fd.h"
 #include "json.h"
+#include "json_get.h"
 #include "pattern.h"
 #include "since.h"
 #include "style.h"
@@ -64,38 +65,32 @@ const struct cli_verb cli_verb_log = {
 
 /* ---- filters --------------------------------------------------------------------------------- */
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-	return text ? text : "";
-}
-
 static bool rule_matches(const json_t *record, const char *rule)
 {
-	const char *where = text_of(record, "rule"), *id = text_of(json_object_get(record, "details"), "rule_id");
+	const char *where = json_text_of(record, "rule"), *id = json_text_of(json_object_get(record, "details"), "rule_id");
 	return strcmp(where, rule) == 0 || (*id && strcmp(id, rule) == 0);
 }
 
 static bool program_matches(const json_t *record, const char *program)
 {
-	const char *exe = text_of(json_object_get(record, "process"), "exe"), *slash = strrchr(exe, '/');
+	const char *exe = json_text_of(json_object_get(record, "process"), "exe"), *slash = strrchr(exe, '/');
 	return strcmp(strchr(program, '/') || !slash ? exe : slash + 1, program) == 0;
 }
 
 static bool path_matches(const json_t *record, const char *pattern)
 {
-	const char *path = text_of(json_object_get(record, "details"), "path");
+	const char *path = json_text_of(json_object_get(record, "details"), "path");
 	return *path == '/' && pattern_matches(pattern, path, strlen(path));
 }
 
 static bool wanted(const struct log *log, const json_t *record)
 {
-	const char *action = text_of(record, "action");
+	const char *action = json_text_of(record, "action");
 	bool denied = strcmp(action, "deny") == 0, would = strcmp(action, "would-deny") == 0;
 
 	if ((log->denied || log->would) && !(denied && log->denied) && !(would && log->would))
 		return false;
-	if (*log->since && strcmp(text_of(record, "timestamp"), log->since) < 0)
+	if (*log->since && strcmp(json_text_of(record, "timestamp"), log->since) < 0)
 		return false;
 	return (!log->rule || rule_matches(record, log->rule)) && (!log->program || program_matches(record, log->program)) &&
 	       (!log->path || path_matches(record, log->path));

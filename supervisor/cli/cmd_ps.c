@@ -5,6 +5,7 @@
 
 #include "escape.h"
 #include "fd.h"
+#include "json_get.h"
 #include "remote.h"
 #include "text.h"
 
@@ -27,18 +28,6 @@ const struct cli_verb cli_verb_ps = {
 	.run = run,
 };
 
-static long long number(const json_t *ps, const char *key)
-{
-	return json_integer_value(json_object_get(ps, key));
-}
-
-static const char *string(const json_t *ps, const char *key)
-{
-	const char *text = json_string_value(json_object_get(ps, key));
-
-	return text ? text : "";
-}
-
 static void up_text(double up, char text[32])
 {
 	long seconds = (long)up;
@@ -56,15 +45,15 @@ static void print_launched(const json_t *ps)
 	const json_t *launched = json_object_get(ps, "launched"), *line;
 	size_t handled = json_array_size(json_object_get(launched, "landlock")), i;
 
-	printf("    program  %s\n    file     %s\n", string(ps, "program"), string(ps, "policy_file"));
+	printf("    program  %s\n    file     %s\n", json_text_of(ps, "program"), json_text_of(ps, "policy_file"));
 	printf("    launched %s, exec %s, Landlock refuses %zu rights%s, %lld rules sealed\n",
 	       json_is_true(json_object_get(launched, "free")) ? "free: only a restart can confine it"
 	       : json_is_true(json_object_get(launched, "topology_fixed")) ? "with chroot, mounts and namespaces refused"
 									 : "with chroot, mounts and namespaces open",
 	       json_is_true(json_object_get(launched, "exec_gate")) ? "behind the gate" : "not looked at", handled,
-	       json_is_true(json_object_get(launched, "connects_by_landlock")) ? " and decides about TCP connects" : "", number(launched, "sealed"));
+	       json_is_true(json_object_get(launched, "connects_by_landlock")) ? " and decides about TCP connects" : "", json_number_of(launched, "sealed"));
 	if (json_object_get(ps, "panic"))
-		printf("    panic    every rule is at log: %s\n", string(ps, "panic"));
+		printf("    panic    every rule is at log: %s\n", json_text_of(ps, "panic"));
 	json_array_foreach(json_object_get(ps, "restart"), i, line)
 		printf("    restart  %s\n", json_string_value(line));
 }
@@ -73,7 +62,7 @@ static void print_one(const struct cli *cli, const struct remote *remote, bool d
 {
 	const json_t *ps = remote->ps, *stages = json_object_get(ps, "stages"), *shadow = json_object_get(ps, "shadow"), *expires;
 	size_t i;
-	AUTO_FREE char *policy = text_printf("%s@%.7s", string(ps, "policy"), string(ps, "digest"));
+	AUTO_FREE char *policy = text_printf("%s@%.7s", json_text_of(ps, "policy"), json_text_of(ps, "digest"));
 	char up[32];
 
 	if (remote->error) {
@@ -81,15 +70,16 @@ static void print_one(const struct cli *cli, const struct remote *remote, bool d
 		return;
 	}
 	up_text(json_real_value(json_object_get(ps, "up")), up);
-	printf("%-20s %7lld %-24s %-8s %-8s %10lld %8lld %8lld  enforce %lld, log %lld%s\n", remote->name, number(ps, "pid"), policy,
-	       json_object_get(ps, "panic") ? "panic" : string(ps, "mode"), up, number(ps, "calls"), number(ps, "denied"),
-	       number(ps, "would_deny"), number(stages, "deny") + number(stages, "trap") + number(stages, "kill"), number(stages, "log"),
+	printf("%-20s %7lld %-24s %-8s %-8s %10lld %8lld %8lld  enforce %lld, log %lld%s\n", remote->name, json_number_of(ps, "pid"), policy,
+	       json_object_get(ps, "panic") ? "panic" : json_text_of(ps, "mode"), up, json_number_of(ps, "calls"), json_number_of(ps, "denied"),
+	       json_number_of(ps, "would_deny"), json_number_of(stages, "deny") + json_number_of(stages, "trap") + json_number_of(stages, "kill"),
+	       json_number_of(stages, "log"),
 	       shadow ? ", shadow" : "");
 	if (details)
 		print_launched(ps);
 	json_array_foreach(json_object_get(ps, "expires"), i, expires)
-		cli_warn(cli, "%s: the rule %s %s on %s", remote->name, string(expires, "rule"), number(expires, "days") < 0 ? "expired" : "expires",
-			 string(expires, "on"));
+		cli_warn(cli, "%s: the rule %s %s on %s", remote->name, json_text_of(expires, "rule"), json_number_of(expires, "days") < 0 ? "expired" : "expires",
+			 json_text_of(expires, "on"));
 }
 
 static int print_all(const struct cli *cli, const struct remotes *remotes, const struct remote *one)

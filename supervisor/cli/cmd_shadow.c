@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_get.h"
 #include "remote.h"
 
 static const struct cli_option options[] = { { NULL, 0, NULL, NULL } };
@@ -27,30 +28,18 @@ const struct cli_verb cli_verb_shadow = {
 	.run = run,
 };
 
-static long long number(const json_t *json, const char *key)
-{
-	return json_integer_value(json_object_get(json, key));
-}
-
-static const char *string(const json_t *json, const char *key)
-{
-	const char *text = json_string_value(json_object_get(json, key));
-
-	return text ? text : "";
-}
-
 static void print_changes(const json_t *shadow, const char *change, const char *title, long long calls)
 {
 	const json_t *entry;
 	size_t i, n = 0;
 
 	json_array_foreach(json_object_get(shadow, "changes"), i, entry)
-		n += !strcmp(string(entry, "change"), change);
+		n += !strcmp(json_text_of(entry, "change"), change);
 	printf("  newly %-8s %4zu accesses  %lld calls\n", title, n, calls);
 	json_array_foreach(json_object_get(shadow, "changes"), i, entry)
-		if (!strcmp(string(entry, "change"), change))
-			printf("    %-48s %8lld  now %s\n    %-48s %8s  was %s\n", string(entry, "access"), number(entry, "count"), string(entry, "now"), "",
-			       "", string(entry, "was"));
+		if (!strcmp(json_text_of(entry, "change"), change))
+			printf("    %-48s %8lld  now %s\n    %-48s %8s  was %s\n", json_text_of(entry, "access"), json_number_of(entry, "count"), json_text_of(entry, "now"), "",
+			       "", json_text_of(entry, "was"));
 }
 
 static void print_shadow(const json_t *answer, bool diff)
@@ -58,15 +47,15 @@ static void print_shadow(const json_t *answer, bool diff)
 	const json_t *shadow = json_object_get(answer, "shadow"), *where;
 	size_t i;
 
-	printf("%.7s enforced, %s@%.7s shadow: %lld calls, %lld newly denied, %lld newly allowed\n", string(answer, "enforced"),
-	       string(shadow, "policy"), string(shadow, "digest"), number(shadow, "calls"), number(shadow, "denied"), number(shadow, "allowed"));
+	printf("%.7s enforced, %s@%.7s shadow: %lld calls, %lld newly denied, %lld newly allowed\n", json_text_of(answer, "enforced"),
+	       json_text_of(shadow, "policy"), json_text_of(shadow, "digest"), json_number_of(shadow, "calls"), json_number_of(shadow, "denied"), json_number_of(shadow, "allowed"));
 	if (diff) {
-		print_changes(shadow, "denied", "DENIED", number(shadow, "denied"));
-		print_changes(shadow, "allowed", "ALLOWED", number(shadow, "allowed"));
-		if (number(shadow, "not_listed"))
-			printf("  and %lld calls of more different accesses than are kept\n", number(shadow, "not_listed"));
+		print_changes(shadow, "denied", "DENIED", json_number_of(shadow, "denied"));
+		print_changes(shadow, "allowed", "ALLOWED", json_number_of(shadow, "allowed"));
+		if (json_number_of(shadow, "not_listed"))
+			printf("  and %lld calls of more different accesses than are kept\n", json_number_of(shadow, "not_listed"));
 	}
-	printf("  rules of the candidate exercised: %lld of %lld", number(shadow, "rules_used"), number(shadow, "rules"));
+	printf("  rules of the candidate exercised: %lld of %lld", json_number_of(shadow, "rules_used"), json_number_of(shadow, "rules"));
 	json_array_foreach(json_object_get(shadow, "unused"), i, where)
 		if (i < 8)
 			printf("%s%s", i ? ", " : "   not yet: ", json_string_value(where));
@@ -87,7 +76,7 @@ static int ask(struct cli *cli, const char *what, const char *who, const char *f
 		status = remote_do(cli, one, request, &answer);
 		if (answer && !cli->json && !cli->quiet && !json_object_get(answer, "error")) {
 			if (!strcmp(what, "set"))
-				printf("%s: %.12s decides beside it from now on; usher shadow diff %s\n", one->name, string(answer, "digest"), one->name);
+				printf("%s: %.12s decides beside it from now on; usher shadow diff %s\n", one->name, json_text_of(answer, "digest"), one->name);
 			else if (strcmp(what, "clear") != 0)
 				print_shadow(answer, !strcmp(what, "diff"));
 		}

@@ -10,13 +10,8 @@
 #include "evidence/source.h"
 #include "fd.h"
 #include "json.h"
+#include "json_get.h"
 #include "style.h"
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-	return text ? text : "";
-}
 
 /* In local time, with the date. */
 static void add_time(struct text *text, const char *stamp)
@@ -42,15 +37,15 @@ static const char *word_of(const char *action)
 static void add_deed(struct text *text, const json_t *record)
 {
 	const json_t *details = json_object_get(record, "details");
-	const char *path = text_of(details, "path"), *peer = text_of(details, "peer"), *message = text_of(details, "message");
+	const char *path = json_text_of(details, "path"), *peer = json_text_of(details, "peer"), *message = json_text_of(details, "message");
 	if (*path || *peer)
-		text_addf(text, "%s%s%s %s", *text_of(details, "op") ? text_of(details, "op") : text_of(details, "ops"), *peer ? " " : "", *peer ? text_of(details, "proto") : "", *path ? path : peer);
+		text_addf(text, "%s%s%s %s", *json_text_of(details, "op") ? json_text_of(details, "op") : json_text_of(details, "ops"), *peer ? " " : "", *peer ? json_text_of(details, "proto") : "", *path ? path : peer);
 	else if (json_is_string(json_object_get(record, "syscall")))
-		text_addf(text, "syscall %s", text_of(record, "syscall"));
+		text_addf(text, "syscall %s", json_text_of(record, "syscall"));
 	else
 		text_puts(text, message);
-	if (*text_of(details, "to"))
-		text_addf(text, " -> %s", text_of(details, "to"));
+	if (*json_text_of(details, "to"))
+		text_addf(text, " -> %s", json_text_of(details, "to"));
 	if (json_object_get(details, "lost"))
 		text_addf(text, ": %lld", (long long)json_integer_value(json_object_get(details, "lost")));
 }
@@ -58,20 +53,20 @@ static void add_deed(struct text *text, const json_t *record)
 static void add_rest(struct text *text, const json_t *record)
 {
 	const json_t *details = json_object_get(record, "details"), *process = json_object_get(record, "process");
-	const char *exe = text_of(process, "exe"), *slash = strrchr(exe, '/');
-	if (*text_of(details, "errno"))
-		text_addf(text, "   %s", text_of(details, "errno"));
+	const char *exe = json_text_of(process, "exe"), *slash = strrchr(exe, '/');
+	if (*json_text_of(details, "errno"))
+		text_addf(text, "   %s", json_text_of(details, "errno"));
 	if (*exe)
 		text_addf(text, "   %s", slash ? slash + 1 : exe);
 	if (*exe && json_is_integer(json_object_get(process, "pid")))
 		text_addf(text, " %lld", (long long)json_integer_value(json_object_get(process, "pid")));
 	if (json_object_get(details, "count"))
 		text_addf(text, "   %lld call%s, %s", (long long)json_integer_value(json_object_get(details, "count")),
-			  json_integer_value(json_object_get(details, "count")) == 1 ? "" : "s", text_of(details, "verdict"));
-	if (*text_of(record, "rule"))
-		text_addf(text, "   %s", text_of(record, "rule"));
-	if (strcmp(text_of(record, "action"), "deny") == 0 || strcmp(text_of(record, "action"), "would-deny") == 0)
-		text_addf(text, "   why %.8s", text_of(record, "id"));
+			  json_integer_value(json_object_get(details, "count")) == 1 ? "" : "s", json_text_of(details, "verdict"));
+	if (*json_text_of(record, "rule"))
+		text_addf(text, "   %s", json_text_of(record, "rule"));
+	if (strcmp(json_text_of(record, "action"), "deny") == 0 || strcmp(json_text_of(record, "action"), "would-deny") == 0)
+		text_addf(text, "   why %.8s", json_text_of(record, "id"));
 }
 
 static void put_line(const struct log *log, const char *action, struct text *text)
@@ -85,14 +80,14 @@ static void put_line(const struct log *log, const char *action, struct text *tex
 
 void log_print(const struct log *log, const json_t *record)
 {
-	const char *action = text_of(record, "action");
+	const char *action = json_text_of(record, "action");
 	struct text text = { 0 };
 	if (log->cli->json) {
 		json_dumpf(record, stdout, JSON_COMPACT);
 		printf("\n");
 		return;
 	}
-	add_time(&text, text_of(record, "timestamp"));
+	add_time(&text, json_text_of(record, "timestamp"));
 	text_addf(&text, "  %-6s ", word_of(action));
 	add_deed(&text, record);
 	add_rest(&text, record);
@@ -132,7 +127,7 @@ static void grow(struct log *log)
 void log_count(struct log *log, const json_t *record)
 {
 	struct text key = { 0 };
-	text_addf(&key, "%s\t%s\t", text_of(record, "action"), text_of(record, "rule"));
+	text_addf(&key, "%s\t%s\t", json_text_of(record, "action"), json_text_of(record, "rule"));
 	add_deed(&key, record);
 	if (2 * log->n_events >= log->size_events)
 		grow(log);
@@ -146,7 +141,7 @@ void log_count(struct log *log, const json_t *record)
 	json_int_t count = json_integer_value(json_object_get(json_object_get(record, "details"), "count"));
 	event->count += count > 0 ? (uint64_t)count : 1;
 	free(event->last);
-	event->last = text_copy(text_of(record, "timestamp"));
+	event->last = text_copy(json_text_of(record, "timestamp"));
 	free(text_take(&key));
 }
 
@@ -164,7 +159,7 @@ void log_print_counts(struct log *log)
 	qsort(log->events, log->size_events, sizeof(*log->events), by_count);
 	for (size_t i = 0; i < log->n_events; i++) {
 		const struct log_event *event = &log->events[i];
-		const char *action = text_of(event->first, "action");
+		const char *action = json_text_of(event->first, "action");
 		struct text text = { 0 };
 		if (log->cli->json) {
 			json_array_append_new(list, json_pack("{s:I, s:s, s:O}", "count", (json_int_t)event->count, "last", event->last, "first",
@@ -190,7 +185,7 @@ void log_learn(struct log *log, const json_t *record)
 	if (!source_record_read(record, &access, &kept))
 		return;
 	/* What usher itself refuses no rule can allow. */
-	if (access.verdict != ACCESS_ALLOW && strcmp(text_of(record, "rule"), "built-in") != 0) {
+	if (access.verdict != ACCESS_ALLOW && strcmp(json_text_of(record, "rule"), "built-in") != 0) {
 		/* It did not happen; a rule would let it. */
 		access.verdict = ACCESS_WOULD_DENY;
 		access.error = 0;

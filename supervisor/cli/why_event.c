@@ -11,12 +11,7 @@
 #include "err.h"
 #include "escape.h"
 #include "fd.h"
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-	return text ? text : "";
-}
+#include "json_get.h"
 
 /* A log may be anybody's: what is shown must not paint the terminal. */
 static char *copy_of(const json_t *object, const char *key)
@@ -43,7 +38,7 @@ static char *time_of(const json_t *record)
 	struct tm tm = { 0 }, now;
 	char text[40];
 	time_t today = time(NULL);
-	const char *stamp = text_of(record, "timestamp");
+	const char *stamp = json_text_of(record, "timestamp");
 	if (!strptime(stamp, "%Y-%m-%dT%H:%M:%S", &tm))
 		return escape_dup(stamp, strlen(stamp));
 	time_t at = timegm(&tm);
@@ -57,12 +52,12 @@ static char *time_of(const json_t *record)
 static bool same_event(const json_t *a, const json_t *b)
 {
 	const json_t *da = json_object_get(a, "details"), *db = json_object_get(b, "details");
-	return audit_is_denial(b) && strcmp(text_of(a, "rule"), text_of(b, "rule")) == 0 &&
-	       strcmp(text_of(a, "action"), text_of(b, "action")) == 0 &&
-	       strcmp(text_of(da, "op"), text_of(db, "op")) == 0 &&
-	       strcmp(text_of(da, "path"), text_of(db, "path")) == 0 &&
-	       strcmp(text_of(da, "peer"), text_of(db, "peer")) == 0 && strcmp(text_of(da, "proto"), text_of(db, "proto")) == 0 &&
-	       (*text_of(da, "path") || *text_of(da, "peer") || strcmp(text_of(a, "syscall"), text_of(b, "syscall")) == 0);
+	return audit_is_denial(b) && strcmp(json_text_of(a, "rule"), json_text_of(b, "rule")) == 0 &&
+	       strcmp(json_text_of(a, "action"), json_text_of(b, "action")) == 0 &&
+	       strcmp(json_text_of(da, "op"), json_text_of(db, "op")) == 0 &&
+	       strcmp(json_text_of(da, "path"), json_text_of(db, "path")) == 0 &&
+	       strcmp(json_text_of(da, "peer"), json_text_of(db, "peer")) == 0 && strcmp(json_text_of(da, "proto"), json_text_of(db, "proto")) == 0 &&
+	       (*json_text_of(da, "path") || *json_text_of(da, "peer") || strcmp(json_text_of(a, "syscall"), json_text_of(b, "syscall")) == 0);
 }
 
 struct look {
@@ -76,8 +71,8 @@ static int look_around(void *ctx, json_t *record)
 {
 	struct look *look = ctx;
 	struct why_event *out = look->out;
-	if (!look->past && strcmp(text_of(record, "action"), "start") == 0 &&
-	    strcmp(text_of(record, "policy"), text_of(look->event, "policy")) == 0) {
+	if (!look->past && strcmp(json_text_of(record, "action"), "start") == 0 &&
+	    strcmp(json_text_of(record, "policy"), json_text_of(look->event, "policy")) == 0) {
 		const json_t *details = json_object_get(record, "details");
 		free(out->policy_file);
 		out->policy_file = path_of(details, "policy_file");
@@ -94,7 +89,7 @@ static void event_fill(struct why_event *event, const json_t *record)
 {
 	const json_t *details = json_object_get(record, "details"),
 		     *process = json_object_get(record, "process");
-	const char *exe = text_of(process, "exe"), *slash = strrchr(exe, '/');
+	const char *exe = json_text_of(process, "exe"), *slash = strrchr(exe, '/');
 	AUTO_FREE char *program = text_printf("%s %d", *exe ? slash ? slash + 1 : exe : "process",
 					      (int)json_integer_value(json_object_get(process, "pid")));
 	event->program = escape_dup(program, strlen(program));
@@ -112,8 +107,8 @@ static void event_fill(struct why_event *event, const json_t *record)
 	if (!event->path && event->proto)
 		event->path = copy_of(details, "peer");
 	event->policy = copy_of(record, "policy");
-	event->action = escape_dup(text_of(record, "action"), strlen(text_of(record, "action")));
-	event->rule = escape_dup(text_of(record, "rule"), strlen(text_of(record, "rule")));
+	event->action = escape_dup(json_text_of(record, "action"), strlen(json_text_of(record, "action")));
+	event->rule = escape_dup(json_text_of(record, "rule"), strlen(json_text_of(record, "rule")));
 	event->kind = copy_of(record, "syscall");
 	for (size_t i = 0; i < ARRAY_SIZE(event->args); i++) {
 		const char *arg = json_string_value(json_array_get(json_object_get(details, "args"), i));

@@ -8,6 +8,7 @@
 #include "audit_find.h"
 #include "escape.h"
 #include "fd.h"
+#include "json_get.h"
 #include "source.h"
 
 struct log_reading {
@@ -16,25 +17,19 @@ struct log_reading {
 	void *ctx;
 };
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-	return text ? text : "";
-}
-
 /* The exact bytes of KEY, malloc'ed. */
 static char *path_of(const json_t *details, const char *key)
 {
 	char exact[32];
 	snprintf(exact, sizeof(exact), "%s_b64", key);
 	const char *coded = json_string_value(json_object_get(details, exact));
-	return coded ? escape_base64_undo(coded) : strdup(text_of(details, key));
+	return coded ? escape_base64_undo(coded) : strdup(json_text_of(details, key));
 }
 
 static int64_t time_of(const json_t *object, const char *key)
 {
 	struct tm tm = { 0 };
-	const char *rest = strptime(text_of(object, key), "%Y-%m-%dT%H:%M:%S", &tm);
+	const char *rest = strptime(json_text_of(object, key), "%Y-%m-%dT%H:%M:%S", &tm);
 	return rest ? (int64_t)timegm(&tm) * 1000000000 + (*rest == '.' ? atol(rest + 1) * INT64_C(1000) : 0) : 0;
 }
 
@@ -58,7 +53,7 @@ static void read_count(const json_t *details, struct access *access, struct sour
 {
 	const json_t *via = json_object_get(details, "via_b64");
 	json_int_t count = json_integer_value(json_object_get(details, "count"));
-	const char *ops = text_of(details, "to_ops");
+	const char *ops = json_text_of(details, "to_ops");
 	struct text links = { 0 };
 
 	access->count = count > 0 ? (uint64_t)count : 1;
@@ -81,13 +76,13 @@ static void read_count(const json_t *details, struct access *access, struct sour
 bool source_record_read(const json_t *record, struct access *access, struct source_record *kept)
 {
 	const json_t *details = json_object_get(record, "details"), *process = json_object_get(record, "process");
-	const char *op = text_of(details, json_object_get(details, "ops") ? "ops" : "op"), *proto = text_of(details, "proto");
-	bool counted = strcmp(text_of(record, "action"), "footprint") == 0;
-	int verdict = access_verdict_named(counted ? text_of(details, "verdict") : text_of(record, "action"));
+	const char *op = json_text_of(details, json_object_get(details, "ops") ? "ops" : "op"), *proto = json_text_of(details, "proto");
+	bool counted = strcmp(json_text_of(record, "action"), "footprint") == 0;
+	int verdict = access_verdict_named(counted ? json_text_of(details, "verdict") : json_text_of(record, "action"));
 
 	*access = (struct access){ .proto = -1, .count = 1, .ops = access_ops_parse(op, strlen(op)) };
 	*kept = (struct source_record){ 0 };
-	if (verdict < 0 || (!access->ops && !*text_of(record, "syscall")))
+	if (verdict < 0 || (!access->ops && !*json_text_of(record, "syscall")))
 		return false;
 	for (int i = 0; *proto && i < PROTO_COUNT; i++)
 		if (strcmp(proto, policy_proto_name((enum policy_proto)i)) == 0)
@@ -97,9 +92,9 @@ bool source_record_read(const json_t *record, struct access *access, struct sour
 	access->first_ns = access->last_ns = time_of(record, "timestamp");
 	access->verdict = (enum access_verdict)verdict;
 	access->error = verdict == ACCESS_WOULD_DENY ? 0 : errno_of(details);
-	access->program = bytes_of(text_of(process, "exe"));
-	access->domain = bytes_of(text_of(process, "domain"));
-	access->object = bytes_of(access->ops ? kept->path : text_of(record, "syscall"));
+	access->program = bytes_of(json_text_of(process, "exe"));
+	access->domain = bytes_of(json_text_of(process, "domain"));
+	access->object = bytes_of(access->ops ? kept->path : json_text_of(record, "syscall"));
 	if (kept->to && *kept->to && access->ops & (OP_BIT(OP_RENAME) | OP_BIT(OP_LINK))) {
 		access->to = bytes_of(kept->to);
 		access->to_ops = OP_BIT(OP_CREATE);
