@@ -29,7 +29,7 @@ struct agent_plan {
 	gid_t gid;
 	const gid_t *groups;
 	size_t n_groups;
-	bool privileged;		/* started as root: capabilities are limited to .capabilities (ruling 16) */
+	bool privileged;		/* started as root: capabilities are limited to .capabilities */
 	uint64_t capabilities;
 	bool new_privileges;		/* set-user-ID programs work: no_new_privs is left unset where the kernel does not need it */
 	const struct agent_limit *limits;

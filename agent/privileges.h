@@ -4,7 +4,7 @@
 
 #include "agent.h"
 
-/* Limits, then user and groups, capabilities (ruling 16) and no_new_privs (but see .new_privileges). 0 or -errno. */
+/* Limits, then user and groups, capabilities and no_new_privs (but see .new_privileges). 0 or -errno. */
 int privileges_limit(const struct agent_plan *plan);
 int privileges_drop(const struct agent_plan *plan);
 

@@ -1,5 +1,5 @@
 /*
- * The contest between the rules that match one path (policy-language.md 1.1), once for each set of rules:
+ * The contest between the rules that match one path, once for each set of rules:
  *
  *   forbid wins; each rule that has a narrower one among ALL that match is dropped; the strictest of what
  *   is left wins.

@@ -10,8 +10,8 @@ struct expect_result {
 	const struct policy_expect *expect;
 	enum expect_outcome outcome;
 	struct policy_verdict verdict;	/* with every rule in force; not for EXPECT_NOT_JUDGED */
-	bool leads_out;			/* the verdict is that a link leads out of a tree (ruling 6) */
-	bool at_log;			/* it hangs on a rule or default that is at stage log (ruling 18) */
+	bool leads_out;			/* the verdict is that a link leads out of a tree */
+	bool at_log;			/* it hangs on a rule or default that is at stage log */
 	const char *reason;		/* a sentence, NULL if the verdict says it all */
 	char witness[4096];		/* never: a path that is allowed nevertheless; else empty */
 };

@@ -1,5 +1,5 @@
 /*
- * What moving or linking would open (ruling 4), and what a pattern leaves open. Both are searches through
+ * What moving or linking would open, and what a pattern leaves open. Both are searches through
  * the states that the automaton can be in at and below a path, so they hold for every file that there
  * is or will be.
  *

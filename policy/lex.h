@@ -1,5 +1,5 @@
 /*
- * The words of a policy text (policy-language.md 1.2). What a byte means depends on where it stands: a
+ * The words of a policy text. What a byte means depends on where it stands: a
  * path may hold < = and &, which are operators in a condition. So the parser says which it wants, and a
  * token is only made when it is asked for.
  */

@@ -1,4 +1,4 @@
-/* Addresses of network rules (policy-language.md 1.3, 1.9). Unix pathnames are patterns of the rule. */
+/* Addresses of network rules. Unix pathnames are patterns of the rule. */
 #include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* expect and never statements (policy-language.md 1.3, ruling 18). */
+/* expect and never statements. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* Path patterns as automata. Sources: policy-language.md 1.1, 1.2. */
+/* Path patterns as automata. */
 #ifndef USHER_PATTERN_H
 #define USHER_PATTERN_H
 

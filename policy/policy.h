@@ -70,7 +70,7 @@ struct policy_file {
 /* A path pattern after variables, quotes and escapes: bytes, glob syntax with \ before a literal
  * special byte. Begins with "/" or "**" "/". */
 struct policy_pattern {
-	char *glob;		/* as matched: literal prefix resolved (ruling 3) */
+	char *glob;		/* as matched: literal prefix resolved */
 	char *spelled;		/* as written, variables expanded */
 	struct policy_pos pos;
 };
@@ -129,7 +129,7 @@ struct policy_rule {
 	enum policy_action action;
 	enum policy_stage stage;
 	enum policy_audit audit;
-	int err;		/* positive errno of a deny; ruling 1 already applied */
+	int err;		/* positive errno of a deny, also of one that names none */
 	uint32_t ops;		/* files, network, mounts */
 	bool staged;		/* the stage was written down */
 	bool beneath;
@@ -165,7 +165,7 @@ struct policy_rule {
 };
 
 struct policy_default {
-	bool present;		/* the section denies or allows by itself (ruling 1 applied) */
+	bool present;		/* the section denies or allows by itself */
 	enum policy_action action;	/* ACTION_ALLOW or ACTION_DENY */
 	int err;
 	enum policy_stage stage;
@@ -273,7 +273,7 @@ struct policy_env {
 	const struct policy_var *vars;
 	size_t n_vars;
 	bool mode_log;		/* --mode log: everything but forbid at stage log */
-	const char *const *own_paths;	/* ruling 10: trees forbidden whatever the policy says; NULL-ended,
+	const char *const *own_paths;	/* trees forbidden whatever the policy says; NULL-ended,
 					 * NULL if none. May be extended after loading: policy_forbid() */
 };
 
@@ -288,7 +288,7 @@ int policy_load_text(struct policy **policy, const struct policy_env *env, const
 		     const char *text, size_t len, struct policy_diags *diags);
 void policy_free(struct policy *policy);
 
-/* Lints (policy-language.md 1.7) that need no running program. ENV may be NULL. */
+/* Lints that need no running program. ENV may be NULL. */
 void policy_lint(const struct policy *policy, const struct policy_env *env, struct policy_diags *diags);
 /* Does RULE expire within 14 days (UTC), or has it? *LEFT: the days, 0 on its last, negative when that is over. */
 bool policy_expires_soon(const struct policy_rule *rule, int *left);
@@ -338,7 +338,7 @@ struct policy_peer {
 /*
  * The decision on all of OPS for the resolved PATH (LEN bytes, absolute, without . .. // or a slash
  * at the end unless it is "/"): the strictest over the operations. Operations that are not covered
- * are allowed. Network operations here mean unix pathnames (ruling 9). The cost is that of LEN.
+ * are allowed. Network operations here mean unix pathnames. The cost is that of LEN.
  */
 struct policy_decision policy_decide_path(const struct policy *policy, uint32_t ops, const char *path, size_t len);
 

@@ -1,6 +1,6 @@
 /*
- * What can only be told when every file has been read: defaults (ruling 1), the errno of a bare deny,
- * ruling 7, names that clash, links in the literal prefixes of patterns (ruling 3), --mode log (ruling 2).
+ * What can only be told when every file has been read: defaults, the errno of a bare deny,
+ * names that cannot be hidden, names that clash, links in the literal prefixes of patterns, --mode log.
  *
  * Choices where the language's text leaves one:
  *   - A section's default is honoured wherever it is written, but only if the main file has a block for
@@ -76,7 +76,7 @@ static void settle_errnos(struct loader *loader)
 	}
 }
 
-/* Ruling 7: what cannot be hidden must not look as if it were. */
+/* What cannot be hidden must not look as if it were. */
 static void check_hiding(struct loader *loader)
 {
 	const struct policy *policy = loader->policy;

@@ -32,7 +32,7 @@ struct word {
 	const char *name;
 	enum word_kind kind;
 	uint32_t value;		/* of the enum that belongs to the kind; operations: the set of bits */
-	bool later;		/* ruling 19: known, and refused by this version */
+	bool later;		/* known, and refused by this version */
 	const char *usage;	/* settings: the shape of the values, which the parser follows (parse_plain.c) */
 	const char *about;
 };

@@ -1,5 +1,5 @@
 /*
- * Audit: JSON lines (policy-language.md 2.6), one line a denial for people, a summary.
+ * Audit: JSON lines, one line a denial for people, a summary.
  *
  * audit_record() is called by serving threads: it formats into memory and posts; the loop's thread writes through the ring, so a
  * slow disk never slows a target. What could not be written or queued is counted, reported in a gap record and in the summary.

@@ -13,8 +13,8 @@ enum call_when {
 	CALL_NEVER,
 	CALL_FILES,	/* while some file operation is restricted: every call that names a path */
 	CALL_STAT,	/* cover has stat: stat, access, readlink, statfs families */
-	CALL_HIDE,	/* getdents: while names are hidden (ruling 7) */
-	CALL_MODIFY_FD,	/* ruling 5: chmod, chown, xattr, utime... through a descriptor; while one of .ops is restricted */
+	CALL_HIDE,	/* getdents: while names are hidden */
+	CALL_MODIFY_FD,	/* chmod, chown, xattr, utime... through a descriptor; while one of .ops is restricted */
 	CALL_UNIX,	/* bind: policies with files or network sections */
 	CALL_REACH,	/* connect, sends with an address: the same, unless Landlock decides alone (ports.h) */
 	CALL_PEERS,	/* socket: while rules speak of addresses */
@@ -25,7 +25,7 @@ enum call_when {
 	CALL_EXEC,	/* execve, execveat */
 	CALL_CRED,	/* set*id, setgroups, capset: only to forget cached credentials; when they may differ */
 	CALL_PROCESS,	/* a process by its number, for what Landlock does not keep inside */
-	CALL_APPEND,	/* ftruncate, fallocate, F_SETFL: while something may be appended to but not written (ruling 5) */
+	CALL_APPEND,	/* ftruncate, fallocate, F_SETFL: while something may be appended to but not written */
 	CALL_MOUNT,	/* mount, umount: made where rules speak of mounts, refused while what paths mean is fixed */
 	CALL_REFUSED,	/* refused, with a record: see .topology, .free_ok and .named_ok */
 };
@@ -58,7 +58,7 @@ struct call {
 	int (*rows)(const struct plan *plan, struct filter_rows *rows);
 	bool (*trapped)(const struct plan *plan, const uint64_t *args);
 	int refuse;		/* CALL_REFUSED: positive errno */
-	bool topology;		/* CALL_REFUSED: only while plan.topology_fixed (ruling 3); else served if there is .serve */
+	bool topology;		/* CALL_REFUSED: only while plan.topology_fixed; else served if there is .serve */
 	bool mounts;		/* the same while mounts are made for the program, too */
 	bool free_ok;		/* CALL_REFUSED: not while plan.free, since it gets round nothing then */
 	bool named_ok;		/* CALL_REFUSED: not when a syscalls rule allows the call by its own name */

@@ -8,7 +8,7 @@
 #include "policy.h"
 
 struct limits {
-	uint64_t capabilities;	/* what a child started as root keeps (ruling 16) */
+	uint64_t capabilities;	/* what a child started as root keeps */
 	uint64_t files;		/* RLIMIT_NOFILE; 0: as it is */
 	uint64_t processes;	/* RLIMIT_NPROC of the user; 0: as it is */
 	uint64_t memory;	/* RLIMIT_AS; 0: as it is */

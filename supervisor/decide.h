@@ -21,7 +21,7 @@ static inline bool decide_refuses(const struct policy_verdict *verdict)
 struct policy_verdict decide_verdict(const struct policy_rule *rule, int err, enum policy_op op);
 /* The first of OPS, for the record. */
 enum policy_op decide_first_op(uint32_t ops);
-/* OPS on OBJECT: its path, the links on the way (ruling 6), and what has no path or is another process's (ruling 3). */
+/* OPS on OBJECT: its path, the links on the way, and what has no path or is another process's. */
 struct policy_decision decide_object(const struct request *req, const struct object *object, uint32_t ops);
 /* req->ops on req->objects into req->decision and .decided: the first object that is denied decides; what CALL, the syscalls section,
  * only would deny is kept if no object says more. */

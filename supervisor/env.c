@@ -2,8 +2,7 @@
  * Callbacks of struct policy_env on real files.
  *
  * env_resolve() does by hand what realpath(3) does, because a pattern's literal prefix may lead to what does
- * not exist yet, and because /proc/self must stay what it says: in a pattern it means the process that calls
- * (ruling 3).
+ * not exist yet, and because /proc/self must stay what it says: in a pattern it means the process that calls.
  */
 #include "env.h"
 
@@ -329,7 +328,7 @@ static int env_predicate(void *ctx, const char *what, const char *op, const char
 	return -EINVAL;
 }
 
-/* What the child will have as far as the policy, which is not read yet, says nothing else (ruling 16). */
+/* What the child will have as far as the policy, which is not read yet, says nothing else. */
 static uint64_t child_capabilities(void)
 {
 	struct policy nothing = { 0 };

@@ -17,7 +17,7 @@ int gate_new(struct gate **gate, struct sandbox *sandbox);
 void gate_free(struct gate *gate);
 /* False when the policy of REQ does not restrict execve: then it may simply go on. */
 bool gate_wanted(const struct request *req);
-/* Images are limited by rules of that policy, not only usher's own files by usher: what rules cannot name is refused (ruling 8). */
+/* Images are limited by rules of that policy, not only usher's own files by usher: what rules cannot name is refused. */
 bool gate_strict(const struct request *req);
 /* Seizes the target of REQ: EXPECTED_DEV/INO is the image that may start, the program or a script's
  * interpreter. After 0 REQ may be answered with CONTINUE. -EPERM: somebody traces it already; -ESRCH: it is

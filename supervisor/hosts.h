@@ -1,6 +1,6 @@
 /*
  * Host names of rules: looked up by the supervisor, again and again, with what was answered lately kept for a while
- * (policy-language.md 1.9; `limits { resolve every 30s keep 10m; }`).
+ * (`limits { resolve every 30s keep 10m; }`).
  */
 #ifndef USHER_HOSTS_H
 #define USHER_HOSTS_H

@@ -62,7 +62,7 @@ const struct policy_peer *record_peer(const struct request *req)
 	return req->decided_peer < req->n_peers ? &req->peers[req->decided_peer] : NULL;
 }
 
-/* The section whose default decides OP (ruling 9). */
+/* The section whose default decides OP. */
 static enum policy_section op_section(const struct policy *policy, enum policy_op op)
 {
 	if (OP_BIT(op) & OPS_MOUNTS)

@@ -1,4 +1,4 @@
-/* What redirect and answer rules put in the place of files (policy-language 1.1a, ruling 12). */
+/* What redirect and answer rules put in the place of files. */
 #ifndef USHER_SUBSTITUTE_H
 #define USHER_SUBSTITUTE_H
 

@@ -1,4 +1,4 @@
-/* What a descriptor that may only append must not do (ruling 5): judged as writing to its path. */
+/* What a descriptor that may only append must not do: judged as writing to its path. */
 #ifndef USHER_CALLS_APPEND_H
 #define USHER_CALLS_APPEND_H
 

@@ -1,4 +1,4 @@
-/* chmod, chown, utime and truncate, by path and (ruling 5) by descriptor. */
+/* chmod, chown, utime and truncate, by path and by descriptor. */
 #ifndef USHER_CALLS_ATTR_H
 #define USHER_CALLS_ATTR_H
 

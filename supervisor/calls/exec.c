@@ -3,7 +3,7 @@
  * gate compares.
  *
  * What is judged is the file that is named, and when it is a script each interpreter on the way as well:
- * they are images that the kernel starts (ruling 8). objects[0] is the file, objects[1] the last
+ * they are images that the kernel starts. objects[0] is the file, objects[1] the last
  * interpreter or the first one that is denied. The image that must appear at the exec event is the last of
  * them.
  *

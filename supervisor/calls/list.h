@@ -1,4 +1,4 @@
-/* getdents(2) where a policy hides names (ruling 7). */
+/* getdents(2) where a policy hides names. */
 #ifndef USHER_CALLS_LIST_H
 #define USHER_CALLS_LIST_H
 

@@ -3,7 +3,7 @@
  * rules about ".", ".." and a slash at the end. The policy is asked about that name below the parent's path.
  *
  * A rename may find another object under the name than the one that was looked at, a directory instead of a file, and
- * ruling 4 asks more of a tree. The tree can put a directory at a name only by mkdir and rename: a rename holds the names alone, so
+ * more is asked of a whole tree. The tree can put a directory at a name only by mkdir and rename: a rename holds the names alone, so
  * that neither happens meanwhile, and looks again at what it moves. A link is made of the pinned object itself.
  */
 #include "calls/names.h"

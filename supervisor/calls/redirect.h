@@ -1,5 +1,5 @@
 /*
- * What takes the place of a connect: another address (ruling 12) or an errno; and getpeername(2), which goes on telling what was asked for.
+ * What takes the place of a connect: another address or an errno; and getpeername(2), which goes on telling what was asked for.
  */
 #ifndef USHER_CALLS_REDIRECT_H
 #define USHER_CALLS_REDIRECT_H

@@ -26,7 +26,7 @@
 #include "calls/xattr.h"
 #include "err.h"
 
-/* Flags that change what paths mean (ruling 3). */
+/* Flags that change what paths mean. */
 #define NEW(kind) { .arg = 0, .mask = CLONE_NEW##kind, .value = CLONE_NEW##kind }
 static const struct filter_test new_topology[] = { NEW(USER), NEW(NS) };
 /* And those in which targets are served (body.h). */

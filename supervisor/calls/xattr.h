@@ -1,4 +1,4 @@
-/* Extended attributes and inode flags, by path and (ruling 5) by descriptor. */
+/* Extended attributes and inode flags, by path and by descriptor. */
 #ifndef USHER_CALLS_XATTR_H
 #define USHER_CALLS_XATTR_H
 

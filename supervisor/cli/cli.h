@@ -14,7 +14,7 @@
 
 #include "policy.h"
 
-/* Exit statuses of every verb but run (policy-language.md 2.2); stable. */
+/* Exit statuses of every verb but run; stable. */
 enum cli_status {
 	CLI_OK = 0,		/* yes, clean */
 	CLI_NO = 1,		/* the answer is no */
@@ -101,7 +101,7 @@ void cli_vars_free(struct cli *cli);
 
 struct cli_load {
 	bool mode_log;			/* --mode log */
-	const char *audit_file;		/* --audit: forbidden to the child like the policy's own files (ruling 10) */
+	const char *audit_file;		/* --audit: forbidden to the child like the policy's own files */
 	const char *record_file;	/* --record: the same */
 	struct policy_diags *diags;	/* not NULL: diagnostics of a policy that loads are left here, unprinted */
 	const char *json;		/* the verb, if its --json is to tell of errors on stdout as well */
@@ -110,7 +110,7 @@ struct cli_load {
 /*
  * Finds, reads and compiles policy NAME with CLI->vars. Ruling 15: a NAME with a slash is a file; any other is looked for as
  * NAME.policy in $XDG_CONFIG_HOME/usher (or ~/.config/usher), /etc/usher and the installed profiles. Messages are printed. Policy files, drop-ins, `audit { log }` and
- * LOAD->audit_file are forbidden to the child (ruling 10), so every verb judges what run enforces. LOAD may
+ * LOAD->audit_file are forbidden to the child, so every verb judges what run enforces. LOAD may
  * be NULL.
  * 0 with *POLICY, else the exit status of a verb; run answers CLI_RUN_FAILED instead.
  */

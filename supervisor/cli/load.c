@@ -96,7 +96,7 @@ static int find(const char *name, char **path, struct policy_diags *diags)
 	return -ENOENT;
 }
 
-/* ---- ruling 10: the policy's own files are out of the child's reach ---- */
+/* ---- the policy's own files are out of the child's reach ---- */
 
 /* Does some rule allow to read FILE by its very name? */
 static bool read_is_named(const struct policy *policy, const char *file)

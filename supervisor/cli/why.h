@@ -48,7 +48,7 @@ struct why {
 	size_t n_links;
 
 	struct policy_decision decision;
-	const struct policy_rule *out_of; /* ruling 6 */
+	const struct policy_rule *out_of; /* beneath: whose tree .out_link leads out of */
 	const char *out_link;
 	const char *builtin; /* what the filter does to a call, whatever the policy says */
 	struct match matches[MATCHES_MAX];

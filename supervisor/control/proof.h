@@ -1,5 +1,5 @@
 /*
- * The evidence for the gates of a roll-out (policy-language.md 3): what each rule did and would have done, by the hour, and how much the
+ * The evidence for the gates of a roll-out: what each rule did and would have done, by the hour, and how much the
  * policy was used at all. One SQLite file for all supervisors of a user; it survives them.
  *
  * A rule is known by what it says, its stage aside: what is changed is another rule, of which nothing is known.

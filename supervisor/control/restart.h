@@ -1,5 +1,5 @@
 /*
- * What of a policy a running tree cannot have (ruling 13): its filter, its Landlock domain, its limits and what paths mean to it
+ * What of a policy a running tree cannot have: its filter, its Landlock domain, its limits and what paths mean to it
  * are as they were at launch.
  *
  * Where the tree would be less confined than the policy says, the policy is refused: what `ps` shows is enforced. Where the tree

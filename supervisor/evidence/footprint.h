@@ -24,7 +24,7 @@ void footprint_note(struct footprint *footprint, const struct request *req);
 /* Writes the rest. Returns the calls that were counted and could not be written. */
 uint64_t footprint_close(struct footprint *footprint, int status);
 
-/* The files that belong to FILE, for ruling 10: the I-th suffix, NULL past the last. */
+/* The files that belong to FILE, which the program must not touch either: the I-th suffix, NULL past the last. */
 const char *footprint_suffix(size_t i);
 
 #endif

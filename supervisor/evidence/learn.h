@@ -1,5 +1,5 @@
 /*
- * From accesses to a policy that allows them, and as little more as makes the next run work (policy-language.md 3). What a policy
+ * From accesses to a policy that allows them, and as little more as makes the next run work. What a policy
  * allows already, or denies by a rule, is not proposed.
  */
 #ifndef USHER_LEARN_H

@@ -1,6 +1,6 @@
 /*
  * What was seen, as a tree of names, and how a policy is made of it: volatile names become patterns, names that differ between runs
- * become *, many siblings become their directory, and what is covered is dropped (policy-language.md 3).
+ * become *, many siblings become their directory, and what is covered is dropped.
  */
 #ifndef USHER_TREE_H
 #define USHER_TREE_H

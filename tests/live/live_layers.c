@@ -304,7 +304,7 @@ static void procfs_in_a_tree(void **given)
 
 #define TREES "files { default deny; allow ro /usr/, $dir/t/; allow rx $probe; }\n"
 
-/* What the kernel decides stays as it was (ruling 13). */
+/* What the kernel decides stays as it was. */
 static void it_needs_a_restart(void **given)
 {
 	struct live *live = *given;

@@ -249,7 +249,7 @@ static void other_rules_do_not_deny_them(void **state)
 	}
 }
 
-/* ---- ruling 4 ------------------------------------------------------------------------------- */
+/* ---- no move gains rights ------------------------------------------------------------------- */
 
 static void prepare_trees(struct live *live)
 {

@@ -115,7 +115,7 @@ static void forbid_wins_over_everything(void **state)
 	static const char script[] = "open www/index r\nopen www/a/b/page w\nopen www/inside r\nopen secret r\nstat www/index\n";
 	static const char expected[] = "open www/index r => EXDEV\nopen www/a/b/page w => EXDEV\nopen www/inside r => EXDEV\nopen secret r => ok 3\nstat www/index => ok 6\n";
 	script_expect(live, script, expected);
-	live->options[0] = "--mode";	/* ruling 2 */
+	live->options[0] = "--mode";
 	live->options[1] = "log";
 	script_expect(live, script, expected);
 	assert_int_equal(live_audited(live, "deny", "/www/index"), 1);

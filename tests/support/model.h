@@ -1,6 +1,6 @@
 /*
  * The path engine written the slow, obvious way: a backtracking matcher, and the words of
- * policy-language.md 1.1 over a universe of paths small enough to list. Tests include model.c.
+ * which rule wins, over a universe of paths small enough to list. Tests include model.c.
  */
 #ifndef USHER_MODEL_H
 #define USHER_MODEL_H

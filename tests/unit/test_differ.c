@@ -159,7 +159,6 @@ static enum filter_differ at_point(const struct compiled *a, const struct compil
 	return FILTER_SAME;
 }
 
-/* policy-language 1.5, the last column. */
 static void sealed_is_answered_by_the_filter(void **state)
 {
 	static const struct { const char *text; uint32_t answer; } cases[] = {

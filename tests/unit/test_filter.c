@@ -96,7 +96,6 @@ static void rows_hardening(struct rows *rows)
 		  "read write readv writev getdents64 fstat umask", FILTER_NEVER_NOTIFY, FILTER_ALLOW, 0);
 }
 
-/* policy-language.md 1.11, A */
 static void rules_sample_a(struct rules *rules)
 {
 	struct policy_rule *rule;

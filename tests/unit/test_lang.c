@@ -1,4 +1,4 @@
-/* What the front-end makes of good texts: each production of the grammar, the rulings, includes, limits. */
+/* What the front-end makes of good texts: each production of the grammar, what defaults and stages mean, includes, limits. */
 #include <fcntl.h>
 #include <sys/socket.h>
 
@@ -229,7 +229,7 @@ static void test_calls(void **state)
 	policy_free(policy);
 }
 
-/* ---- rulings --------------------------------------------------------------------------------- */
+/* ---- meanings -------------------------------------------------------------------------------- */
 
 static void test_defaults(void **state)
 {

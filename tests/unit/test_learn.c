@@ -188,7 +188,7 @@ static void own_directories(void **state)
 	EXPECT(made, TREE_BALANCED, "allow rw /srv/d/sub/;");
 }
 
-/* What may be done to the new name must be allowed to the old one (ruling 4). */
+/* What may be done to the new name must be allowed to the old one. */
 static void moves_gain_nothing(void **state)
 {
 	(void)state;

@@ -128,7 +128,7 @@ static bool narrower(const struct model_rule *a, const struct model_rule *b)
 	return included(a, b) && (!included(b, a) || __builtin_popcount(a->ops) < __builtin_popcount(b->ops));
 }
 
-/* The words of policy-language.md 1.1. -1: the default. */
+/* Which rule wins, word for word. -1: the default. */
 static int model_decide(const struct model *model, uint32_t op, size_t address, unsigned port, bool would)
 {
 	bool in[12] = { 0 };

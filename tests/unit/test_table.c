@@ -64,7 +64,7 @@ static const char *const names_something[] = {
 
 /* Names that are let through natively, and why. */
 static const struct { const char *name, *why; } let_through[] = {
-	{ "chdir", "every later use of the cwd is judged (ruling 7)" },
+	{ "chdir", "every later use of the cwd is judged" },
 	{ "fchdir", "the same" },
 	{ "memfd_create", "a label" },
 	{ "memfd_secret", "no name at all" },
