@@ -7,6 +7,8 @@
 
 #include "err.h"
 
+enum { TEXT_MIN = 32 };	/* bytes */
+
 void *mem_zero(size_t size)
 {
 	void *p = calloc(1, size);
@@ -44,31 +46,30 @@ char *text_copy(const char *s)
 	return s ? text_dup(s, strlen(s)) : NULL;
 }
 
-__attribute__((format(printf, 1, 0))) static char *text_vprintf(const char *format, va_list args)
-{
-	char *s = NULL;
-	ASSERT(vasprintf(&s, format, args) >= 0);
-	return s;
-}
-
 char *text_printf(const char *format, ...)
 {
+	char *s = NULL;
 	va_list args;
 	va_start(args, format);
-	char *s = text_vprintf(format, args);
+	ASSERT(vasprintf(&s, format, args) >= 0);
 	va_end(args);
 	return s;
 }
 
+void text_room(struct text *text, size_t len)
+{
+	if (text->len + len + 1 <= text->cap)
+		return;
+	size_t cap = (text->len + len + 1) * 2;
+	char *moved = realloc(text->s, cap);
+	ASSERT(moved);
+	text->s = moved;
+	text->cap = cap;
+}
+
 void text_add(struct text *text, const char *s, size_t len)
 {
-	if (text->len + len + 1 > text->cap) {
-		size_t cap = (text->len + len + 1) * 2;
-		char *moved = realloc(text->s, cap);
-		ASSERT(moved);
-		text->s = moved;
-		text->cap = cap;
-	}
+	text_room(text, len);
 	if (len)
 		memcpy(text->s + text->len, s, len);
 	text->len += len;
@@ -82,12 +83,20 @@ void text_puts(struct text *text, const char *s)
 
 void text_addf(struct text *text, const char *format, ...)
 {
-	va_list args;
+	va_list args, again;
+	text_room(text, TEXT_MIN);
+	size_t room = text->cap - text->len;
 	va_start(args, format);
-	char *s = text_vprintf(format, args);
+	va_copy(again, args);
+	int len = vsnprintf(text->s + text->len, room, format, args);
+	ASSERT(len >= 0);
+	if ((size_t)len >= room) {
+		text_room(text, (size_t)len);
+		(void)vsnprintf(text->s + text->len, (size_t)len + 1, format, again);
+	}
+	va_end(again);
 	va_end(args);
-	text_puts(text, s);
-	free(s);
+	text->len += (size_t)len;
 }
 
 char *text_take(struct text *text)

@@ -27,7 +27,8 @@ struct text {
 };
 void text_add(struct text *text, const char *s, size_t len);
 void text_puts(struct text *text, const char *s);
-__attribute__((format(printf, 2, 3))) void text_addf(struct text *text, const char *format, ...);
+void text_room(struct text *text, size_t len);	/* for so many bytes more, in one allocation */
+__attribute__((format(printf, 2, 3))) void text_addf(struct text *text, const char *format, ...);	/* nothing of TEXT may be in it */
 char *text_take(struct text *text);
 
 struct strings {

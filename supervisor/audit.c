@@ -32,6 +32,7 @@
 #include "shown.h"
 #include "sink.h"
 
+#define RECORD_ROOM 800	/* bytes that most records fit in */
 #define FILE_QUEUE (8U << 20)
 #define TERMINAL_QUEUE (64U << 10)
 
@@ -221,6 +222,7 @@ bool audit_reopen(struct audit *audit)
 static void write_record(struct audit *audit, const struct record *record, const struct request *req, bool alert)
 {
 	struct text text = { 0 }, line = { 0 };
+	text_room(&text, RECORD_ROOM);
 	record_request(&text, record, req);
 	if (audit->file)
 		sink_put(audit->file, text.s, text.len);
