@@ -49,6 +49,7 @@ struct mount_record {
 	char *fstype, *from;	/* as they were judged; owned. from: NULL if nowhere */
 	uint32_t force;		/* MOUNT_BIT()s that it keeps */
 	bool whole;		/* the file system was made with it */
+	bool node;		/* stands for a device that the program made, and goes with its name */
 };
 
 /* 0 where the kernel cannot tell mounts apart for good (before 6.8). */

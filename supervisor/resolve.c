@@ -340,7 +340,8 @@ static bool proc_attached(const struct walk *walk, int fd)
 	return found;
 }
 
-static bool pin_named(struct walk *walk)
+/* In the namespace of the directory DIR, where the walk began. */
+static bool pin_named(struct walk *walk, int dir)
 {
 	struct resolver *resolver = walk->resolver;
 	struct object *object = walk->object;
@@ -354,7 +355,15 @@ static bool pin_named(struct walk *walk)
 	if (resolve_on_proc(resolver, object->pin, &object->st))
 		return proc_attached(walk, object->pin);
 	len = resolve_path_of(resolver, object->pin, path, sizeof(path));
-	return len > 0 && mounts_leads(resolver->mounts, walk->root, path, &object->st);
+	return len > 0 && mounts_leads(resolver->mounts, dir, path, &object->st);
+}
+
+/* What is mounted below goes without a word where its namespace ends, or where somebody outside removes what it is mounted on. */
+static bool same_mount(int a, int b)
+{
+	uint64_t of_a, of_b;
+
+	return !mount_of(a, &of_a) && !mount_of(b, &of_b) && of_a == of_b;
 }
 
 /* Its name was told before this is asked: what is attached now was so then. */
@@ -363,21 +372,24 @@ static int walk_verify(struct walk *walk, const struct mounts_mark *mark)
 	struct mounts *mounts = walk->resolver->mounts;
 	struct object *object = walk->object;
 	bool pinned = object->pin >= 0 && !object->nameless;
+	int began = walk->jump >= 0 ? walk->jump : walk->base;
 	struct stat st;
 
 	if (!mounts_attached(mounts, walk->root) || (walk->jump >= 0 && !mounts_attached(mounts, walk->jump)))
 		return walk_nowhere(walk);
 	if (pinned && walk->at_base)
-		return pin_named(walk) ? 0 : walk_nameless(walk);
+		return pin_named(walk, walk->root) ? 0 : walk_nameless(walk);
 	/* No name begins at what is no directory. */
 	if (walk->base != walk->root && !fstat(walk->base, &st) && S_ISDIR(st.st_mode) && !mounts_attached(mounts, walk->base))
 		return object->nameless ? 0 : walk_nowhere(walk);
 	/* That a name led nowhere is no secret. */
-	if (!mounts_changed(mounts, mark) || object->nameless || (!pinned && object->parent < 0))
+	if (object->nameless || (!pinned && object->parent < 0))
+		return 0;
+	if (!mounts_changed(mounts, mark) && same_mount(began, object->parent >= 0 ? object->parent : object->pin))
 		return 0;
 	if (object->parent >= 0)
 		return mounts_attached(mounts, object->parent) ? 0 : WALK_AGAIN;
-	return pinned && pin_named(walk) ? 0 : WALK_AGAIN;
+	return pinned && pin_named(walk, began) ? 0 : WALK_AGAIN;
 }
 
 int resolve(struct resolver *resolver, struct target *target, const struct name *name, int base,

@@ -15,6 +15,7 @@
 
 #include "decide.h"
 #include "err.h"
+#include "mounts.h"
 #include "sandbox.h"
 
 #define LOOK_NS 50000000	/* so often a signal is looked for while a lock is waited for */
@@ -73,6 +74,9 @@ int entry_look(struct request *req, struct object *object, uint32_t ops)
 		got = resolve_path_above(req->sandbox->resolver, object->parent, object->path, sizeof(path));
 	if (got <= 0)
 		return got ? (int)got : -ENOENT;
+	/* What was taken away since has a path that means nothing. */
+	if (req->sandbox->mounts && !mounts_attached(req->sandbox->mounts, object->parent))
+		return -EACCES;
 	if (object->below) {
 		object->len = (size_t)got;
 		return decide_again(req, object, ops);

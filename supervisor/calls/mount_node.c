@@ -27,7 +27,7 @@ static int node_bind(void *ctx)
 {
 	struct node *node = ctx;
 	struct request *req = node->req;
-	struct mount_record record = { .force = MOUNT_BIT(MOUNT_NOSUID) | MOUNT_BIT(MOUNT_NOEXEC) };
+	struct mount_record record = { .force = MOUNT_BIT(MOUNT_NOSUID) | MOUNT_BIT(MOUNT_NOEXEC), .node = true };
 	AUTO_FD device = -1;
 	AUTO_FD mount = -1;
 	struct statx stx;

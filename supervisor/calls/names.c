@@ -14,12 +14,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "calls/entry.h"
 #include "calls/serve.h"
 #include "decide.h"
 #include "fd.h"
+#include "mounts.h"
 #include "sandbox.h"
 
 /* ---- mkdir, mknod, symlink ---- */
@@ -169,6 +172,31 @@ static int directories_differ(const struct object *from, const struct object *to
 	return renameat(from->parent, none, to->parent, none) && (errno == EXDEV || errno == EROFS) ? -errno : 0;
 }
 
+/* Not a name: the kernel refuses to move it before it looks. */
+static bool last_special(const struct object *object)
+{
+	return !strcmp(object->last, ".") || !strcmp(object->last, "..") || !strcmp(object->last, "/");
+}
+
+/*
+ * The kernel keeps what something is mounted on where it is only in the namespace of who asks, and that is ours: elsewhere the mount moves with
+ * the name or is gone. The type of what is mounted, or 0. Who may not write there is
+ * told so by the kernel, and what stands for a device goes with the file.
+ */
+static mode_t mounted_on(const struct request *req, const struct object *object)
+{
+	struct mount_record record = { 0 };
+	struct statx stx;
+
+	if (!req->sandbox->mounts || last_special(object) || !object->exists ||
+	    statx(object->parent, object->last, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_TYPE, &stx) ||
+	    !(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT) || faccessat(object->parent, ".", W_OK | X_OK, AT_EACCESS))
+		return 0;
+	if (mounts_find(req->sandbox->mounts, mounts_id(object->pin), &record))
+		mount_record_free(&record);
+	return record.node ? 0 : stx.stx_mode;
+}
+
 static int unlink_fetch_at(struct request *req, int dirfd_arg, int path_arg, unsigned flags)
 {
 	if (flags & ~(unsigned)AT_REMOVEDIR)
@@ -187,6 +215,7 @@ int unlink_serve(struct request *req)
 	char name[NAME_MAX + 2];
 	AUTO_ENTRY *held = NULL;
 	struct object *object = &req->objects[0];
+	mode_t mounted;
 	int err = entry_hold(req, object, req->ops[0], false, &held);
 
 	if (!err && object->err == -ENAMETOOLONG) {
@@ -195,6 +224,9 @@ int unlink_serve(struct request *req)
 	}
 	if (err)
 		return err;
+	mounted = mounted_on(req, object);
+	if (mounted && S_ISDIR(mounted) == !!(req->args.link.flags & AT_REMOVEDIR))
+		return -EBUSY;
 	/* Its pin would keep a mount busy and the file: watches are told of its end before they are told of the name's. */
 	object->pin = fd_close(object->pin);
 	if (unlinkat(object->parent, serve_last(object, name), (int)req->args.link.flags))
@@ -224,12 +256,6 @@ int renameat_fetch(struct request *req)
 int renameat2_fetch(struct request *req)
 {
 	return rename_fetch_at(req, 0, 1, 2, 3, (unsigned)request_int(req, 4));
-}
-
-/* Not a name: the kernel refuses to move it before it looks. */
-static bool last_special(const struct object *object)
-{
-	return !strcmp(object->last, ".") || !strcmp(object->last, "..") || !strcmp(object->last, "/");
 }
 
 int rename_judge(struct request *req)
@@ -339,6 +365,8 @@ static int rename_move(struct request *req, struct object *from, struct object *
 		err = move_gains(req, from, to);
 	if (!err && flags & RENAME_EXCHANGE)
 		err = move_gains(req, to, from);
+	if (!err && (mounted_on(req, from) || (!(flags & RENAME_NOREPLACE) && mounted_on(req, to))))
+		err = -EBUSY;
 	/* As for unlink: what is replaced goes at once. */
 	to->pin = fd_close(to->pin);
 	if (!err && syscall(SYS_renameat2, from->parent, serve_last(from, old_name), to->parent, serve_last(to, new_name), flags))
