@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
@@ -42,6 +43,8 @@ static const struct { const char *name; int flag; } kinds[] = {
 static const struct policy_rule elsewhere_rule =
 	BUILTIN_RULE(SECTION_FILES, EACCES, "the caller's user, network or IPC namespace cannot be joined to serve it there");
 
+#define BODY_UNBORN INT_MIN
+
 struct body {
 	struct request *req;
 	int (*serve)(struct request *req);
@@ -52,7 +55,7 @@ struct body {
 	bool done;
 	/* for others, under bodies_lock */
 	pthread_t thread;	/* that waits for it */
-	pid_t pid;		/* a zombie's once it has ended */
+	pid_t pid;		/* BODY_UNBORN before it is there; a zombie's once it has ended */
 	struct body *next, **at;
 };
 
@@ -137,7 +140,7 @@ void body_interrupt(pthread_t thread, int signal)
 {
 	pthread_mutex_lock(&bodies_lock);
 	for (const struct body *body = bodies; body; body = body->next)
-		if (pthread_equal(body->thread, thread))
+		if (pthread_equal(body->thread, thread) && body->pid != BODY_UNBORN)
 			(void)kill(body->pid, signal);
 	pthread_mutex_unlock(&bodies_lock);
 }
@@ -185,7 +188,6 @@ static int body_main(void *arg)
 	struct cred_worker *worker = req->worker;
 	int self, err;
 
-	body_enlist(body);
 	cred_thread = req->worker = &body->worker;
 	err = body_dress(body);
 	self = err ? -1 : open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -239,20 +241,24 @@ void body_free(struct cred_worker *worker)
 /* The same function by another name, which ThreadSanitizer leaves alone: it takes clone(2) for a fork. */
 int __clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
 
-static int body_run(struct body *body, int (*main)(void *), char *stack)
+static int body_run(struct body *body, int (*main)(void *), char *stack, int shared)
 {
 	/* The number by which we know it: it may be in another PID namespace. */
-	int pid = __clone(main, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PARENT_SETTID, body, &body->pid);
-	int err = errno;
+	int pid, err;
 
+	/* Here, for it may be killed with the lock held. */
+	body->pid = BODY_UNBORN;
+	body_enlist(body);
+	pid = __clone(main, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | shared, body, &body->pid);
+	err = errno;
+	body_delist(body);
 	if (pid < 0)
 		return -err;
-	ASSERT(body->done);
-	body_delist(body);
+	ASSERT(body->done || !shared);
 	/* Whoever waits for all children may have had it first. */
 	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
 		;
-	return body->result;
+	return body->done ? body->result : -ESRCH;
 }
 
 int body_serve(struct request *req, int (*serve)(struct request *req))
@@ -273,7 +279,7 @@ int body_serve(struct request *req, int (*serve)(struct request *req))
 	}
 	body.worker.elsewhere = true;
 	body.worker.known = true;
-	err = body_run(&body, body_main, worker->stack);
+	err = body_run(&body, body_main, worker->stack, CLONE_FILES);
 	cred_own(worker);
 	return err;
 }
@@ -282,14 +288,13 @@ static int apart_main(void *arg)
 {
 	struct body *body = arg;
 
-	body_enlist(body);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	body->result = body->fn(body->ctx);
 	body->done = true;
 	return 0;
 }
 
-int body_apart(int (*fn)(void *ctx), void *ctx)
+static int apart(int (*fn)(void *ctx), void *ctx, int shared)
 {
 	struct body body = { .fn = fn, .ctx = ctx, .thread = pthread_self() };
 	char *stack = stack_new();
@@ -297,7 +302,17 @@ int body_apart(int (*fn)(void *ctx), void *ctx)
 
 	if (!stack)
 		return -ENOMEM;
-	err = body_run(&body, apart_main, stack);
+	err = body_run(&body, apart_main, stack, shared);
 	(void)munmap(stack, STACK_SIZE);
 	return err;
+}
+
+int body_apart(int (*fn)(void *ctx), void *ctx)
+{
+	return apart(fn, ctx, CLONE_FILES);
+}
+
+int body_exposed(int (*fn)(void *ctx), void *ctx)
+{
+	return apart(fn, ctx, 0);
 }

@@ -27,6 +27,9 @@ int body_serve(struct request *req, int (*serve)(struct request *req));
 /* Runs FN in a process of its own that shares memory and descriptors, and waits for it. What FN does to its namespaces, root, cwd and
  * credentials ends with it. FN's result, or -errno. */
 int body_apart(int (*fn)(void *ctx), void *ctx);
+/* The same where others may kill it, as the end of its PID namespace does: it has descriptors of its own, and FN takes no lock. -ESRCH if it
+ * was. */
+int body_exposed(int (*fn)(void *ctx), void *ctx);
 /* Any thread. Is NUMBER a body of this process? */
 bool body_is(pid_t number);
 /* SIGNAL for the body of THREAD, if it has one now: a thread that waits for its body has no ear for signals. */

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -164,7 +165,7 @@ static int config_source(const struct request *req, int fs)
 	return call->source && *call->source ? fs_config(fs, FSCONFIG_SET_STRING, "source", call->source, 0) : 0;
 }
 
-struct making { struct request *req; const struct policy_rule *rule; uint64_t attr; int mount; };
+struct making { struct request *req; const struct policy_rule *rule; uint64_t attr; int mount, to; };
 
 static int make(void *ctx)
 {
@@ -190,16 +191,48 @@ static int make(void *ctx)
 	return making->mount < 0 ? making->mount : 0;
 }
 
-/* procfs shows the processes of the namespace of who makes it: that of a child of ours. */
+union fd_message { struct cmsghdr header; char space[CMSG_SPACE(sizeof(int))]; };
+
+/* Its descriptors end with it. */
+static int make_there(void *ctx)
+{
+	struct making *making = ctx;
+	union fd_message message = { .header = { .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
+	struct iovec byte = { .iov_base = "", .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &byte, .msg_iovlen = 1, .msg_control = &message, .msg_controllen = sizeof(message) };
+	int err = make(making);
+
+	if (err)
+		return err;
+	memcpy(CMSG_DATA(&message.header), &making->mount, sizeof(int));
+	return sendmsg(making->to, &msg, 0) < 0 ? -errno : 0;
+}
+
+/* procfs shows the processes of the namespace of who makes it: that of a child of ours, which ends with the namespace. */
 static int make_proc(struct making *making)
 {
 	struct request *req = making->req;
+	union fd_message message;
+	struct iovec byte = { .iov_base = &(char){ 0 }, .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &byte, .msg_iovlen = 1, .msg_control = &message, .msg_controllen = sizeof(message) };
+	int pair[2], err;
 
 	if (mount_same_space(req, "ns/pid"))
 		return make(making);
 	if (setns(req->target->pidfd, CLONE_NEWPID))
 		return mount_refuse(req, &mount_power_rule);
-	return body_apart(make, making);
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	AUTO_FD from = pair[0];
+	AUTO_FD to = pair[1];
+	making->to = to;
+	err = body_exposed(make_there, making);
+	making->mount = -1;
+	if (!err && (recvmsg(from, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0 || !CMSG_FIRSTHDR(&msg)))
+		err = -EIO;
+	if (!err)
+		memcpy(&making->mount, CMSG_DATA(&message.header), sizeof(int));
+	return err;
 }
 
 /* Of a tree in which something is mounted that is not ours, all is bound or nothing: what lies below those mounts was never to be seen. */
