@@ -23,6 +23,7 @@
 #endif
 
 #define SPACES_MAX 64	/* namespaces that are known at a time */
+#define RECORDS_MAX 16384	/* what ends with its namespace is not told: then one of them is forgotten, and is no longer ours */
 #define UP_STEPS   128
 #define UP_TRIES   64
 
@@ -39,7 +40,7 @@ struct mounts {
 	struct space spaces[SPACES_MAX];
 	unsigned n_spaces, next;
 	struct mount_record *records;
-	size_t n_records;
+	size_t n_records, forgotten;
 	_Atomic uint64_t generation;
 	_Atomic unsigned changing;
 	pthread_mutex_t unmount;
@@ -146,9 +147,14 @@ static int space_add(struct mounts *mounts, int root)
 		err = number_of(top, &space.top_id, &ino);
 	if (err)
 		return err;
+	pthread_mutex_lock(&mounts->lock);
+	/* Who stands where nothing is attached would have all others forgotten. */
+	if (space_of(mounts, space.root_id)) {
+		pthread_mutex_unlock(&mounts->lock);
+		return 0;
+	}
 	space.root = fd_take(&owned);
 	space.top = fd_take(&top);
-	pthread_mutex_lock(&mounts->lock);
 	if (mounts->n_spaces < SPACES_MAX) {
 		mounts->spaces[mounts->n_spaces++] = space;
 	} else {
@@ -272,11 +278,17 @@ void mounts_add(struct mounts *mounts, struct mount_record *record)
 	struct mount_record *more;
 
 	pthread_mutex_lock(&mounts->lock);
-	more = record->id ? reallocarray(mounts->records, mounts->n_records + 1, sizeof(*more)) : NULL;
-	if (more) {
-		mounts->records = more;
-		more[mounts->n_records++] = *record;
-		record->fstype = record->from = NULL;
+	if (record->id && mounts->n_records == RECORDS_MAX) {
+		struct mount_record *at = &mounts->records[mounts->forgotten++ % RECORDS_MAX], old = *at;
+		*at = *record;
+		*record = old;
+	} else if (record->id) {
+		more = reallocarray(mounts->records, mounts->n_records + 1, sizeof(*more));
+		if (more) {
+			mounts->records = more;
+			more[mounts->n_records++] = *record;
+			record->fstype = record->from = NULL;
+		}
 	}
 	pthread_mutex_unlock(&mounts->lock);
 	mount_record_free(record);

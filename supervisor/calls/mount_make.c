@@ -14,6 +14,7 @@
 #include <sys/sysmacros.h>
 
 #include "body.h"
+#include "calls/entry.h"
 #include "calls/mount_enter.h"
 #include "decide.h"
 #include "err.h"
@@ -23,7 +24,7 @@
 static const struct policy_rule image_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "an image is parsed only where a rule says trusted-image");
 
 static const struct policy_rule cgroup_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM,
-							   "a mount of cgroup2 sets the machine's options: in a cgroup namespace of the program's own, or bind it");
+							   "a mount of cgroups sets the machine's options: in a cgroup namespace of the program's own, or bind them");
 #define INITIAL_CGROUP_NAMESPACE 0xEFFFFFFBU	/* PROC_CGROUP_INIT_INO */
 
 static int fs_open(const char *type)
@@ -235,26 +236,19 @@ static int make_proc(struct making *making)
 	return err;
 }
 
-/* Of a tree in which something is mounted that is not ours, all is bound or nothing: what lies below those mounts was never to be seen. */
-static bool uncovers(const struct request *req, const struct object *from)
+/* Is something mounted below PATH? */
+static bool mounted_below(const struct request *req, const char *path)
 {
 	AUTO_FD info = openat(mounts_proc(req->sandbox->mounts), "self/mountinfo", O_RDONLY | O_CLOEXEC);
 	FILE *file = info < 0 ? NULL : fdopen(info, "re");
 	AUTO_FREE char *line = NULL;
-	char path[PATH_MAX], place[4 * PATH_MAX];
-	bool found = !file;
-	size_t size = 0, len;
+	char place[4 * PATH_MAX];
+	size_t size = 0, len = path[1] ? strlen(path) : 0;
+	bool found = false;
 
-	if (!file || !S_ISDIR(from->st.st_mode) || mount_call_of(req)->locked) {
-		if (file)
-			(void)fclose(file);
-		(void)fd_take(&info);
-		return !file;
-	}
+	if (!file)
+		return true;
 	(void)fd_take(&info);
-	len = resolve_path_of(req->sandbox->resolver, from->pin, path, sizeof(path)) > 0 ? strlen(path) : 0;
-	if (len == 1)
-		len = 0;
 	while (!found && getline(&line, &size, file) > 0) {
 		/* Longer than any path is what it may be when it is escaped. */
 		if (sscanf(line, "%*u %*u %*s %*s %16383s", place) != 1)
@@ -264,6 +258,27 @@ static bool uncovers(const struct request *req, const struct object *from)
 	}
 	(void)fclose(file);
 	return found;
+}
+
+/* Of a tree in which something is mounted that is not ours, all is bound or nothing: what lies below those mounts was never to be seen. */
+static bool uncovers(const struct request *req, const struct object *from)
+{
+	struct resolver *resolver = req->sandbox->resolver;
+	char path[PATH_MAX], after[PATH_MAX];
+
+	if (!S_ISDIR(from->st.st_mode) || mount_call_of(req)->locked)
+		return false;
+	/* Who moves it meanwhile has another's names looked at. */
+	for (int i = 0; i < 8; i++) {
+		unsigned moves = entry_moved(req->sandbox);
+
+		if (resolve_path_of(resolver, from->pin, path, sizeof(path)) <= 0 || mounted_below(req, path) ||
+		    resolve_path_of(resolver, from->pin, after, sizeof(after)) <= 0)
+			return true;
+		if (moves == entry_moved(req->sandbox) && !strcmp(path, after))
+			return false;
+	}
+	return true;
 }
 
 /* What is not executed where a layer comes from is not executed through the overlay. */
@@ -277,12 +292,13 @@ static uint32_t of_layers(const struct mount_call *call)
 	return flags;
 }
 
-/* Those that a mount from there does not name are taken away: nsdelegate, memory_recursiveprot. */
+/* Those that a mount from there does not name are taken away: nsdelegate, memory_recursiveprot. One of the first version makes a hierarchy
+ * for every process there is, and takes its controllers from the others. */
 static bool sets_cgroups(const struct request *req, const char *fstype)
 {
 	struct stat st;
 
-	return !strcmp(fstype, "cgroup2") &&
+	return (!strcmp(fstype, "cgroup2") || !strcmp(fstype, "cgroup")) &&
 	       (fstatat(mounts_proc(req->sandbox->mounts), "self/ns/cgroup", &st, 0) || st.st_ino == INITIAL_CGROUP_NAMESPACE);
 }
 
