@@ -2,6 +2,8 @@
 #include "calls/mount_opens.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -14,6 +16,8 @@ static const struct policy_rule gains_rule =
 	BUILTIN_RULE(SECTION_MOUNTS, EPERM, "file rules allow something at the new place that they deny where it is");
 static const struct policy_rule differs_rule =
 	BUILTIN_RULE(SECTION_MOUNTS, EPERM, "file rules deny something at the new place that they allow where it is: a rename there would open it (force ro)");
+static const struct policy_rule layer_rule =
+	BUILTIN_RULE(SECTION_MOUNTS, EPERM, "file rules deny what the mount itself does: an overlay empties its work directory and marks its upper one");
 static const struct policy_rule nowhere_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "what is to be mounted has no path that rules could speak of");
 static const struct policy_rule proc_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "nothing is mounted in or over /proc, but proc on it");
 static const struct policy_rule own_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "nothing is mounted over usher's own files");
@@ -73,6 +77,31 @@ static int check_bind(struct request *req, uint32_t force)
 	return err || !S_ISDIR(from->st.st_mode) ? err : check_alike(req, ops, force, from->path, to->path);
 }
 
+/* PATH and what is below it is made and removed by the kernel. */
+static bool check_emptied(const struct policy *policy, const char *path)
+{
+	const uint32_t ops = OP_BIT(OP_CREATE) | OP_BIT(OP_DELETE);
+	const struct policy_rule *rule;
+	struct policy_decision decision = policy_decide_path(policy, ops, path, strlen(path));
+
+	return !policy_allows(&decision.enforced) || policy_denies_below(policy, ops, path, strlen(path), &rule);
+}
+
+/* What the kernel does as it mounts: it marks an upper layer and empties a work directory. */
+static int check_changes(struct request *req, char name, const char *path)
+{
+	const struct policy *policy = req->rules->policy;
+	struct policy_decision decision = policy_decide_path(policy, OP_BIT(OP_XATTR), path, strlen(path));
+	char below[PATH_MAX + 8];
+	bool denied = !policy_allows(&decision.enforced);
+
+	for (int i = 0; i < 2 && name == 'w' && !denied; i++) {
+		(void)snprintf(below, sizeof(below), "%s/%s", path[1] ? path : "", i ? "index" : "work");
+		denied = check_emptied(policy, below);
+	}
+	return denied ? mount_refuse(req, &layer_rule) : 0;
+}
+
 static int check_overlay(struct request *req, const struct mount_call *call, uint32_t force)
 {
 	const char *to = req->objects[0].path;
@@ -85,6 +114,8 @@ static int check_overlay(struct request *req, const struct mount_call *call, uin
 		err = check_object(req, call->layers[i]);
 		if (!err)
 			err = check_gains(req, lower ? OPS_LOWER : OPS_ALL, true, call->layers[i]->path, to);
+		if (!err && !lower)
+			err = check_changes(req, call->options[i].name[0], call->layers[i]->path);
 		if (!err && call->options[i].name[0] == 'u')
 			err = check_alike(req, OPS_ALL, force, call->layers[i]->path, to);
 		/* What is changed is copied up first. */
