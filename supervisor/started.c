@@ -1,10 +1,12 @@
 #include "started.h"
 
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "fd.h"
@@ -46,6 +48,22 @@ static const char *loader_wrong(const struct policy *policy, pid_t pid, dev_t de
 	return wrong;
 }
 
+/* An overlay's numbers are what extended attributes say that the owner of its upper layer may write: two files can have the same. */
+static bool overlay_wrong(const struct policy *policy, const char *path, const char *exe, size_t len)
+{
+	static const char deleted[] = " (deleted)";
+	const size_t mark = sizeof(deleted) - 1;
+	struct policy_decision decision;
+	struct statfs fs;
+
+	if (!statfs(path, &fs) && fs.f_type != OVERLAYFS_SUPER_MAGIC)
+		return false;
+	if (len > mark && !memcmp(exe + len - mark, deleted, mark))
+		len -= mark;
+	decision = policy_decide_path(policy, OP_BIT(OP_EXEC), exe, len);
+	return !policy_allows(&decision.enforced);
+}
+
 const char *started_wrong(const struct policy *policy, pid_t pid, dev_t dev, ino_t ino)
 {
 	char path[32], exe[PATH_MAX];
@@ -59,5 +77,7 @@ const char *started_wrong(const struct policy *policy, pid_t pid, dev_t dev, ino
 		return "another image started than the one that was judged";
 	len = readlink(path, exe, sizeof(exe) - 1);
 	exe[len > 0 ? len : 0] = '\0';
+	if (overlay_wrong(policy, path, exe, strlen(exe)))
+		return "another image started than the one that was judged";
 	return loader_wrong(policy, pid, dev, ino, exe);
 }
