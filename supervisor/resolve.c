@@ -352,10 +352,10 @@ static bool pin_named(struct walk *walk, int dir)
 		return true;
 	if (S_ISDIR(object->st.st_mode))
 		return mounts_attached(resolver->mounts, object->pin);
-	if (resolve_on_proc(resolver, object->pin, &object->st))
-		return proc_attached(walk, object->pin);
 	len = resolve_path_of(resolver, object->pin, path, sizeof(path));
-	return len > 0 && mounts_leads(resolver->mounts, dir, path, &object->st);
+	if (len > 0 && mounts_leads(resolver->mounts, dir, path, &object->st))
+		return true;
+	return resolve_on_proc(resolver, object->pin, &object->st) && proc_attached(walk, object->pin);
 }
 
 /* What is mounted below goes without a word where its namespace ends, or where somebody outside removes what it is mounted on. */
