@@ -48,6 +48,7 @@ struct plan {
 	enum reads reads;	/* of opens that only read */
 	const struct policy_rule *reads_rule;	/* on account of which there is none; NULL: on no rule's */
 	char reads_why[512];	/* there is none */
+	char reads_help[512];	/* what would change that; empty: nothing is known */
 };
 
 /* 0, or -EOPNOTSUPP: something in the policy cannot be enforced (by this version or on this kernel): each is an error in DIAGS. */
@@ -61,6 +62,8 @@ void plan_ports(struct plan *plan);
 int plan_landlock(const struct plan *plan, bool *needed);
 /* May the stage of RULE move without a restart? Not if the filter or Landlock answers by itself (ruling 13). */
 bool plan_moves(const struct plan *plan, const struct policy_rule *rule);
-void plan_print(const struct plan *plan, FILE *to, bool json);
+/* USE: what was recorded of a program; may be NULL. */
+struct cost_use;
+void plan_print(const struct plan *plan, const struct cost_use *use, FILE *to, bool json);
 
 #endif

@@ -132,13 +132,15 @@ static const char *setting_obstacle(const struct policy *policy)
 	return NULL;
 }
 
+const char ports_unsealed[] = "denials are recorded; 'default deny sealed' gives that up";
+
 static const char *default_obstacle(const struct policy_default *given)
 {
 	if (!given->present || given->action == ACTION_ALLOW)
 		return "the default of 'network' does not deny, and Landlock denies by default";
 	if (given->stage != STAGE_DENY || given->err != EACCES)
 		return given->stage == STAGE_LOG ? "the default of 'network' is at stage log" : "Landlock denies with EACCES and nothing else";
-	return given->sealed ? NULL : "denials are recorded; 'default deny sealed' gives that up";
+	return given->sealed ? NULL : ports_unsealed;
 }
 
 const char *ports_obstacle(const struct plan *plan, const struct policy_rule **rule)

@@ -17,6 +17,7 @@
 
 /* Why Landlock cannot take the place of the broker: words, NULL if it can. *RULE is the rule that is in the way, NULL: none, or the default. */
 const char *ports_obstacle(const struct plan *plan, const struct policy_rule **rule);
+extern const char ports_unsealed[];	/* one of them: the default is not sealed */
 /* Why RULE by itself is in the way; NULL if it is not. */
 const char *ports_rule_obstacle(const struct plan *plan, const struct policy_rule *rule);
 

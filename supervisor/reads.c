@@ -16,13 +16,11 @@
 
 #include <errno.h>
 #include <linux/landlock.h>
-#include <linux/magic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
 #include "difference.h"
 #include "err.h"
@@ -31,130 +29,17 @@
 #include "fd.h"
 #include "landlock.h"
 #include "mounts.h"
-#include "pattern.h"
+#include "reads_trees.h"
 #include "text.h"
 #include "verdict.h"
 
-#define OPS (OP_BIT(OP_READ) | OP_BIT(OP_LIST))
+#define OPS READS_OPS
 
 #define TREES_MAX 1024
-
-/* What Landlock calls OPS. */
-static uint64_t access_of(uint32_t ops)
-{
-	return (ops & OP_BIT(OP_READ) ? LANDLOCK_ACCESS_FS_READ_FILE : 0) | (ops & OP_BIT(OP_LIST) ? LANDLOCK_ACCESS_FS_READ_DIR : 0);
-}
 
 static const char *ops_text(uint32_t ops)
 {
 	return (ops & OPS) == OPS ? "read,list" : ops & OP_BIT(OP_READ) ? "read" : "list";
-}
-
-/* ---- the trees ------------------------------------------------------------------------------ */
-
-/* Might the program move PATH away, or a directory above it? */
-static bool movable(const struct plan *plan, const char *path)
-{
-	static const uint32_t moves[] = { OP_BIT(OP_RENAME), OP_BIT(OP_DELETE) };
-
-	for (size_t len = strlen(path); len > 1; len--) {
-		if (path[len] && path[len] != '/')
-			continue;
-		for (size_t i = 0; i < ARRAY_SIZE(moves); i++) {
-			struct policy_decision decision = policy_decide_path(plan->policy, moves[i], path, len);
-			if (policy_allows(&decision.enforced))
-				return true;
-		}
-	}
-	return false;
-}
-
-/* A pattern that is allowed to be read. */
-struct granted {
-	const struct policy_rule *rule;
-	const char *glob, *path;	/* .path: its literal part */
-	const char *unfit;		/* why that is no tree for Landlock; NULL: it is */
-	bool link;
-};
-
-/* Why PATH is no tree for Landlock; NULL if it is. WHOLE: nothing comes behind it. ST: of it, NULL: it is not there. */
-static const char *unfit(const struct plan *plan, const char *path, bool whole, const struct stat *st)
-{
-	struct statfs fs;
-	bool forced = plan->layers == LAYERS_KERNEL;
-
-	if (!whole)
-		return "a pattern, and no directory tree";
-	if (!st)
-		return forced ? NULL : "not there yet";
-	if (S_ISLNK(st->st_mode))	/* nothing is opened by its name */
-		return NULL;
-	if (!S_ISDIR(st->st_mode) && !forced)
-		return "no directory tree: files are replaced by others of their name";
-	if (statfs(path, &fs) < 0 || fs.f_type == PROC_SUPER_MAGIC)
-		return "in procfs, where nothing stays";
-	return movable(plan, path) ? "the program may move or delete the directory itself, which DIR/*/ would not let it" : NULL;
-}
-
-/* The literal part of GLOB, malloc'ed; *WHOLE: it is a tree with or without its top, or one path. */
-static char *literal(const char *glob, bool *whole)
-{
-	static const char *const tails[] = { "*/**", "*/", "**" };
-	AUTO_FREE char *tree = strdup(glob);
-	char *path = NULL;
-
-	for (size_t i = 0; tree && i < ARRAY_SIZE(tails); i++) {
-		size_t len = strlen(tree), tail = strlen(tails[i]);
-		if (len > tail && tree[len - tail - 1] == '/' && !strcmp(tree + len - tail, tails[i]))
-			tree[len - tail] = '\0';
-	}
-	if (tree)
-		(void)pattern_prefix(tree, whole, &path);
-	if (path && !*path) {
-		free(path);
-		path = strdup("/");
-	}
-	return path;
-}
-
-/* Calls FN for each, until it answers anything but 0. */
-static int each_granted(const struct plan *plan, int (*fn)(const struct granted *granted, void *ctx), void *ctx)
-{
-	for (size_t i = 0; i < plan->policy->n_rules; i++) {
-		const struct policy_rule *rule = &plan->policy->rules[i];
-
-		for (size_t k = 0; rule_grants(rule, OPS) && k < rule->n_patterns; k++) {
-			const char *glob = rule->patterns[k].glob;
-			bool whole = false;
-			AUTO_FREE char *path = literal(glob, &whole);
-			struct stat st;
-			bool there = path && lstat(path, &st) == 0;
-			struct granted granted = { .rule = rule, .glob = glob, .path = path, .link = there && S_ISLNK(st.st_mode) };
-			int result;
-
-			if (!path)
-				return -ENOMEM;
-			granted.unfit = unfit(plan, path, whole, there ? &st : NULL);
-			result = fn(&granted, ctx);
-			if (result)
-				return result;
-		}
-	}
-	return 0;
-}
-
-static int add_granted(const struct granted *granted, void *ctx)
-{
-	uint64_t access = access_of(granted->rule->ops);
-
-	if (granted->unfit || granted->link)
-		return 0;
-	return landlock_tree_add(ctx, granted->path, access & LANDLOCK_ACCESS_FS_READ_FILE ? access | LANDLOCK_ACCESS_FS_IOCTL_DEV : access);
-}
-
-int reads_trees(const struct plan *plan, struct landlock_trees *trees)
-{
-	return each_granted(plan, add_granted, trees);
 }
 
 /* ---- as a policy ---------------------------------------------------------------------------- */
@@ -221,7 +106,7 @@ static int trees_policy(const struct plan *plan, const struct landlock_trees *tr
 		if (has)
 			tree_text(&text, trees->list[i].path, has);
 	}
-	(void)each_granted(plan, link_text, &text);
+	(void)reads_each_granted(plan, link_text, &text);
 	text_puts(&text, "}\n");
 	err = policy_load_text(policy, &env, "trees", text.s, text.len, &diags);
 	policy_diags_free(&diags);
@@ -237,9 +122,26 @@ __attribute__((format(printf, 3, 4))) static void brokered(struct plan *plan, co
 
 	plan->reads = READS_BROKERED;
 	plan->reads_rule = rule && rule->pos.file != POLICY_BUILTIN ? rule : NULL;
+	plan->reads_help[0] = '\0';
 	va_start(list, format);
 	(void)vsnprintf(plan->reads_why, sizeof(plan->reads_why), format, list);
 	va_end(list);
+}
+
+/* What would take away what brokered() was told last. */
+__attribute__((format(printf, 2, 3))) static void advise(struct plan *plan, const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	(void)vsnprintf(plan->reads_help, sizeof(plan->reads_help), format, list);
+	va_end(list);
+}
+
+static void obstructed(struct plan *plan, const struct policy_rule *rule, const struct reads_obstacle *obstacle)
+{
+	brokered(plan, rule, "%s", obstacle->why);
+	advise(plan, "%s", obstacle->help);
 }
 
 struct unfit_search {
@@ -257,8 +159,21 @@ static int find_unfit(const struct granted *granted, void *ctx)
 	for (size_t i = 0; i < find->trees->n; i++)
 		if (landlock_tree_has(&find->trees->list[i], granted->path))
 			return 0;
-	brokered(find->plan, granted->rule, "%s: %s", granted->glob, granted->unfit);
+	brokered(find->plan, granted->rule, "%s: %s", granted->glob, granted->unfit->why);
+	advise(find->plan, "%s", granted->unfit->help ? granted->unfit->help : "");
 	return 1;
+}
+
+static void say_denied(struct plan *plan, const struct policy_rule *rule, const char *path)
+{
+	AUTO_FREE char *text = rule && rule->text ? escape_dup(rule->text, strlen(rule->text)) : NULL;
+
+	brokered(plan, rule, "%s is denied, in a tree that may be read or executed", path);
+	if (text)
+		advise(plan, "this '%.200s' inside an allowed tree sends every open that only reads to the broker: keep what it denies in a "
+		       "directory outside of the tree, or allow the directories beside it one by one", text);
+	else
+		advise(plan, "what may be executed must be readable: allow read there, too, or name the programs one by one");
 }
 
 static void say_difference(struct plan *plan, const struct difference *first)
@@ -266,16 +181,19 @@ static void say_difference(struct plan *plan, const struct difference *first)
 	const struct policy_rule *rule = first->before.rule ? first->before.rule : first->after.rule;
 	AUTO_FREE char *path = escape_dup(first->witness, strlen(first->witness));
 
-	if (first->staged)
+	if (first->staged) {
 		brokered(plan, rule, "%s: it is at stage log", path);
-	else if (rule && rule->pos.file == POLICY_BUILTIN)
+	} else if (rule && rule->pos.file == POLICY_BUILTIN) {
 		brokered(plan, NULL, "%s is usher's own, in a tree that may be read", path);
-	else if (first->kind == DIFFERENCE_OTHER)
+	} else if (first->kind == DIFFERENCE_OTHER) {
 		brokered(plan, rule, "%s: Landlock refuses with EACCES and does nothing else", path);
-	else if (first->kind == DIFFERENCE_DENIED)
+		advise(plan, "let it deny with EACCES");
+	} else if (first->kind == DIFFERENCE_DENIED) {
 		brokered(plan, rule, "%s: no part of a directory tree", path);
-	else
-		brokered(plan, first->before.rule, "%s is denied, in a tree that may be read or executed", path);
+		advise(plan, "allow whole directory trees");
+	} else {
+		say_denied(plan, first->before.rule, path);
+	}
 }
 
 /* Where procfs is mounted in one of TREES, malloc'ed: what is there counts as in /proc, whatever its name. "/" has /proc itself. */
@@ -334,7 +252,7 @@ static int decide_trees(struct plan *plan, uint32_t ops)
 	int result = reads_trees(plan, &trees);
 
 	if (!result)
-		result = each_granted(plan, find_unfit, &find);
+		result = reads_each_granted(plan, find_unfit, &find);
 	landlock_trees_free(&trees);
 	if (result)
 		return result < 0 ? result : 0;
@@ -355,8 +273,19 @@ static bool recorded(enum policy_audit audit, bool sealed)
 	return audit == AUDIT_ALERT || (!sealed && audit != AUDIT_NONE);
 }
 
+static const struct reads_obstacle beneath = {
+	"beneath: Landlock knows nothing of links",
+	"take 'beneath' out: where a link leads is judged all the same, as the path that it is",
+}, told = {
+	"what it allows is recorded", "take its 'audit' out",
+}, untold = {
+	"its denials are recorded; 'sealed' gives that up", "seal it ('sealed')",
+}, by_default = {
+	"denials are recorded; 'default deny sealed' gives that up", "write 'default deny sealed' in files",
+};
+
 /* A rule that wants more than Landlock can do: why, and *RULE. */
-static const char *special(const struct plan *plan, const struct policy_rule **rule)
+static const struct reads_obstacle *special(const struct plan *plan, const struct policy_rule **rule)
 {
 	const struct policy *policy = plan->policy;
 	bool denies = plan->confined & OPS && plan->layers != LAYERS_KERNEL;
@@ -368,16 +297,14 @@ static const char *special(const struct plan *plan, const struct policy_rule **r
 		if (one->section != SECTION_FILES || !(one->ops & OPS))
 			continue;
 		if (one->beneath)
-			return "beneath: Landlock knows nothing of links";
+			return &beneath;
 		if (allows && audits_allowed(one->audit))
-			return "what it allows is recorded";
+			return &told;
 		if (!allows && denies && recorded(one->audit, one->sealed))
-			return "its denials are recorded; 'sealed' gives that up";
+			return &untold;
 	}
 	*rule = NULL;
-	if (denies && recorded(policy->defaults[SECTION_FILES].audit, policy->defaults[SECTION_FILES].sealed))
-		return "denials are recorded; 'default deny sealed' gives that up";
-	return NULL;
+	return denies && recorded(policy->defaults[SECTION_FILES].audit, policy->defaults[SECTION_FILES].sealed) ? &by_default : NULL;
 }
 
 /* A rule that names usher's own files lets them be read. */
@@ -397,33 +324,41 @@ static void say_own(struct plan *plan)
 	free(text_take(&text));
 }
 
+/* The program's own opens are of its domain, and what is open for reading may be asked for anything. */
+static void leave_all(struct plan *plan)
+{
+	plan->reads = READS_FREE;
+	plan->landlock_fs &= ~(uint64_t)LANDLOCK_ACCESS_FS_IOCTL_DEV;
+}
+
 int reads_decide(struct plan *plan)
 {
 	uint32_t ops = plan->restricted & OPS;
 	const struct policy_rule *rule;
-	const char *why = special(plan, &rule);
+	const struct reads_obstacle *why = special(plan, &rule);
 
 	plan->reads = READS_BROKERED;
 	if (plan->layers == LAYERS_BROKER || !plan->files)
 		brokered(plan, NULL, "%s", "");
 	else if (level_all(plan->policy))
-		brokered(plan, NULL, "every access is recorded (audit { level all; })");
+		obstructed(plan, NULL, &(struct reads_obstacle){ "every access is recorded (audit { level all; })", "leave 'level all' out" });
 	else if (audits_allowed(plan->policy->defaults[SECTION_FILES].audit))
-		brokered(plan, NULL, "every access is recorded (the default's audit)");
+		obstructed(plan, NULL, &(struct reads_obstacle){ "every access is recorded (the default's audit)", "take the default's 'audit' out" });
 	else if (why)
-		brokered(plan, rule, "%s", why);
+		obstructed(plan, rule, why);
 	else if (plan->stat)
-		brokered(plan, NULL, "stat is covered, and Landlock tells what is there");
+		obstructed(plan, NULL, &(struct reads_obstacle){ "stat is covered, and Landlock tells what is there", "leave stat out of 'cover'" });
 	else if (!ops)
-		plan->reads = READS_FREE;
+		leave_all(plan);
 	else if (plan->mounts || plan->native)
 		brokered(plan, NULL, "mounts are made for the program, and Landlock follows them otherwise than rules do");
 	else if (ops & ~plan->confined)
 		say_own(plan);
 	else if (!plan->landlock)
 		brokered(plan, NULL, "Landlock is not used");
-	else if (access_of(ops) & ~plan->landlock_fs)
-		brokered(plan, NULL, "what may be executed is not limited, and must be read for that");
+	else if (reads_access(ops) & ~plan->landlock_fs)
+		obstructed(plan, NULL, &(struct reads_obstacle){ "what may be executed is not limited, and must be read for that",
+								 "allow exec of directory trees (allow rx /usr/;) and not of everything" });
 	else
 		return decide_trees(plan, ops);
 	return 0;

@@ -6,20 +6,23 @@
 
 #include "cli.h"
 #include "compiled.h"
+#include "cost.h"
 #include "diag.h"
 #include "env.h"
 #include "escape.h"
+#include "evidence/source.h"
 #include "fd.h"
 #include "json.h"
 #include "load.h"
 #include "style.h"
 #include "syscalls.h"
 
-enum { OPT_PLAN = CLI_LONG, OPT_STRICT, OPT_LAYERS };
+enum { OPT_PLAN = CLI_LONG, OPT_STRICT, OPT_LAYERS, OPT_FOOTPRINT };
 
 static const struct cli_option options[] = {
 	CLI_OPTION_POLICY("the policy; may also stand alone"),
-	{ "plan", OPT_PLAN, NULL, "which layer enforces what, and why" },
+	{ "plan", OPT_PLAN, NULL, "which layer enforces what, why, and what a call then costs" },
+	{ "footprint", OPT_FOOTPRINT, "FILE", "with --plan: weigh the cost by what was recorded there" },
 	CLI_OPTION_LAYERS(OPT_LAYERS),
 	{ "strict", OPT_STRICT, NULL, "exit 1 if there is any warning" },
 	CLI_OPTION_SET,
@@ -40,7 +43,7 @@ const struct cli_verb cli_verb_check = {
 		"Exit status: 0 the policy is good; 1 there are warnings and --strict was given; 2 usage; 3 the policy\n"
 		"is invalid; 4 it is valid, but `usher run` would refuse it on this kernel or in this version; 5 a file\n"
 		"cannot be read.",
-	.examples = { "usher check web", "usher check --plan ./web.policy",
+	.examples = { "usher check web", "usher check --plan --footprint web.fp web",
 		      "usher check --strict --json web" },
 	.options = options,
 	.run = run,
@@ -52,6 +55,8 @@ struct check {
 	struct policy_diags diags;
 	struct compiled compiled;
 	bool plan, strict;
+	const char *footprint;
+	struct cost_use use;
 	enum layers layers;
 	int filter_error;
 	unsigned long checked;
@@ -122,6 +127,11 @@ static void default_text(const struct policy *policy, enum policy_section sectio
 static uint32_t uncovered(const struct policy *policy)
 {
 	return OPS_FILES & ~policy->cover;
+}
+
+static const struct cost_use *used(const struct check *check)
+{
+	return check->footprint ? &check->use : NULL;
 }
 
 /* ---- for people ---- */
@@ -209,7 +219,7 @@ static void print_people(const struct check *check)
 	print_log_rules(policy);
 	if (check->plan) {
 		printf("\n");
-		plan_print(&check->compiled.plan, stdout, false);
+		plan_print(&check->compiled.plan, used(check), stdout, false);
 	}
 }
 
@@ -233,14 +243,14 @@ static json_t *json_sections(const struct policy *policy)
 	return sections;
 }
 
-static json_t *json_plan(const struct plan *plan)
+static json_t *json_plan(const struct check *check)
 {
 	AUTO_FREE char *text = NULL;
 	size_t size;
 	FILE *memory = open_memstream(&text, &size);
 	if (!memory)
 		return json_null();
-	plan_print(plan, memory, true);
+	plan_print(&check->compiled.plan, used(check), memory, true);
 	fclose(memory);
 	json_t *object = json_loads(text, 0, NULL);
 	return object ? object : json_null();
@@ -286,7 +296,7 @@ static void print_json(const struct check *check, int status)
 		check->filter_error == 0, "enforceable", check->compiled.plan_error == 0 && !check->compiled.lacks,
 		"diagnostics", json_diags(policy, &check->diags));
 	if (check->plan)
-		json_object_set_new(answer, "plan", json_plan(&check->compiled.plan));
+		json_object_set_new(answer, "plan", json_plan(check));
 	json_print("check", answer, status);
 }
 
@@ -314,6 +324,22 @@ static void print_diags(const struct check *check)
 	if (shown.n)
 		policy_diags_print(&shown, check->policy, stderr, cli->color_err);
 	free(shown.list);
+}
+
+static int count_access(void *ctx, const struct access *access)
+{
+	cost_count(ctx, access);
+	return 0;
+}
+
+static int read_footprint(struct check *check)
+{
+	struct source source = { .file = check->footprint };
+	int error = check->footprint ? source_read(&source, count_access, &check->use) : 0;
+	if (!error)
+		return 0;
+	cli_error(check->cli, "%s: %s", check->footprint, source.why ? source.why : strerror(-error));
+	return CLI_UNREACHABLE;
 }
 
 static int check_policy(struct check *check, const struct policy_env *env)
@@ -358,6 +384,8 @@ static int run(int argc, char **argv, struct cli *cli)
 			check.plan = true;
 		else if (opt == OPT_STRICT)
 			check.strict = true;
+		else if (opt == OPT_FOOTPRINT)
+			check.footprint = optarg;
 		else if ((status = compiled_layers(&check.layers, optarg, cli, &cli_verb_check)) != 0)
 			return status;
 	}
@@ -366,6 +394,10 @@ static int run(int argc, char **argv, struct cli *cli)
 	status = cli_take_policy(cli, &cli_verb_check, argc, argv);
 	if (!status && optind < argc)
 		status = cli_usage(cli, &cli_verb_check, "one policy at a time");
+	if (!status && check.footprint && !check.plan)
+		status = cli_usage(cli, &cli_verb_check, "--footprint goes with --plan");
+	if (!status)
+		status = read_footprint(&check);
 	if (status)
 		return status;
 	struct env env;

@@ -234,6 +234,7 @@ static void check_says_what_there_is(void **state)
 	assert_says(live->out, "agrees with the policy in");
 	assert_int_equal(usher(live, "check", "--plan", "-p", live->policy), 0);
 	assert_says(live->out, "Landlock");
+	assert_says(live->out, "\nexpected cost, times the same call without usher");
 	assert_int_equal(usher(live, "check", "-q", live->policy), 0);
 	assert_int_equal(live->out_len, 0);
 	assert_int_equal(live->err_len, 0);
@@ -242,6 +243,25 @@ static void check_says_what_there_is(void **state)
 	assert_null(strstr(live->out, "not brokered"));
 	assert_int_equal(usher(live, "check"), 2);
 	assert_int_equal(usher(live, "check", live->policy, "more"), 2);
+}
+
+/* What a program did is what its policy costs. */
+static void check_weighs_the_cost(void **state)
+{
+	struct live *live = *state;
+	const char *footprint = live_path(live, "f.fp");
+	live_policy(live, "files { default deny; allow rx /usr/, /lib/, /lib64/, /bin/, /etc/; allow all $dir/; }");
+	assert_int_equal(usher(live, "run", "--record", footprint, "-p", live->policy, "--", "/bin/true"), 0);
+	assert_int_equal(usher(live, "check", "--plan", "--footprint", footprint, "-p", live->policy), 0);
+	assert_says(live->out, "broker             opens that only read: ");
+	assert_says(live->out, "broker, exec gate  execve: 1 recorded\n");
+	assert_says(live->out, " on average, of what was recorded and measured\n");
+	assert_int_equal(usher(live, "check", "--json", "--plan", "--footprint", footprint, "-p", live->policy), 0);
+	json_t *json = output_json(live), *cost = json_object_get(json_object_get(json, "plan"), "cost");
+	assert_true(json_real_value(json_object_get(cost, "weighted")) > 1);
+	json_decref(json);
+	assert_int_equal(usher(live, "check", "--plan", "--footprint", "/nonexistent", "-p", live->policy), 5);
+	assert_int_equal(usher(live, "check", "--footprint", footprint, "-p", live->policy), 2);
 }
 
 static void check_tells_programs(void **state)
@@ -423,6 +443,7 @@ int main(void)
 		CASE(nothing_paints_the_terminal),
 		CASE(policies_are_found_by_name),
 		CASE(check_says_what_there_is),
+		CASE(check_weighs_the_cost),
 		CASE(check_tells_programs),
 		CASE(check_finds_mistakes),
 		CASE(variables_are_set),

@@ -185,8 +185,8 @@ static void the_plan_says_so(void **state)
 {
 	struct live *live = *state;
 	plans(live, SEALED "allow connect tcp *:1, *:5-9; deny connect tcp *:7 sealed;", "allowed ports: 1 5-6 8-9\n");
-	plans(live, SEALED "allow connect tcp *:1, *:5-9;", " Landlock                     allow connect tcp *:1, *:5-9");
-	plans(live, SEALED "allow connect tcp *:1; allow connect udp *:*;", " filter                       allow connect udp *:*");
+	plans(live, SEALED "allow connect tcp *:1, *:5-9;", "\nLandlock: ports of TCP, and denials are sealed");
+	plans(live, SEALED "allow connect tcp *:1; allow connect udp *:*;", "\nfilter: everything may be reached by such sockets");
 	plans(live, SEALED "allow connect tcp 10.0.0.0/8:1;", "not by Landlock alone: it speaks of addresses");
 	plans(live, SEALED "allow connect tcp localhost:1;", "not by Landlock alone: it speaks of addresses");
 	plans(live, "default deny; allow connect tcp *:1;", "not by Landlock alone: denials are recorded; 'default deny sealed' gives that up");

@@ -17,7 +17,9 @@
 #include "lang_env.h"
 
 #include "child_limits.h"
+#include "cost.h"
 #include "cred.h"
+#include "evidence/access.h"
 #include "kernel.h"
 #include "landlock.h"
 #include "plan.h"
@@ -473,24 +475,28 @@ static void limits_are_read(void **state)
 	assert_int_equal(limits_capability("sys_admin"), 21);
 }
 
+static char *printed(const struct made *made, const struct cost_use *use, bool json)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *to = open_memstream(&text, &len);
+	plan_print(&made->plan, use, to, json);
+	fclose(to);
+	return text;
+}
+
 static void the_plan_is_printed(void **state)
 {
 	(void)state;
 	struct made made = make("files { default deny; allow rx /usr/; } syscalls { default allow; deny EPERM ptrace; deny EPERM bpf audit none; }",
 				&modern, false);
-	char *text = NULL;
-	size_t len = 0;
-	FILE *to = open_memstream(&text, &len);
-	plan_print(&made.plan, to, false);
-	fclose(to);
+	char *text = printed(&made, NULL, false);
 	assert_non_null(strstr(text, "not brokered: stat"));
-	assert_non_null(strstr(text, "but for /usr: EXECUTE READ_FILE"));
-	assert_non_null(strstr(text, "broker, exec gate, Landlock"));
+	assert_non_null(strstr(text, "but for EXECUTE READ_FILE: /usr"));
+	assert_non_null(strstr(text, "\nbroker, exec gate, Landlock: what starts is compared"));
 	free(text);
 
-	to = open_memstream(&text, &len);
-	plan_print(&made.plan, to, true);
-	fclose(to);
+	text = printed(&made, NULL, true);
 	json_t *root = json_loads(text, 0, NULL);
 	assert_non_null(root);
 	assert_true(json_is_true(json_object_get(json_object_get(root, "broker"), "exec_gate")));
@@ -498,9 +504,106 @@ static void the_plan_is_printed(void **state)
 	assert_int_equal(json_array_size(rules), 3);
 	assert_string_equal(json_string_value(json_object_get(json_array_get(rules, 1), "layer")), "filter, broker");
 	assert_string_equal(json_string_value(json_object_get(json_array_get(rules, 2), "layer")), "filter");
+	assert_non_null(strstr(json_string_value(json_object_get(json_array_get(rules, 2), "why")), "nobody is to be told"));
 	json_decref(root);
 	free(text);
 	drop(&made);
+}
+
+/* Rules of one layer for one reason stand together, below that reason. */
+static void rules_are_grouped(void **state)
+{
+	(void)state;
+	struct made made = make("files { default deny sealed; allow rx /usr/; allow ro /etc/; allow read /usr/share/; allow delete /srv/; }", &modern, false);
+	char *text = printed(&made, NULL, false);
+	const char *trees = strstr(text, "\nLandlock: directory trees that may be read"), *end = trees ? strstr(trees + 1, "\n\n") : NULL;
+	assert_true(trees && end);
+	assert_true(strstr(trees, "allow ro /etc/") < end && strstr(trees, "allow read /usr/share/") < end);
+	assert_non_null(strstr(text, "\nbroker: never Landlock's: only reading is ever left to it\n"));
+	assert_null(strstr(end, "Landlock: directory trees"));
+	free(text);
+	drop(&made);
+}
+
+/* What is in the way of Landlock, and what would take it away. */
+static void what_would_be_cheaper_is_said(void **state)
+{
+#define DENY "files { default deny sealed; allow rx /usr/; "
+	static const struct { const char *text, *why, *advice; } rows[] = {
+		{ DENY "allow ro /etc/; }", "which Landlock decides as the policy does", NULL },
+		{ DENY "allow ro /etc/; deny all **/.git/ sealed; }", "in a tree that may be read",
+		  "t.policy:1: this 'deny all **/.git/ sealed' inside an allowed tree sends every open that only reads to the broker" },
+		{ DENY "allow ro /etc/; deny read /etc/x; }", "its denials are recorded", "t.policy:1: seal it ('sealed'), and Landlock could" },
+		{ "files { default deny; allow rx /usr/; }", "denials are recorded", "write 'default deny sealed' in files, and Landlock" },
+		{ DENY "allow ro /etc/ beneath; }", "beneath: Landlock knows nothing of links", "take 'beneath' out" },
+		{ DENY "allow ro /etc/ audit all; }", "what it allows is recorded", "take its 'audit' out" },
+		{ DENY "allow ro /etc/*.conf; }", "a pattern, and no directory tree", "name directory trees" },
+		{ DENY "allow ro /etc/passwd; }", "files are replaced by others of their name", "allow the directory that it is in" },
+		{ DENY "allow rw /etc/; }", "the program may move or delete the directory itself", "allow rw DIR/*/" },
+		{ DENY "allow ro /proc/; }", "in procfs", NULL },
+		{ DENY "allow ro /etc/; deny ENOENT read /srv/ sealed; }", "Landlock refuses with EACCES", "let it deny with EACCES" },
+		{ DENY "cover all; }", "stat is covered", "leave stat out of 'cover'" },
+		{ DENY "} audit { level all; }", "every access is recorded", "leave 'level all' out" },
+		{ "files { default deny sealed; allow exec /; allow ro /etc/; }", "what may be executed is not limited", "allow exec of directory trees" },
+		{ "network { default deny; allow connect tcp *:443; }", "not by Landlock alone: denials are recorded", "write 'default deny sealed' in network" },
+		{ "network { default deny sealed; allow connect tcp *:443; }", "decides connects of TCP sockets", NULL },
+		{ "network { default deny sealed; allow connect tcp localhost:443; }", "it speaks of addresses", NULL },
+		{ "network { default deny; allow connect udp *:53; }", "addresses are in memory", "write 'default deny sealed' in network" },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct made made = make(rows[i].text, &modern, false);
+		plan_ports(&made.plan);
+		char *text = printed(&made, NULL, false);
+		const char *advice = strstr(text, "\nfor a cheaper layer");
+		if (!strstr(text, rows[i].why) || (rows[i].advice ? !advice || !strstr(advice, rows[i].advice) : advice != NULL))
+			fail_msg("%s:\n%s", rows[i].text, text);
+		free(text);
+		text = printed(&made, NULL, true);
+		json_t *root = json_loads(text, 0, NULL);
+		assert_int_equal(json_array_size(json_object_get(root, "advice")), rows[i].advice != NULL);
+		json_decref(root);
+		free(text);
+		drop(&made);
+	}
+}
+
+static void the_cost_is_told(void **state)
+{
+	static const struct access accesses[] = {
+		{ .ops = OP_BIT(OP_READ), .proto = -1, .count = 80 }, { .ops = OP_BIT(OP_LIST), .proto = -1, .count = 10 },
+		{ .ops = OP_BIT(OP_READ) | OP_BIT(OP_WRITE), .proto = -1, .count = 10 }, { .ops = OP_BIT(OP_STAT), .proto = -1, .count = 1 },
+		{ .ops = OP_BIT(OP_CONNECT), .proto = PROTO_TCP, .count = 2 }, { .ops = OP_BIT(OP_CONNECT), .proto = -1, .count = 3 },
+		{ .ops = OP_BIT(OP_EXEC), .proto = -1, .count = 4 }, { .count = 5, .proto = -1 },
+	};
+	static const uint64_t expected[COST_KINDS] = { 90, 10, 1, 4, 2, 3, 5 };
+	struct cost_use use = { 0 }, reads = { .calls = { [COST_READ] = 7 } }, none = { 0 };
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(accesses); i++)
+		cost_count(&use, &accesses[i]);
+	assert_memory_equal(use.calls, expected, sizeof(expected));
+	struct made by_landlock = make(DENY "allow ro /etc/; }", &modern, false), brokered = make("files { default deny; allow ro /etc/; }", &modern, false);
+	struct cost cheap = cost_of(&by_landlock.plan, COST_READ), dear = cost_of(&brokered.plan, COST_READ);
+	assert_string_equal(cheap.layer, "Landlock");
+	assert_string_equal(dear.layer, "broker");
+	assert_true(cheap.ratio >= 1 && cheap.ratio < dear.ratio);
+	assert_true(cost_mean(&by_landlock.plan, &reads) == cheap.ratio);
+	assert_true(cost_mean(&brokered.plan, &none) == 0);
+	double mean = cost_mean(&by_landlock.plan, &use);
+	assert_true(mean > cheap.ratio && mean < cost_mean(&brokered.plan, &use));
+	assert_string_equal(cost_of(&brokered.plan, COST_STAT).layer, "filter");
+	char *text = printed(&by_landlock, &use, false);
+	assert_non_null(strstr(text, "Landlock           opens that only read: 90 recorded\n"));
+	assert_non_null(strstr(text, "x on average, of what was recorded"));
+	free(text);
+	text = printed(&by_landlock, &use, true);
+	json_t *root = json_loads(text, 0, NULL), *cost = json_object_get(root, "cost");
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(json_object_get(cost, "calls"), 0), "recorded")), 90);
+	assert_true(json_real_value(json_object_get(cost, "weighted")) > 1);
+	json_decref(root);
+	free(text);
+	drop(&by_landlock);
+	drop(&brokered);
 }
 
 int main(void)
@@ -521,6 +624,9 @@ int main(void)
 		cmocka_unit_test(kernels_without_landlock),
 		cmocka_unit_test(limits_are_read),
 		cmocka_unit_test(the_plan_is_printed),
+		cmocka_unit_test(rules_are_grouped),
+		cmocka_unit_test(what_would_be_cheaper_is_said),
+		cmocka_unit_test(the_cost_is_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,26 @@
+/* What of a policy are directory trees that may be read. */
+#ifndef USHER_READS_TREES_H
+#define USHER_READS_TREES_H
+
+#include "plan.h"
+
+#define READS_OPS (OP_BIT(OP_READ) | OP_BIT(OP_LIST))
+
+/* Why something is not Landlock's, and what would make it so; NULL: nothing is known. */
+struct reads_obstacle { const char *why, *help; };
+
+/* A pattern that is allowed to be read. */
+struct granted {
+	const struct policy_rule *rule;
+	const char *glob, *path;	/* .path: its literal part */
+	const struct reads_obstacle *unfit;	/* why that is no tree for Landlock; NULL: it is */
+	bool link;
+};
+
+/* Calls FN for each, until it answers anything but 0. */
+typedef int reads_granted_fn(const struct granted *granted, void *ctx);
+int reads_each_granted(const struct plan *plan, reads_granted_fn *fn, void *ctx);
+/* What Landlock calls OPS. */
+uint64_t reads_access(uint32_t ops);
+
+#endif
