@@ -121,7 +121,7 @@ _Noreturn void agent_run(const struct agent_plan *plan)
 	if ((result = agent_lookup(plan->program, plan->path, program, sizeof(program))) < 0)
 		fail_early(page, WIRE_EXEC, result);
 	announce(page, WIRE_LANDLOCK);
-	if (plan->landlock >= 0 && syscall(SYS_landlock_restrict_self, plan->landlock, 0) < 0)
+	if (plan->landlock >= 0 && syscall(SYS_landlock_restrict_self, plan->landlock, plan->landlock_flags) < 0)
 		fail_early(page, WIRE_LANDLOCK, -errno);
 	if (plan->activation)
 		(void)snprintf(plan->listen_pid, 12, "%d", (int)getpid());

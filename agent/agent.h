@@ -35,6 +35,7 @@ struct agent_plan {
 	const struct agent_limit *limits;
 	size_t n_limits;
 	int landlock;			/* ruleset descriptor, -1: none */
+	unsigned landlock_flags;
 	struct sock_fprog filter;
 	unsigned long filter_flags;	/* NEW_LISTENER | WAIT_KILLABLE_RECV */
 	const int *pass;		/* descriptors that survive beside 0, 1, 2; sorted */

@@ -1,6 +1,6 @@
 /*
  * What the running kernel has, probed once at start, and constants that Debian 12's headers lack.
- * Features can be switched off for tests: USHER_TEST_DISABLE=pidfd_thread,sync_wake,landlock_scope,...
+ * Features can be switched off for tests: USHER_TEST_DISABLE=pidfd_thread,sync_wake,landlock_scope,landlock_3,...
  */
 #ifndef USHER_KERNEL_H
 #define USHER_KERNEL_H
@@ -51,6 +51,10 @@ struct kernel {
 #ifndef LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET
 #define LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET (1ULL << 0)
 #define LANDLOCK_SCOPE_SIGNAL (1ULL << 1)
+#endif
+
+#ifndef LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON
+#define LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON (1U << 1)	/* ABI 7 */
 #endif
 
 #endif

@@ -315,6 +315,22 @@ void audit_kernel(struct audit *audit, const struct policy *policy, const struct
 	free(text_take(&text));
 }
 
+void audit_landlock(struct audit *audit, const struct policy *policy, const struct landlock_event *event, const struct policy_verdict *verdict,
+		    enum policy_section section)
+{
+	if (!audit)
+		return;
+	atomic_fetch_add_explicit(&audit->denied, 1, memory_order_relaxed);
+	if (!audit->file)
+		return;
+	struct record record = audit_next(audit);
+	struct text text = { 0 };
+	record.policy = policy;
+	record_landlock(&text, &record, event, verdict, section);
+	sink_put(audit->file, text.s, text.len);
+	free(text_take(&text));
+}
+
 void audit_policy(struct audit *audit, const struct policy *policy)
 {
 	if (!audit)

@@ -12,6 +12,7 @@
 #include "request.h"
 
 struct kernel_event;
+struct landlock_event;
 struct loop;
 struct audit;
 
@@ -38,6 +39,9 @@ void audit_record(struct audit *audit, struct request *req);
 void audit_policy(struct audit *audit, const struct policy *policy);
 /* What the filter did by itself: counted and recorded as what a request did. RULE may be NULL. On the loop's thread. AUDIT may be NULL. */
 void audit_kernel(struct audit *audit, const struct policy *policy, const struct kernel_event *event, const char *rule);
+/* Landlock has denied something. VERDICT of POLICY: what it says of that, with the default of SECTION; NULL: nothing that denies. */
+void audit_landlock(struct audit *audit, const struct policy *policy, const struct landlock_event *event, const struct policy_verdict *verdict,
+		    enum policy_section section);
 /* Something of usher's own: "start", "stop", "error"; TEXT is a message. */
 void audit_event(struct audit *audit, const char *action, const char *text);
 bool audit_has_file(const struct audit *audit);

@@ -5,6 +5,7 @@
 
 #include "agent.h"
 #include "audit.h"
+#include "denials.h"
 #include "sandbox.h"
 
 /* Of one that has died, what is cached of it tells; a number is not soon given away. */
@@ -27,16 +28,12 @@ static bool is_certain(const struct policy *policy, int nr)
 	return true;
 }
 
-void joined_event(void *ctx, const struct kernel_event *event, bool lost)
+static void seccomp(void *ctx, const struct kernel_event *event)
 {
 	static const uint64_t args[6];
 	struct sandbox *sandbox = ctx;
 	char where[300];
 
-	if (lost) {
-		audit_event(sandbox->audit, "gap", "records of the kernel were lost");
-		return;
-	}
 	if (!is_ours(sandbox, event->pid))
 		return;
 	struct ruleset *rules = ruleset_take(&sandbox->rulesets);
@@ -60,6 +57,22 @@ void joined_event(void *ctx, const struct kernel_event *event, bool lost)
 	}
 	ruleset_put(rules);
 }
+
+static void landlock(void *ctx, const struct landlock_event *event)
+{
+	struct sandbox *sandbox = ctx;
+
+	denials_take(&sandbox->denials, sandbox, event);
+}
+
+static void lost(void *ctx)
+{
+	struct sandbox *sandbox = ctx;
+
+	audit_event(sandbox->audit, "gap", "records of the kernel were lost");
+}
+
+const struct kernel_log_to joined_to = { .seccomp = seccomp, .landlock = landlock, .lost = lost };
 
 bool joined_wanted(const struct filter *filter)
 {

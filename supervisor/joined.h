@@ -5,8 +5,8 @@
 #include "filter.h"
 #include "kernel_log.h"
 
-/* As kernel_log_fn; CTX is the sandbox. */
-void joined_event(void *sandbox, const struct kernel_event *event, bool lost);
+/* Of the sandbox, which is the context. */
+extern const struct kernel_log_to joined_to;
 /* Does FILTER leave anything to the kernel's log alone? */
 bool joined_wanted(const struct filter *filter);
 

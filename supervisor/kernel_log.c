@@ -15,6 +15,8 @@
 
 #include "err.h"
 #include "fd.h"
+#include "kernel_fields.h"
+#include "landlock_event.h"
 #include "loop.h"
 
 #ifdef __x86_64__
@@ -28,7 +30,7 @@
 struct kernel_log {
 	struct loop *loop;
 	int fd;
-	kernel_log_fn *fn;
+	const struct kernel_log_to *to;
 	void *ctx;
 	struct loop_op poll;
 	bool over;
@@ -36,69 +38,50 @@ struct kernel_log {
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-/* " KEY=" in TEXT: what follows. What a program chooses (its name) has no blanks: the kernel then writes digits. */
-static const char *field(const char *text, const char *key)
-{
-	const char *at = strstr(text, key);
-
-	return at ? at + strlen(key) : NULL;
-}
-
-static int hex(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* "TEXT" in quotes, or its bytes in digits. */
-static void name_of(const char *at, char *name, size_t size)
-{
-	size_t n = 0;
-
-	if (at && *at == '"')
-		for (at++; *at && *at != '"' && n + 1 < size; at++)
-			name[n++] = *at;
-	else
-		for (; at && hex(at[0]) >= 0 && hex(at[1]) >= 0 && n + 1 < size; at += 2)
-			name[n++] = (char)(hex(at[0]) << 4 | hex(at[1]));
-	name[n] = '\0';
-}
-
 bool kernel_event_parse(const char *text, struct kernel_event *event)
 {
-	const char *when = field(text, "audit("), *pid = field(text, " pid="), *uid = field(text, " uid="), *sig = field(text, " sig=");
-	const char *arch = field(text, " arch="), *nr = field(text, " syscall="), *code = field(text, " code=");
+	const char *pid = kernel_field(text, " pid="), *uid = kernel_field(text, " uid="), *sig = kernel_field(text, " sig=");
+	const char *arch = kernel_field(text, " arch="), *nr = kernel_field(text, " syscall="), *code = kernel_field(text, " code=");
+	int64_t when = kernel_field_time(text);
 
-	if (!when || !pid || !uid || !sig || !arch || !nr || !code || strtoul(arch, NULL, 16) != NATIVE_ARCH)
+	if (when < 0 || !pid || !uid || !sig || !arch || !nr || !code || strtoul(arch, NULL, 16) != NATIVE_ARCH)
 		return false;
 	*event = (struct kernel_event){
 		.pid = atoi(pid), .uid = (uid_t)strtoul(uid, NULL, 10), .nr = atoi(nr), .signal = atoi(sig),
-		.action = (uint32_t)strtoul(code, NULL, 16) & SECCOMP_RET_ACTION_FULL,
-		.realtime_ns = strtoll(when, NULL, 10) * INT64_C(1000000000) +
-			       (strchr(when, '.') ? atoi(strchr(when, '.') + 1) * INT64_C(1000000) : 0),
+		.action = (uint32_t)strtoul(code, NULL, 16) & SECCOMP_RET_ACTION_FULL, .realtime_ns = when,
 	};
-	name_of(field(text, " exe="), event->exe, sizeof(event->exe));
+	kernel_field_name(kernel_field(text, " exe="), event->exe, sizeof(event->exe));
 	return true;
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+static void tell(struct kernel_log *log, int type, const char *text)
+{
+	struct landlock_event denial;
+	struct kernel_event event;
+
+	if (type == AUDIT_SECCOMP && kernel_event_parse(text, &event))
+		log->to->seccomp(log->ctx, &event);
+	else if ((type == AUDIT_LANDLOCK_DENIAL || type == AUDIT_LANDLOCK_MAKER) && landlock_event_parse(&denial, type, text))
+		log->to->landlock(log->ctx, &denial);
+}
+
 /* False: nothing is there. */
 static bool take(struct kernel_log *log)
 {
 	union { struct nlmsghdr header; char bytes[MESSAGE_MAX + 1]; } message;
-	struct kernel_event event;
 	struct sockaddr_nl from = { 0 };
 	socklen_t len = sizeof(from);
 	ssize_t n = recvfrom(log->fd, &message, MESSAGE_MAX, MSG_DONTWAIT, (struct sockaddr *)&from, &len);
 
 	if (n < 0 && errno == ENOBUFS)
-		log->fn(log->ctx, NULL, true);
+		log->to->lost(log->ctx);
 	if (n < 0)
 		return errno == ENOBUFS || errno == EINTR;
 	message.bytes[n] = '\0';
-	if (from.nl_pid == 0 && (size_t)n > sizeof(message.header) && message.header.nlmsg_type == AUDIT_SECCOMP &&
-	    kernel_event_parse(message.bytes + sizeof(message.header), &event))
-		log->fn(log->ctx, &event, false);
+	if (from.nl_pid == 0 && (size_t)n > sizeof(message.header))
+		tell(log, message.header.nlmsg_type, message.bytes + sizeof(message.header));
 	return true;
 }
 
@@ -120,7 +103,9 @@ static int listen_to(int fd)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(AUDIT_SECCOMP), 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(AUDIT_SECCOMP), 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(AUDIT_LANDLOCK_DENIAL), 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(AUDIT_LANDLOCK_MAKER), 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
@@ -134,7 +119,7 @@ static int listen_to(int fd)
 	return bind(fd, (const struct sockaddr *)&address, sizeof(address)) ? -errno : 0;
 }
 
-int kernel_log_open(struct kernel_log **log, struct loop *loop, kernel_log_fn *fn, void *ctx)
+int kernel_log_open(struct kernel_log **log, struct loop *loop, const struct kernel_log_to *to, void *ctx)
 {
 	AUTO_FD fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_AUDIT);
 	int err = fd < 0 ? -errno : listen_to(fd);
@@ -144,7 +129,7 @@ int kernel_log_open(struct kernel_log **log, struct loop *loop, kernel_log_fn *f
 	struct kernel_log *new = calloc(1, sizeof(*new));
 	if (!new)
 		return -ENOMEM;
-	*new = (struct kernel_log){ .loop = loop, .fd = fd, .fn = fn, .ctx = ctx, .poll.done = come };
+	*new = (struct kernel_log){ .loop = loop, .fd = fd, .to = to, .ctx = ctx, .poll.done = come };
 	err = loop_poll(loop, &new->poll, fd, POLLIN);
 	if (err) {
 		free(new);

@@ -62,8 +62,11 @@ void plan_ports(struct plan *plan);
 int plan_landlock(const struct plan *plan, bool *needed);
 /* May the stage of RULE move without a restart? Not if the filter or Landlock answers by itself (ruling 13). */
 bool plan_moves(const struct plan *plan, const struct policy_rule *rule);
-/* USE: what was recorded of a program; may be NULL. */
 struct cost_use;
-void plan_print(const struct plan *plan, const struct cost_use *use, FILE *to, bool json);
+struct plan_shown {
+	const struct cost_use *use;	/* what was recorded of a program; may be NULL */
+	const char *unseen;		/* landlock_unseen() */
+};
+void plan_print(const struct plan *plan, const struct plan_shown *shown, FILE *to, bool json);
 
 #endif

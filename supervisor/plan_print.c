@@ -101,7 +101,7 @@ static json_t *advice_json(const struct plan *plan)
 	return list;
 }
 
-static void print_json(const struct plan *plan, const struct landlock_trees *trees, const struct cost_use *use, FILE *to)
+static void print_json(const struct plan *plan, const struct landlock_trees *trees, const struct plan_shown *shown, FILE *to)
 {
 	char where[256];
 	json_t *allowed = json_array(), *rules = json_array();
@@ -111,17 +111,17 @@ static void print_json(const struct plan *plan, const struct landlock_trees *tre
 	for (size_t i = 0; i < plan->policy->n_rules; i++)
 		json_array_append_new(rules, rule_json(plan, &plan->policy->rules[i]));
 	json_t *all = json_pack(
-		"{s:{s:b, s:b, s:b, s:b, s:b, s:o}, s:{s:b, s:i, s:o, s:b, s:b, s:o, s:b, s:b, s:o}, s:{s:s, s:s, s:s?}, s:b, s:b, s:o, s:o, s:o}",
+		"{s:{s:b, s:b, s:b, s:b, s:b, s:o}, s:{s:b, s:i, s:o, s:b, s:b, s:o, s:b, s:b, s:s?, s:o}, s:{s:s, s:s, s:s?}, s:b, s:b, s:o, s:o, s:o}",
 		"broker", "files", plan->files, "stat", plan->stat, "unix", plan->unix_paths, "addresses", plan->peers, "exec_gate", plan->exec,
 		"restricted", ops_json(plan->restricted),
 		"landlock", "used", plan->landlock, "abi", plan->kernel->landlock_abi, "handled", rights_json(plan->landlock_fs),
 		"bind_tcp", (plan->landlock_net & LANDLOCK_ACCESS_NET_BIND_TCP) != 0,
 		"connect_tcp", (plan->landlock_net & LANDLOCK_ACCESS_NET_CONNECT_TCP) != 0,
 		"ports", ports_json(plan), "scope_signal", (plan->landlock_scoped & LANDLOCK_SCOPE_SIGNAL) != 0,
-		"scope_abstract", (plan->landlock_scoped & LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET) != 0, "allowed", allowed,
+		"scope_abstract", (plan->landlock_scoped & LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET) != 0, "denials_unseen", shown->unseen, "allowed", allowed,
 		"reads", "layer", plan->reads == READS_FREE ? "kernel" : plan->reads ? "Landlock" : "broker", "why", plan->reads_why,
 		"rule", plan->reads_rule ? policy_where(plan->policy, plan->reads_rule->pos, where, sizeof(where)) : NULL,
-		"topology_fixed", plan->topology_fixed, "mounts", plan->mounts, "rules", rules, "cost", cost_json(plan, use), "advice", advice_json(plan));
+		"topology_fixed", plan->topology_fixed, "mounts", plan->mounts, "rules", rules, "cost", cost_json(plan, shown->use), "advice", advice_json(plan));
 	ASSERT(all);
 	json_dumpf(all, to, JSON_INDENT(2));
 	fputc('\n', to);
@@ -167,7 +167,7 @@ static void print_reads(const struct plan *plan, FILE *to)
 	char where[256];
 	if (plan->reads)
 		fprintf(to, "          not brokered: opens that only read, %s\n", plan->reads == READS_FREE ? "of which none is denied" :
-			"which Landlock decides as the policy does; what it denies is not recorded");
+			"which Landlock decides as the policy does");
 	else if (*plan->reads_why)
 		fprintf(to, "          brokered: opens that only read, for%s%s %s\n", plan->reads_rule ? " " : "",
 			plan->reads_rule ? policy_where(plan->policy, plan->reads_rule->pos, where, sizeof(where)) : "", plan->reads_why);
@@ -259,7 +259,7 @@ static void print_advice(const struct plan *plan, FILE *to)
 	free(text_take(&text));
 }
 
-static void print_text(const struct plan *plan, const struct landlock_trees *trees, const struct cost_use *use, FILE *to)
+static void print_text(const struct plan *plan, const struct landlock_trees *trees, const struct plan_shown *shown, FILE *to)
 {
 	fprintf(to, "broker    %s%s%s%s%s\n", plan->files ? "file paths" : "no file paths", plan->stat ? ", stat" : "",
 		plan->unix_paths ? ", unix sockets" : "", plan->peers ? ", addresses" : "", plan->exec ? ", execve behind the exec gate" : "");
@@ -295,22 +295,24 @@ static void print_text(const struct plan *plan, const struct landlock_trees *tre
 		fprintf(to, "          refuses by itself:%s%s of TCP ports: the broker makes them\n", binds ? " bind" : "", connects ? " connect" : "");
 	if (plan->ports)
 		print_ports(plan, to);
+	if (plan->landlock)
+		fprintf(to, "          what it denies is %s%s\n", shown->unseen ? "in no record: " : "recorded, as the kernel tells it", shown->unseen ? shown->unseen : "");
 	if (plan->landlock_scoped)
 		fprintf(to, "          stays inside: signals%s\n",
 			plan->landlock_scoped & LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET ? ", abstract sockets" : "");
 	print_rules(plan, to);
-	print_cost(plan, use, to);
+	print_cost(plan, shown->use, to);
 	print_advice(plan, to);
 }
 
-void plan_print(const struct plan *plan, const struct cost_use *use, FILE *to, bool json)
+void plan_print(const struct plan *plan, const struct plan_shown *shown, FILE *to, bool json)
 {
 	struct landlock_trees trees;
 	if (landlock_trees(plan, &trees) < 0)
 		return;
 	if (json)
-		print_json(plan, &trees, use, to);
+		print_json(plan, &trees, shown, to);
 	else
-		print_text(plan, &trees, use, to);
+		print_text(plan, &trees, shown, to);
 	landlock_trees_free(&trees);
 }

@@ -38,6 +38,9 @@ static void disable(struct kernel *kernel, const char *name, size_t len)
 	for (size_t i = 0; i < ARRAY_SIZE(features); i++)
 		if (strlen(features[i].name) == len && !memcmp(features[i].name, name, len))
 			*(bool *)((char *)kernel + features[i].offset) = false;
+	/* landlock_3: an older one. */
+	if (len == 10 && !memcmp(name, "landlock_", 9) && name[9] >= '1' && name[9] <= '9' && kernel->landlock_abi > name[9] - '0')
+		kernel->landlock_abi = name[9] - '0';
 	if (len == 8 && !memcmp(name, "landlock", len))
 		kernel->landlock_abi = 0;
 	if (len == 14 && !memcmp(name, "landlock_scope", len) && kernel->landlock_abi > 5)

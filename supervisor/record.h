@@ -11,6 +11,7 @@
 
 struct access;
 struct kernel_event;
+struct landlock_event;
 struct request;
 
 #define RECORD_ID_SIZE 16
@@ -46,6 +47,9 @@ void record_event(struct text *text, const struct record *record, const char *ac
 void record_access(struct text *text, const struct record *record, const struct access *access);
 /* What the filter did by itself. RULE: where the rule stands; NULL: not known. */
 void record_kernel(struct text *text, const struct record *record, const struct kernel_event *event, const char *rule);
+/* What Landlock denied by itself, as audit_landlock() is told. */
+void record_landlock(struct text *text, const struct record *record, const struct landlock_event *event, const struct policy_verdict *verdict,
+		     enum policy_section section);
 /* "denied read /srv/www/.git/config (nginx 4711)  web.policy:22  why d3f9", escaped, without "usher: " and
  * newline. ID NULL: without why. */
 void record_line(struct text *text, const struct request *req, enum record_kind kind, const char *id);

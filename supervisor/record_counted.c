@@ -1,6 +1,7 @@
 /* Records of what was no request of its own: counted, or told by the kernel. */
 #include "record_parts.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <linux/seccomp.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "escape.h"
 #include "evidence/access.h"
 #include "kernel_log.h"
+#include "landlock_event.h"
 #include "syscalls.h"
 
 static void add_links(struct text *text, struct bytes via)
@@ -90,4 +92,57 @@ void record_kernel(struct text *text, const struct record *record, const struct 
 	text_addf(text, ",\"stage\":\"%s\",\"enforced\":%s,\"us\":0,\"seq\":%" PRIu64 "}\n",
 		  let ? "log" : event->action == SECCOMP_RET_TRAP ? "trap" : event->action == SECCOMP_RET_ERRNO ? "deny" : "kill",
 		  let ? "false" : "true", record->seq);
+}
+
+/* "read /etc/x", "connect tcp 10.0.0.1:80", or Landlock's own words. */
+static void add_denied(struct text *text, const struct landlock_event *event)
+{
+	uint32_t ops = landlock_event_ops(event);
+	char names[ACCESS_OPS_TEXT];
+
+	if (ops & OPS_FILES && *event->path) {
+		text_addf(text, ",\"op\":\"%s\"", policy_op_name((enum policy_op)__builtin_ctz(ops)));
+		if (ops & (ops - 1))
+			text_addf(text, ",\"ops\":\"%s\"", access_ops_text(ops & OPS_FILES, names));
+	} else if (ops & OPS_NETWORK && event->port >= 0) {
+		text_addf(text, ",\"op\":\"%s\",\"proto\":\"tcp\",\"peer\":\"%s%s%s:%d\"", policy_op_name((enum policy_op)__builtin_ctz(ops)),
+			  strchr(event->address, ':') ? "[" : "", *event->address ? event->address : "*", strchr(event->address, ':') ? "]" : "",
+			  event->port);
+	} else {
+		text_puts(text, ",\"message\":");
+		escape_json(text, event->blockers, strlen(event->blockers));
+	}
+	if (*event->path)
+		record_add_path(text, "path", event->path, strlen(event->path));
+	if (*event->dev)
+		record_add_path(text, "dev", event->dev, strlen(event->dev));
+	if (event->inode)
+		text_addf(text, ",\"inode\":%" PRIu64, event->inode);
+	if (ops)
+		record_add_errno(text, EACCES);
+}
+
+void record_landlock(struct text *text, const struct record *record, const struct landlock_event *event, const struct policy_verdict *verdict,
+		     enum policy_section section)
+{
+	const struct policy_default *given = &record->policy->defaults[section];
+	char where[300] = "";
+
+	if (verdict && verdict->rule)
+		(void)policy_where(record->policy, verdict->rule->pos, where, sizeof(where));
+	else if (verdict)
+		(void)(given->pos.line ? policy_where(record->policy, given->pos, where, sizeof(where)) : strcpy(where, "default"));
+	record_add_timestamp(text, event->realtime_ns);
+	text_puts(text, ",\"process\":{\"pid\":null,\"domain\":\"main\"},\"syscall\":null,\"action\":\"deny\",\"details\":{\"from\":\"kernel\","
+		  "\"layer\":\"landlock\",\"blockers\":");
+	escape_json(text, event->blockers, strlen(event->blockers));
+	add_denied(text, event);
+	text_puts(text, "}");
+	record_add_end(text, record);
+	text_puts(text, ",\"rule\":");
+	if (*where)
+		escape_json(text, where, strlen(where));
+	else
+		text_puts(text, "null");
+	text_addf(text, ",\"stage\":\"deny\",\"enforced\":true,\"us\":0,\"seq\":%" PRIu64 "}\n", record->seq);
 }

@@ -79,6 +79,7 @@ int sandbox_open(struct sandbox **sandbox, const struct sandbox_options *options
 	raise_limit();
 	new->listener = options->listener;
 	new->guardian = options->guardian;
+	new->child = options->child;
 	new->launched = options->plan;
 	new->loop = options->loop;
 	rulesets_init(&new->rulesets, new->loop, first);
@@ -147,5 +148,6 @@ void sandbox_close(struct sandbox *sandbox)
 	rulesets_free(&sandbox->rulesets);
 	shadow_free(&sandbox->shadow);
 	targets_free(sandbox->targets);
+	denials_free(&sandbox->denials);
 	free(sandbox);
 }

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "calls/entry.h"
+#include "denials.h"
 #include "loop.h"
 #include "plan.h"
 #include "policy.h"
@@ -26,7 +27,7 @@ struct redirects;
 
 struct sandbox {
 	int listener;			/* owned */
-	pid_t guardian;			/* as seen by the supervisor */
+	pid_t guardian, child;		/* as seen by the supervisor */
 	const struct plan *launched;	/* what cannot be changed any more: filter, Landlock, topology; borrowed */
 	struct rulesets rulesets;
 	struct shadow shadow;
@@ -43,6 +44,7 @@ struct sandbox {
 	_Atomic uint64_t connects_wait;	/* until then no serving thread makes them itself (calls/connect.c) */
 	struct mounts *mounts;		/* that are made for the program; NULL: none are (mounts.h) */
 	struct entry_locks entries;	/* names kept in their places (calls/entry.c) */
+	struct denials denials;		/* Landlock's; loop's thread */
 	_Atomic unsigned long calls, denied, would_deny;
 	void (*gone)(void *ctx);
 	void *ctx;
@@ -52,7 +54,7 @@ struct sandbox {
 
 struct sandbox_options {
 	int listener;			/* handed over, also on failure */
-	pid_t guardian;
+	pid_t guardian, child;
 	int root;			/* above 0: the program's, in a mount namespace of its own. Handed over, also on failure */
 	unsigned mounts;		/* how many there are in its mount namespace; 0: as in ours */
 	const struct plan *plan;	/* with its policy and kernel; borrowed */

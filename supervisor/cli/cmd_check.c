@@ -13,6 +13,7 @@
 #include "evidence/source.h"
 #include "fd.h"
 #include "json.h"
+#include "landlock_event.h"
 #include "load.h"
 #include "style.h"
 #include "syscalls.h"
@@ -129,9 +130,13 @@ static uint32_t uncovered(const struct policy *policy)
 	return OPS_FILES & ~policy->cover;
 }
 
-static const struct cost_use *used(const struct check *check)
+static void write_plan(const struct check *check, FILE *to, bool json)
 {
-	return check->footprint ? &check->use : NULL;
+	const struct plan_shown shown = {
+		.use = check->footprint ? &check->use : NULL,
+		.unseen = landlock_unseen(check->compiled.kernel.landlock_abi),
+	};
+	plan_print(&check->compiled.plan, &shown, to, json);
 }
 
 /* ---- for people ---- */
@@ -219,7 +224,7 @@ static void print_people(const struct check *check)
 	print_log_rules(policy);
 	if (check->plan) {
 		printf("\n");
-		plan_print(&check->compiled.plan, used(check), stdout, false);
+		write_plan(check, stdout, false);
 	}
 }
 
@@ -250,7 +255,7 @@ static json_t *json_plan(const struct check *check)
 	FILE *memory = open_memstream(&text, &size);
 	if (!memory)
 		return json_null();
-	plan_print(&check->compiled.plan, used(check), memory, true);
+	write_plan(check, memory, true);
 	fclose(memory);
 	json_t *object = json_loads(text, 0, NULL);
 	return object ? object : json_null();

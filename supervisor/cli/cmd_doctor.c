@@ -26,6 +26,7 @@
 #include "fd.h"
 #include "json.h"
 #include "kernel_log.h"
+#include "landlock_event.h"
 #include "probe.h"
 #include "style.h"
 
@@ -99,7 +100,7 @@ static void find_landlock(struct doctor *doctor, int abi)
 		find(doctor, "landlock", FINDING_GOOD, "ABI %d", abi);
 }
 
-static void find_kernel(struct doctor *doctor)
+static int find_kernel(struct doctor *doctor)
 {
 	struct kernel kernel;
 	struct utsname name = { 0 };
@@ -121,6 +122,7 @@ static void find_kernel(struct doctor *doctor)
 	find_feature(doctor, "execve-check", kernel.execve_check, "6.14",
 		     "permission to execute is checked by usher's own rules");
 	find_landlock(doctor, kernel.landlock_abi);
+	return kernel.landlock_abi;
 }
 
 /* ---- the surroundings ---- */
@@ -170,6 +172,15 @@ static void find_kernel_log(struct doctor *doctor)
 		     strerror(-error));
 	else
 		find(doctor, "kernel log", FINDING_GOOD, "seccomp records are joined into the audit log");
+}
+
+static void find_denials(struct doctor *doctor, int abi)
+{
+	const char *unseen = landlock_unseen(abi);
+	if (unseen)
+		find(doctor, "landlock log", FINDING_LESS, "%s: what Landlock denies by itself ('sealed') is not in the audit log", unseen);
+	else
+		find(doctor, "landlock log", FINDING_GOOD, "what Landlock denies by itself is joined into the audit log");
 }
 
 static void find_limits(struct doctor *doctor)
@@ -367,11 +378,12 @@ static int run(int argc, char **argv, struct cli *cli)
 		return cli_stop(&cli_verb_doctor, opt);
 	if (optind < argc)
 		return cli_usage(cli, &cli_verb_doctor, "doctor takes no operands");
-	find_kernel(&doctor);
+	int abi = find_kernel(&doctor);
 	find_ptrace(&doctor);
 	find_uring(&doctor);
 	find_limits(&doctor);
 	find_kernel_log(&doctor);
+	find_denials(&doctor, abi);
 	for (size_t i = 0; i < doctor.n; i++) {
 		if (doctor.findings[i].kind == FINDING_BAD)
 			status = CLI_KERNEL;

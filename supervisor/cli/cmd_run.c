@@ -24,6 +24,7 @@
 #include "evidence/footprint.h"
 #include "fd.h"
 #include "joined.h"
+#include "landlock_event.h"
 #include "loop.h"
 #include "mounts.h"
 #include "probe.h"
@@ -253,7 +254,12 @@ static int open_control(struct run *run)
 /* What the filter does by itself is in the kernel's log alone, where that cannot be read. */
 static void open_kernel_log(struct run *run)
 {
-	int result = kernel_log_open(&run->kernel_log, run->loop, joined_event, run->sandbox);
+	int result = kernel_log_open(&run->kernel_log, run->loop, &joined_to, run->sandbox);
+	bool decides = run->plan.reads == READS_TREES || run->plan.ports;
+	const char *unseen = decides ? landlock_unseen(run->kernel.landlock_abi) : NULL;
+	run->landlock_seen = decides && !unseen;
+	if (unseen && run->cli->verbose)
+		cli_note(run->cli, "what Landlock denies is in no record: %s", unseen);
 	if (result < 0 && joined_wanted(&run->filter) && !run->cli->quiet)
 		cli_note(run->cli, "of calls that never reach usher (write, mmap, ...) what rules at stage log would deny is in the kernel's log alone, "
 				   "which cannot be read here (%s)", strerror(-result));
@@ -275,6 +281,7 @@ static int serve(struct run *run)
 		.root = root,
 		.mounts = mounts,
 		.guardian = run->launch.guardian,
+		.child = atomic_load(&run->launch.page->child),
 		.plan = &run->plan,
 		.loop = run->loop,
 		.audit = run->audit,
@@ -317,7 +324,7 @@ static int start(struct run *run)
 	if (served)
 		status = run_ended(run);
 	control_close(run->control);
-	kernel_log_close(run->kernel_log, joined_wanted(&run->filter) ? JOIN_MS : 0);
+	kernel_log_close(run->kernel_log, joined_wanted(&run->filter) || run->landlock_seen ? JOIN_MS : 0);
 	sandbox_close(run->sandbox);
 	close_record(run, status);
 	session_end(&run->session);

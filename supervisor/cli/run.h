@@ -43,6 +43,7 @@ struct run {
 	struct session session;
 	struct control *control;
 	struct kernel_log *kernel_log;
+	bool landlock_seen;	/* it decides by itself, and what it denies is told */
 };
 
 /* run_prepare.c: from the policy to .agent, before the first fork. 0, or CLI_RUN_FAILED after a message. */

@@ -160,6 +160,8 @@ int run_prepare(struct run *run)
 	agent->capabilities = run->limits.capabilities;
 	agent->new_privileges = run->plan.free && run->limits.capabilities == LIMITS_CAPABILITIES_ALL && !run->user.set;
 	agent->landlock = run->landlock;
+	/* What it denies is in the kernel's log, if anybody reads that. */
+	agent->landlock_flags = run->kernel.landlock_abi >= 7 ? LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON : 0;
 	agent->filter = (struct sock_fprog){ .len = run->filter.len, .filter = run->filter.insns };
 	agent->filter_flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
 	agent->pass = run->fds.list;

@@ -480,7 +480,7 @@ static char *printed(const struct made *made, const struct cost_use *use, bool j
 	char *text = NULL;
 	size_t len = 0;
 	FILE *to = open_memstream(&text, &len);
-	plan_print(&made->plan, use, to, json);
+	plan_print(&made->plan, &(struct plan_shown){ .use = use, .unseen = "nobody looks" }, to, json);
 	fclose(to);
 	return text;
 }
@@ -492,6 +492,7 @@ static void the_plan_is_printed(void **state)
 				&modern, false);
 	char *text = printed(&made, NULL, false);
 	assert_non_null(strstr(text, "not brokered: stat"));
+	assert_non_null(strstr(text, "what it denies is in no record: nobody looks\n"));
 	assert_non_null(strstr(text, "but for EXECUTE READ_FILE: /usr"));
 	assert_non_null(strstr(text, "\nbroker, exec gate, Landlock: what starts is compared"));
 	free(text);
