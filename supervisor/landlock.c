@@ -76,6 +76,34 @@ static const char *const loaders[] = {
 	"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib/ld-musl-x86_64.so.1", "/lib/ld-musl-aarch64.so.1",
 };
 
+static const struct { const char *since, *lost; } versions[] = {
+	[2] = { "5.19", "what moves from directory to directory without the broker is refused" },
+	[3] = { "6.2", "truncation has no second layer" },
+	[4] = { "6.7", "binds and connects of TCP have no second layer, and none are left to Landlock" },
+	[5] = { "6.10", "ioctls of devices have no second layer" },
+	[6] = { "6.12", "signals and abstract sockets are not scoped: the program can signal other processes of its user" },
+	[7] = { "6.15", "what Landlock denies by itself is in no record" },
+};
+
+const char *landlock_lost(int abi, const char **since)
+{
+	size_t i = abi < 2 ? 2 : (size_t)abi;
+
+	if (i >= ARRAY_SIZE(versions))
+		return NULL;
+	*since = versions[i].since;
+	return versions[i].lost;
+}
+
+bool landlock_misses(const struct plan *plan, int abi)
+{
+	bool misses = abi == 6 || (abi == 4 && plan->peers_of[PROTO_TCP] & (OP_BIT(OP_BIND) | OP_BIT(OP_CONNECT)));
+
+	for (size_t i = 0; i < ARRAY_SIZE(rights) && plan->files && !plan->native; i++)
+		misses |= rights[i].abi == abi && rights[i].ops & plan->confined;
+	return misses && abi > plan->kernel->landlock_abi;
+}
+
 const char *landlock_right_name(uint64_t right)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rights); i++)

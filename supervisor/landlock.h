@@ -23,6 +23,10 @@ int landlock_tree_add(struct landlock_trees *trees, const char *path, uint64_t a
 /* Is PATH in TREE? */
 bool landlock_tree_has(const struct landlock_tree *tree, const char *path);
 void landlock_trees_free(struct landlock_trees *trees);
+/* What goes without version ABI, and *SINCE which Linux it is there; NULL: nothing, there is no such version. In docs/security.md as well. */
+const char *landlock_lost(int abi, const char **since);
+/* PLAN would have something of version ABI behind the broker, which this kernel's has not. */
+bool landlock_misses(const struct plan *plan, int abi);
 /* "EXECUTE", ... of one right; NULL for none. */
 const char *landlock_right_name(uint64_t right);
 

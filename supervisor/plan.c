@@ -113,12 +113,7 @@ static void check_settings(const struct policy *policy, struct policy_diags *dia
 /* What an older Landlock leaves open (docs/security.md). */
 static void check_landlock(const struct plan *plan, struct policy_diags *diags)
 {
-	static const struct { int abi; const char *lost; } lost[] = {
-		{ 2, "moving files between directories is refused even where the policy allows it natively" },
-		{ 3, "truncation has no second layer" },
-		{ 5, "device ioctls have no second layer" },
-		{ 6, "signals and abstract sockets are not scoped: the program can signal other processes of its user" },
-	};
+	const char *lost, *since;
 	struct policy_pos nowhere = { .file = POLICY_BUILTIN };
 	if (!plan->landlock) {
 		policy_diag_add(diags, DIAG_NOTE, nowhere, 0,
@@ -131,10 +126,10 @@ static void check_landlock(const struct plan *plan, struct policy_diags *diags)
 		       "this kernel has no Landlock (CONFIG_SECURITY_LANDLOCK, Linux 5.13)");
 		return;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(lost); i++)
-		if (plan->kernel->landlock_abi < lost[i].abi)
-			policy_diag_add(diags, DIAG_NOTE, nowhere, 0, "this kernel's Landlock (version %d) is old: %s",
-					plan->kernel->landlock_abi, lost[i].lost);
+	for (int abi = plan->kernel->landlock_abi + 1; (lost = landlock_lost(abi, &since)); abi++)
+		if (landlock_misses(plan, abi))
+			policy_diag_add(diags, DIAG_NOTE, nowhere, 0, "this kernel's Landlock is version %d; before %d (Linux %s) %s",
+					plan->kernel->landlock_abi, abi, since, lost);
 }
 
 int plan_make(struct plan *plan, const struct policy *policy, const struct kernel *kernel, bool no_landlock,

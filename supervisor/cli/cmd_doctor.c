@@ -26,8 +26,10 @@
 #include "fd.h"
 #include "json.h"
 #include "kernel_log.h"
+#include "landlock.h"
 #include "landlock_event.h"
 #include "probe.h"
+#include "text.h"
 #include "style.h"
 
 static int run(int argc, char **argv, struct cli *cli);
@@ -50,7 +52,7 @@ enum finding_kind { FINDING_GOOD, FINDING_LESS, FINDING_BAD };
 struct finding {
 	const char *name;
 	enum finding_kind kind;
-	char text[256];
+	char text[600];
 };
 
 #define FINDINGS_MAX 24
@@ -84,18 +86,24 @@ static void find_feature(struct doctor *doctor, const char *name, bool there, co
 		find(doctor, name, FINDING_LESS, "no (Linux %s): %s", since, without);
 }
 
+static void find_older(struct doctor *doctor, int abi)
+{
+	struct text text = { 0 };
+	const char *lost, *since;
+	for (int next = abi + 1; (lost = landlock_lost(next, &since)); next++)
+		text_addf(&text, "; before %d (Linux %s) %s", next, since, lost);
+	find(doctor, "landlock", FINDING_LESS, "version %d%s", abi, text.s);
+	free(text_take(&text));
+}
+
 static void find_landlock(struct doctor *doctor, int abi)
 {
 	if (abi <= 0)
 		find(doctor, "landlock", FINDING_BAD,
 		     "no: `usher run` refuses to start without --no-landlock; CONFIG_SECURITY_LANDLOCK "
 		     "and lsm=landlock turn it on");
-	else if (abi < 3)
-		find(doctor, "landlock", FINDING_LESS,
-		     "ABI %d (3 is Linux 6.2): truncate is not behind the second layer", abi);
 	else if (abi < 6)
-		find(doctor, "landlock", FINDING_LESS,
-		     "ABI %d (6 is Linux 6.12): signals and abstract sockets are not scoped", abi);
+		find_older(doctor, abi);
 	else
 		find(doctor, "landlock", FINDING_GOOD, "ABI %d", abi);
 }
