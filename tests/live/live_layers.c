@@ -15,13 +15,14 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define BASE "files { default deny sealed; allow ro,exec /usr/, /lib/, /lib64/, /bin/, $dir/bin/; }\n"
 #define ANY NULL
-#define SCRIPT_MAX 16384
+#define SCRIPT_MAX 32768
 
 static uint64_t state;
 
@@ -163,17 +164,44 @@ static void random_policy(struct live *live, char *text, size_t size)
 	live_policy(live, text);
 }
 
+/* One open of PATH: by the C library, or by each call that opens, with halves of registers that the kernel does not look at. */
+static int try_one(char *at, size_t size, const char *path, bool blocks)
+{
+	static const unsigned flags[] = {
+		O_RDONLY, O_RDONLY, O_RDONLY | O_NONBLOCK, O_DIRECTORY, O_NOFOLLOW, O_CLOEXEC | O_NOCTTY, O_RDWR, O_WRONLY | O_NONBLOCK, O_ACCMODE,
+		O_TRUNC, O_RDWR | O_TRUNC, O_CREAT, O_CREAT | O_EXCL, O_WRONLY | O_APPEND, O_PATH, O_PATH | O_RDWR, O_PATH | O_DIRECTORY, O_TMPFILE | O_RDWR,
+		O_TMPFILE | O_WRONLY | O_EXCL, O_TMPFILE, O_TMPFILE & ~O_DIRECTORY,
+	};
+	unsigned flag = blocks ? O_RDONLY | O_NONBLOCK : flags[roll(sizeof(flags) / sizeof(flags[0]))];
+	unsigned long long high = roll(2) ? 0xdeadbeef00000000ULL : 0;
+	switch (roll(blocks ? 4 : 6)) {
+	case 0:
+		return snprintf(at, size, "open %s %u\n", path, flag);
+	case 1:
+		return snprintf(at, size, "openat2 cwd %s %u 0\n", path, flag);
+#ifdef __x86_64__
+	case 2:
+		return snprintf(at, size, "call open @%s %llu %llu\n", path, flag | high, 0600 | high);
+	case 4:
+		return snprintf(at, size, "call creat @%s %llu\n", path, 0600 | high);
+	case 5:		/* x32: no such call */
+		return snprintf(at, size, "call %lu cwd @%s %llu 0\n", 0x40000000UL | SYS_openat, path, flag | high);
+#endif
+	default:
+		return snprintf(at, size, "call openat cwd @%s %llu %llu\n", path, flag | high, 0600 | high);
+	}
+}
+
 static void try_all(const struct live *live, char *script)
 {
-	static const char *const flags[] = { "r", "rb", "rd", "rn", "+", "wb", "rt", "rc" };
-	char *at = script, *end = script + SCRIPT_MAX;
+	char *at = script, *end = script + SCRIPT_MAX, path[300];
 	for (unsigned i = 0; i < DIRS; i++)
 		for (unsigned k = 0; k <= FILES; k++) {
-			const char *flag = flags[roll(8)];
-			if (k < FILES && strcmp(files[k], "fifo") == 0)
-				flag = "rb";
-			int n = snprintf(at, (size_t)(end - at), "open %s/%s%s%s %s\nclose 3\n", live->dir, dirs[i], k ? "/" : "",
-					 k ? files[k - 1] : "", k == FILES ? "rb" : flag);
+			snprintf(path, sizeof(path), "%s/%s%s%s", live->dir, dirs[i], k ? "/" : "", k ? files[k - 1] : "");
+			int n = try_one(at, (size_t)(end - at), path, k == FILES);	/* the pipe */
+			assert_true(n < end - at);
+			at += n;
+			n = snprintf(at, (size_t)(end - at), "close 3\n");
 			assert_true(n < end - at);
 			at += n;
 		}
