@@ -41,7 +41,7 @@ void json_print(const char *verb, json_t *answer, int status)
 	json_t *root = json_pack("{s:i, s:s}", "schema", 1, "verb", verb);
 	json_object_update(root, answer);
 	json_object_set_new(root, "status", json_integer(status));
-	json_dumpf(root, stdout, JSON_INDENT(2));
+	json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
 	printf("\n");
 	json_decref(answer);
 	json_decref(root);
