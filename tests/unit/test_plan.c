@@ -477,8 +477,8 @@ static void limits_are_read(void **state)
 
 static char *printed(const struct made *made, const struct cost_use *use, bool json)
 {
-	char *text = NULL;
-	size_t len = 0;
+	static char *text;	/* where gcc believes that it outlives the call */
+	static size_t len;
 	FILE *to = open_memstream(&text, &len);
 	plan_print(&made->plan, &(struct plan_shown){ .use = use, .unseen = "nobody looks" }, to, json);
 	fclose(to);
