@@ -19,6 +19,7 @@
 #include "calls/mount_enter.h"
 #include "calls/mount_make.h"
 #include "calls/mount_opens.h"
+#include "calls/mount_views.h"
 #include "call.h"
 #include "decide.h"
 #include "err.h"
@@ -176,6 +177,8 @@ int mount_fetch(struct request *req)
 	}
 	if (call->kind == MOUNT_KIND_NEW || call->whole)
 		err = split_options(call);
+	if (!err && call->kind == MOUNT_KIND_NEW && mount_views_any(call->fstype))
+		err = mount_views_read(req, call->fstype, &call->views);
 	for (size_t i = 0; !err && i < call->n_options && call->cwd < 0; i++)
 		if (is_layer(call, i) && call->options[i].value[0] != '/') {
 			call->cwd = target_cwd(req->target);
@@ -210,6 +213,7 @@ void mount_release(struct request *req)
 		}
 	mount_record_free(&call->record);
 	fd_close(call->cwd);
+	strings_free(&call->views);
 	free(call->layers);
 	free(call->options);
 	free(call->text);

@@ -24,6 +24,7 @@ struct mount_call {
 	struct policy_mount_option *options;	/* their names and values are in text; of a layer that was resolved, in its object. Owned */
 	size_t n_options;
 	struct object **layers;	/* of options, by their numbers: NULL, or a directory of an overlay. Owned */
+	struct strings views;	/* of cgroups: mount_views.h */
 	int cwd;		/* where their names begin. Owned */
 	bool locked;		/* in the namespace that was entered nothing of what was there before can be taken off what lies below it */
 	bool ours;		/* remount, umount: there is a record */

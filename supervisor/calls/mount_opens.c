@@ -10,6 +10,7 @@
 #include "calls/mount_enter.h"
 #include "decide.h"
 #include "err.h"
+#include "fd.h"
 #include "ruleset.h"
 
 static const struct policy_rule gains_rule =
@@ -126,12 +127,11 @@ static int check_overlay(struct request *req, const struct mount_call *call, uin
 	return err;
 }
 
-/* What a file system shows that is there without it. */
+/* Where what a file system shows is without it, by its usual name. */
 static const char *view_of(const char *fstype)
 {
 	static const char *const views[][2] = {
-		{ "proc", "/proc" }, { "sysfs", "/sys" }, { "cgroup", "/sys/fs/cgroup" }, { "cgroup2", "/sys/fs/cgroup" }, { "mqueue", "/dev/mqueue" },
-		{ "hugetlbfs", "/dev/hugepages" },
+		{ "proc", "/proc" }, { "sysfs", "/sys" }, { "mqueue", "/dev/mqueue" }, { "hugetlbfs", "/dev/hugepages" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(views); i++)
@@ -140,10 +140,22 @@ static const char *view_of(const char *fstype)
 	return NULL;
 }
 
+static int check_views(struct request *req, const struct strings *views, uint32_t ops)
+{
+	int err = 0;
+
+	for (size_t i = 0; i + 1 < views->n && !err; i += 2) {
+		AUTO_FREE char *to = text_printf("%s%s", req->objects[0].path, views->v[i + 1]);
+		err = check_gains(req, ops, true, views->v[i], to);
+	}
+	return err;
+}
+
 int mount_check_opens(struct request *req, uint32_t force)
 {
 	const struct mount_call *call = mount_call_of(req);
 	const struct object *target = &req->objects[0];
+	uint32_t ops = force & MOUNT_BIT(MOUNT_RO) ? OPS_ALL & ~OPS_RO_TREE : OPS_ALL;
 	const char *view;
 
 	switch (call->kind) {
@@ -158,7 +170,9 @@ int mount_check_opens(struct request *req, uint32_t force)
 	case MOUNT_KIND_NEW:
 		view = view_of(call->fstype);
 		if (view)
-			return check_gains(req, force & MOUNT_BIT(MOUNT_RO) ? OPS_ALL & ~OPS_RO_TREE : OPS_ALL, true, view, target->path);
+			return check_gains(req, ops, true, view, target->path);
+		if (call->views.n)
+			return check_views(req, &call->views, ops);
 		return !strcmp(call->fstype, "overlay") ? check_overlay(req, call, force) : 0;
 	case MOUNT_KIND_REMOUNT:
 	case MOUNT_KIND_PROPAGATE:

@@ -333,6 +333,12 @@ static void cgroups(void)
 	say("cgroup2", mount("none", "at", "cgroup2", 0, NULL));
 }
 
+static void cgroups_within(void)
+{
+	say("unshare", unshare(CLONE_NEWCGROUP));
+	cgroups();
+}
+
 static void covered(void)
 {
 	say("bind", mount("a b", "at", NULL, MS_BIND, NULL));
@@ -631,7 +637,7 @@ static void hanging(void)
 
 static const struct { const char *name; void (*run)(void); } programs[] = {
 	{ "forms", forms }, { "overlay", overlay }, { "newer", newer }, { "refused", refused }, { "detached", detached }, { "ended", ended },
-	{ "bound_on", bound_on }, { "renamed", renamed }, { "shared_super", shared_super }, { "covered", covered }, { "cgroups", cgroups }, { "layers", layers },
+	{ "bound_on", bound_on }, { "renamed", renamed }, { "shared_super", shared_super }, { "covered", covered }, { "cgroups", cgroups }, { "cgroups_within", cgroups_within }, { "layers", layers },
 	{ "swapped", swapped }, { "killed", killed }, { "many", many }, { "unshared", unshared }, { "spreading", spreading },
 	{ "processes", processes }, { "nodes", nodes }, { "hanging", hanging }, { "mapped", mapped },
 };
@@ -797,6 +803,76 @@ static void options_of_the_machine(void **state)
 	expect(*state, MOUNTS("allow mount cgroup2 on $dir/at;"), "cgroups", live_root() ? "mnt,cgroup" : "user,mnt,cgroup", "cgroup2: ok\n");
 }
 
+/* Where the machine has cgroup2, which depends on its layout. */
+static bool place_of_cgroup2(char place[4096])
+{
+	char line[8192];
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	bool found = false;
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = strstr(line, " - cgroup2 ") && sscanf(line, "%*u %*u %*s / %4095s", place) == 1;
+	if (file)
+		fclose(file);
+	return found;
+}
+
+static void expect_cgroup2(struct live *live, const char *denied, const char *denied_there, const char *said)
+{
+	char policy[12000];
+	snprintf(policy, sizeof(policy), "files { default allow; deny read %s; %s%s%s }\n"
+		 "mounts { default deny EPERM; allow mount cgroup2 on $dir/at; } limits { capabilities all; }",
+		 denied, denied_there ? "deny read $dir/at" : "", denied_there ? denied_there : "", denied_there ? ";" : "");
+	if (strstr(said, "unshare"))
+		expect(live, policy, "cgroups_within", "mnt", said);
+	else
+		expect(live, policy, "cgroups", live_root() ? "mnt,cgroup" : "user,mnt,cgroup", said);
+}
+
+/* Before and after, the test is in the cgroup where it was. */
+static void expect_below(struct live *live, const char *place)
+{
+	char own[4200], procs[4300], from[4300], denied[4300], any[4300], pid[16];
+	snprintf(own, sizeof(own), "%s/usher-test-%d", place, getpid());
+	snprintf(procs, sizeof(procs), "%s/cgroup.procs", own);
+	snprintf(denied, sizeof(denied), "%s/hidden", own);
+	snprintf(any, sizeof(any), "%s/*/hidden", place);
+	snprintf(from, sizeof(from), "%s/cgroup.procs", place);
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	if (mkdir(own, 0755))
+		return;
+	put(procs, pid);
+	expect_cgroup2(live, denied, NULL, "cgroup2: EPERM\n");
+	expect_cgroup2(live, any, "/*/hidden", "cgroup2: EPERM\n");
+	expect_cgroup2(live, any, "/{*/,}hidden", "cgroup2: ok\n");
+	expect_cgroup2(live, denied, denied + strlen(place), "unshare: ok\ncgroup2: EPERM\n");
+	expect_cgroup2(live, any, "/{*/,}hidden", "unshare: ok\ncgroup2: ok\n");
+	put(from, pid);
+	assert_int_equal(rmdir(own), 0);
+}
+
+static void names_of_cgroups(void **state)
+{
+	char place[4096], denied[4200];
+	const char *usual = "/sys/fs/cgroup";
+	if (!place_of_cgroup2(place))
+		skip();
+	scene(*state);
+	snprintf(denied, sizeof(denied), "%s/hidden", place);
+	expect_cgroup2(*state, denied, NULL, "cgroup2: EPERM\n");
+	expect_cgroup2(*state, denied, "/hidden", "cgroup2: ok\n");
+	expect_cgroup2(*state, "/sys/fs/cgroup-not/hidden", NULL, "cgroup2: ok\n");
+	/* In a hybrid layout it is not the whole of what is there. */
+	if (!strncmp(place, usual, strlen(usual)) && place[strlen(usual)]) {
+		snprintf(denied, sizeof(denied), "%s/hidden", place);
+		expect_cgroup2(*state, denied, strcat(place + strlen(usual), "/hidden"), "cgroup2: EPERM\n");
+		place[strlen(place) - strlen("/hidden")] = '\0';
+	}
+	char *own = live_read("/proc/self/cgroup");
+	if (live_root() && own && strstr(own, "0::/\n"))
+		expect_below(*state, place);
+	free(own);
+}
+
 static void what_lies_below(void **state)
 {
 	struct live *live = *state;
@@ -953,6 +1029,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(what_is_renamed, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(file_systems_of_the_machine, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(options_of_the_machine, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(names_of_cgroups, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(names_in_layers, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(swapped_meanwhile, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(killed_meanwhile, live_setup, live_teardown),
