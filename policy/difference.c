@@ -31,6 +31,12 @@ static bool same_substitute(const struct policy_rule *a, const struct policy_rul
 	return a && b && a->answer == b->answer && a->answer_value == b->answer_value && same_text(a->target, b->target);
 }
 
+/* What mounts get on top of what they ask for. */
+static bool same_force(const struct policy_rule *a, const struct policy_rule *b)
+{
+	return (a ? a->mount_force : 0) == (b ? b->mount_force : 0) && (a && a->mount_idmap) == (b && b->mount_idmap);
+}
+
 static enum difference_kind verdicts_differ(const struct policy_verdict *before, const struct policy_verdict *after)
 {
 	bool was = policy_denies(before), is = policy_denies(after);
@@ -41,7 +47,7 @@ static enum difference_kind verdicts_differ(const struct policy_verdict *before,
 		return before->err != after->err || before->stage != after->stage ? DIFFERENCE_OTHER : DIFFERENCE_NONE;
 	if (before->action != after->action)
 		return DIFFERENCE_OTHER;
-	return before->action == ACTION_ALLOW || same_substitute(before->rule, after->rule) ? DIFFERENCE_NONE : DIFFERENCE_OTHER;
+	return (before->action == ACTION_ALLOW ? same_force : same_substitute)(before->rule, after->rule) ? DIFFERENCE_NONE : DIFFERENCE_OTHER;
 }
 
 enum difference_kind difference_of(const struct policy_decision *before, const struct policy_decision *after, bool *staged)
@@ -67,7 +73,8 @@ static bool own(const struct policy_verdict *verdict)
 
 static bool same_rules(const struct difference *known, const struct difference *new)
 {
-	return known->peer == new->peer && (!new->peer || known->proto == new->proto) && known->kind == new->kind && known->staged == new->staged && known->before.rule == new->before.rule &&
+	return known->peer == new->peer && (!new->peer || known->proto == new->proto) && !(known->ops & OPS_MOUNTS) == !(new->ops & OPS_MOUNTS) &&
+	       !(known->ops & OP_BIT(OP_MOUNT)) == !(new->ops & OP_BIT(OP_MOUNT)) && known->kind == new->kind && known->staged == new->staged && known->before.rule == new->before.rule &&
 	       known->after.rule == new->after.rule && policy_denies(&known->before) == policy_denies(&new->before) &&
 	       policy_denies(&known->after) == policy_denies(&new->after);
 }
@@ -276,7 +283,7 @@ static int compare_call(struct differences *all, const struct policy *a, const s
 
 int differences_find(struct differences *differences, const struct policy *before, const struct policy *after)
 {
-	struct compared c = { .before = before, .after = after, .all = differences, .ops = OPS_PATH };
+	struct compared c = { .before = before, .after = after, .all = differences, .ops = OPS_PATH | OP_BIT(OP_UMOUNT) };
 	int result;
 
 	*differences = (struct differences){ 0 };
@@ -287,6 +294,8 @@ int differences_find(struct differences *differences, const struct policy *befor
 	}
 	if (result == 0)
 		result = differences_peers(differences, before, after);
+	if (result == 0)
+		result = differences_mounts(differences, before, after);
 	for (int nr = 0; nr <= syscall_max() && result == 0; nr++)
 		if (syscall_by_nr(nr))
 			result = compare_call(differences, before, after, nr);

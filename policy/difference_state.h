@@ -1,4 +1,4 @@
-/* What difference.c and difference_peers.c share. */
+/* What difference.c, difference_peers.c and difference_mounts.c share. */
 #ifndef USHER_DIFFERENCE_STATE_H
 #define USHER_DIFFERENCE_STATE_H
 
@@ -8,5 +8,6 @@
 struct difference *difference_note(struct differences *all, struct difference *new, const struct policy_decision *before,
 				   const struct policy_decision *after);
 int differences_peers(struct differences *all, const struct policy *a, const struct policy *b);
+int differences_mounts(struct differences *all, const struct policy *a, const struct policy *b);
 
 #endif

@@ -25,6 +25,7 @@
 #include "err.h"
 #include "escape.h"
 #include "fd.h"
+#include "mount_text.h"
 #include "sandbox.h"
 
 #ifndef MS_NOSYMFOLLOW
@@ -414,17 +415,24 @@ static void describe(struct text *text, const char *key, const char *value)
 void mount_describe(struct text *text, const struct request *req)
 {
 	const struct mount_call *call = mount_call_of(req);
-	char flags[400] = "";
+	struct text words = { 0 };
+	struct policy_mount mount;
 
-	if (!call || call->kind == MOUNT_KIND_UMOUNT || !call->fstype)
+	if (call && call->kind == MOUNT_KIND_UMOUNT && call->ours)
+		text_puts(text, ",\"own\":true");
+	if (!call || call->kind == MOUNT_KIND_UMOUNT || call->kind == MOUNT_KIND_PROPAGATE || !call->fstype)
 		return;
-	describe(text, "fstype", mount_asked(req).fstype);
-	for (int flag = 0; flag < MOUNT_FLAG_COUNT; flag++)
-		if (call->asked & MOUNT_BIT(flag))
-			(void)snprintf(flags + strlen(flags), sizeof(flags) - strlen(flags), "%s%s", *flags ? "," : "",
-				       policy_mount_flag_name((enum mount_flag)flag));
-	if (*flags)
-		describe(text, "flags", flags);
-	if (call->data && *call->data && call->n_options)
-		describe(text, "options", call->data);
+	mount = mount_asked(req);
+	describe(text, "fstype", mount.fstype);
+	/* Of what is mounted again the call has no source. */
+	if (mount.from && req->n_names < 2)
+		describe(text, "from", mount.from);
+	mount_text_flags(&words, mount.flags);
+	if (words.len)
+		describe(text, "flags", words.s);
+	words.len = 0;
+	mount_text_options(&words, &mount);
+	if (words.len)
+		describe(text, "options", words.s);
+	free(text_take(&words));
 }

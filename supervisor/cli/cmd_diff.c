@@ -2,7 +2,7 @@
  * usher diff: what another policy would change.
  *
  * Nothing is sampled where paths are concerned: policy/difference.c proves on the automata of both. What is printed is one
- * line for each pair of rules, with one path to show.
+ * line for each pair of rules, with one path to show. Mounts are sampled (policy/difference_mounts.c), and that is said.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -13,9 +13,11 @@
 #include "changes.h"
 #include "difference.h"
 #include "escape.h"
+#include "evidence/mounted.h"
 #include "evidence/source.h"
 #include "fd.h"
 #include "json.h"
+#include "mount_text.h"
 #include "style.h"
 #include "syscalls.h"
 #include "text.h"
@@ -40,8 +42,10 @@ const struct cli_verb cli_verb_diff = {
 		"and the shortest path for which that is so. `at stage log` marks what is not enforced in either, but would\n"
 		"be decided differently without stages. With --footprint the changes that recorded accesses meet come first, with\n"
 		"their number and the most frequent of them instead of the shortest path. usher's own files are left out, and so are limits and audit settings.\n"
+		"Rules about mount are compared at mounts that the rules spell and that were recorded (--footprint): where they are not\n"
+		"the same, that is said, and no difference is no proof.\n"
 		"\n"
-		"Exit status: 0 they decide the same; 1 they do not, or the proof ran out of its budget; 2 usage; 3 a policy\n"
+		"Exit status: 0 they decide the same; 1 they do not, or that is not proved; 2 usage; 3 a policy\n"
 		"is invalid; 5 a file cannot be read.",
 	.examples = { "usher diff web ./web-next.policy", "usher diff --footprint web.fp ./old.policy ./new.policy" },
 	.options = options,
@@ -148,6 +152,9 @@ static void print_text(const struct diff *diff)
 		print_kind(diff, (enum difference_kind)kind);
 	if (diff->found.partial)
 		printf("The search ended at its limit: there may be more.\n");
+	if (diff->found.mounts)
+		printf("Rules about mount differ, and were compared at what they spell%s only: there may be more.\n",
+		       diff->footprint ? " and what was recorded" : "");
 }
 
 /* ---- JSON ---- */
@@ -185,8 +192,9 @@ static json_t *one_json(const struct diff *diff, size_t i)
 static void print_json(const struct diff *diff, int status)
 {
 	char before[300], after[300];
-	json_t *answer = json_pack("{s:o, s:o, s:b}", "before", json_text(changes_name(diff->before, before, sizeof(before))), "after",
-				   json_text(changes_name(diff->after, after, sizeof(after))), "partial", (int)diff->found.partial);
+	json_t *answer = json_pack("{s:o, s:o, s:b, s:b}", "before", json_text(changes_name(diff->before, before, sizeof(before))), "after",
+				   json_text(changes_name(diff->after, after, sizeof(after))), "partial", (int)diff->found.partial, "mounts_sampled",
+				   (int)diff->found.mounts);
 	for (int kind = DIFFERENCE_DENIED; kind <= DIFFERENCE_OTHER; kind++) {
 		json_t *list = json_array();
 		for (size_t i = 0; i < diff->found.n; i++)
@@ -199,18 +207,56 @@ static void print_json(const struct diff *diff, int status)
 
 /* ---- the footprint ---- */
 
-static struct weight *weight_of(struct diff *diff, const struct policy_decision *before, const struct policy_decision *after)
+static struct weight *weight_of(struct diff *diff, uint32_t ops, const struct policy_decision *before, const struct policy_decision *after)
 {
 	bool staged;
 	enum difference_kind kind = difference_of(before, after, &staged);
 	const struct policy_verdict *was = staged ? &before->would : &before->enforced, *is = staged ? &after->would : &after->enforced;
 	for (size_t i = 0; kind != DIFFERENCE_NONE && i < diff->found.n; i++) {
 		const struct difference *d = &diff->found.list[i];
-		if (!d->peer && d->kind == kind && d->staged == staged && d->before.rule == was->rule && d->after.rule == is->rule &&
+		if (!d->peer && !(d->ops & OP_BIT(OP_MOUNT)) == !(ops & OP_BIT(OP_MOUNT)) && d->kind == kind && d->staged == staged && d->before.rule == was->rule && d->after.rule == is->rule &&
 		    policy_denies(&d->before) == policy_denies(was) && policy_denies(&d->after) == policy_denies(is))
 			return &diff->weights[i];
 	}
 	return NULL;
+}
+
+static void weight_add(struct weight *weight, const struct access *access, const char *example, size_t len)
+{
+	weight->accesses++;
+	weight->calls += access->count;
+	if (access->count <= weight->most)
+		return;
+	free(weight->example);
+	weight->example = text_dup(example, len);
+	weight->most = access->count;
+}
+
+static int weigh_mount(struct diff *diff, const struct policy_mount *mount, const struct access *access)
+{
+	struct policy_decision before = policy_decide_mount(diff->before, mount), after = policy_decide_mount(diff->after, mount);
+	struct weight *weight = weight_of(diff, OP_BIT(OP_MOUNT), &before, &after);
+	struct text text = { 0 };
+	mount_text(&text, mount);
+	if (weight)
+		weight_add(weight, access, text.s, text.len);
+	free(text_take(&text));
+	return 0;
+}
+
+/* What was mounted is compared as well. */
+static int take_mount(void *ctx, const struct access *access)
+{
+	struct diff *diff = ctx;
+	struct mounted mounted;
+	int error = 0;
+	if (!(access->ops & OP_BIT(OP_MOUNT)))
+		return 0;
+	if (mounted_read(access, &mounted))
+		error = diff->weights ? weigh_mount(diff, &mounted.mount, access)
+				      : differences_mount(&diff->found, diff->before, diff->after, &mounted.mount);
+	mounted_free(&mounted);
+	return error;
 }
 
 /* Each operation by itself: the rules that decide may be others. */
@@ -218,21 +264,20 @@ static int weigh(void *ctx, const struct access *access)
 {
 	struct diff *diff = ctx;
 	struct weight *last = NULL;
+	if (access->ops & OP_BIT(OP_MOUNT))
+		return take_mount(ctx, access);
+	/* That is allowed where no rule speaks of it, whatever the default. */
+	if (access->ops & OP_BIT(OP_UMOUNT) && access->via.len)
+		return 0;
 	for (uint32_t left = access->proto < 0 ? access->ops : 0; left; left &= left - 1) {
 		uint32_t op = left & -left;
 		struct policy_decision before = policy_decide_path(diff->before, op, access->object.s, access->object.len);
 		struct policy_decision after = policy_decide_path(diff->after, op, access->object.s, access->object.len);
-		struct weight *weight = weight_of(diff, &before, &after);
+		struct weight *weight = weight_of(diff, op, &before, &after);
 		if (!weight || weight == last)
 			continue;
 		last = weight;
-		weight->accesses++;
-		weight->calls += access->count;
-		if (access->count > weight->most) {
-			free(weight->example);
-			weight->example = text_dup(access->object.s, access->object.len);
-			weight->most = access->count;
-		}
+		weight_add(weight, access, access->object.s, access->object.len);
 	}
 	return 0;
 }
@@ -245,20 +290,29 @@ static int by_weight(const void *left, const void *right, void *ctx)
 	return of_a != of_b ? (of_a < of_b) - (of_a > of_b) : (a > b) - (a < b);
 }
 
+static int read_footprint(struct diff *diff, source_fn *fn)
+{
+	struct source source = { .file = diff->footprint };
+	int error = diff->footprint ? source_read(&source, fn, diff) : 0;
+	if (error)
+		cli_error(diff->cli, "%s: %s", diff->footprint, source.why ? source.why : strerror(-error));
+	return error ? CLI_UNREACHABLE : 0;
+}
+
 static int put_in_order(struct diff *diff)
 {
+	int status = read_footprint(diff, take_mount);
+	if (status)
+		return status;
 	diff->order = mem_zero((diff->found.n + 1) * sizeof(*diff->order));
 	for (size_t i = 0; i < diff->found.n; i++)
 		diff->order[i] = i;
 	if (!diff->footprint)
 		return 0;
-	struct source source = { .file = diff->footprint };
 	diff->weights = mem_zero((diff->found.n + 1) * sizeof(*diff->weights));
-	int error = source_read(&source, weigh, diff);
-	if (error) {
-		cli_error(diff->cli, "%s: %s", diff->footprint, source.why ? source.why : strerror(-error));
-		return CLI_UNREACHABLE;
-	}
+	status = read_footprint(diff, weigh);
+	if (status)
+		return status;
 	qsort_r(diff->order, diff->found.n, sizeof(*diff->order), by_weight, diff);
 	return 0;
 }
@@ -275,7 +329,7 @@ static int compare(struct diff *diff)
 	int status = put_in_order(diff);
 	if (status)
 		return status;
-	status = diff->found.n || diff->found.partial ? CLI_NO : CLI_OK;
+	status = diff->found.n || diff->found.partial || diff->found.mounts ? CLI_NO : CLI_OK;
 	if (diff->cli->json)
 		print_json(diff, status);
 	else if (!diff->cli->quiet)

@@ -13,9 +13,11 @@
 #include "changes.h"
 #include "escape.h"
 #include "evidence/judge.h"
+#include "evidence/mounted.h"
 #include "evidence/source.h"
 #include "fd.h"
 #include "json.h"
+#include "mount_text.h"
 #include "since.h"
 #include "style.h"
 #include "text.h"
@@ -52,6 +54,7 @@ const struct cli_verb cli_verb_replay = {
 
 struct changed {
 	struct bytes object, to;	/* .s owned */
+	char *mount;			/* NULL, or the mount in words; owned */
 	uint32_t ops, to_ops;
 	int proto, error;
 	enum access_verdict was;
@@ -121,6 +124,18 @@ static struct bytes copy(struct bytes bytes)
 	return (struct bytes){ text_dup(bytes.len ? bytes.s : "", bytes.len), bytes.len };
 }
 
+static char *mount_of(const struct access *access)
+{
+	struct mounted mounted;
+	struct text text = { 0 };
+	bool good = access->ops & OP_BIT(OP_MOUNT) && mounted_read(access, &mounted);
+	if (good)
+		mount_text(&text, &mounted.mount);
+	if (access->ops & OP_BIT(OP_MOUNT))
+		mounted_free(&mounted);
+	return good ? text_take(&text) : NULL;
+}
+
 static void list(struct replay *replay, const struct access *a, enum change change, const struct policy_verdict *verdict)
 {
 	struct changed *last = replay->n ? &replay->list[replay->n - 1] : NULL;
@@ -132,7 +147,7 @@ static void list(struct replay *replay, const struct access *a, enum change chan
 	*mem_push(&replay->list, &replay->n) = (struct changed){
 		.object = copy(a->object), .to = copy(a->to), .ops = a->ops, .to_ops = a->to_ops, .proto = a->proto, .error = a->error,
 		.was = a->verdict, .change = change, .verdict = *verdict, .program = text_dup(a->program.len ? a->program.s : "", a->program.len),
-		.calls = a->count,
+		.calls = a->count, .mount = mount_of(a),
 	};
 }
 
@@ -172,7 +187,9 @@ static int by_object(const void *left, const void *right)
 		order = memcmp(a->object.s, b->object.s, len);
 	if (!order)
 		order = (a->object.len > b->object.len) - (a->object.len < b->object.len);
-	return order ? order : (a->ops > b->ops) - (a->ops < b->ops);
+	if (!order)
+		order = (a->ops > b->ops) - (a->ops < b->ops);
+	return order || !a->mount || !b->mount ? order : strcmp(a->mount, b->mount);
 }
 
 static int by_calls(const void *left, const void *right)
@@ -185,6 +202,7 @@ static void changed_free(struct changed *changed)
 {
 	free((char *)(uintptr_t)changed->object.s);
 	free((char *)(uintptr_t)changed->to.s);
+	free(changed->mount);
 	free(changed->program);
 }
 
@@ -246,8 +264,11 @@ static void print_one(const struct replay *replay, const struct changed *changed
 	if (changed->proto >= 0)
 		text_addf(&text, " %s", policy_proto_name((enum policy_proto)changed->proto));
 	text_puts(&text, " ");
-	text_add(&text, changed->object.s, changed->object.len);
-	if (changed->to.len) {
+	if (changed->mount)
+		text_puts(&text, changed->mount);
+	else
+		text_add(&text, changed->object.s, changed->object.len);
+	if (changed->to.len && !changed->mount) {
 		text_puts(&text, " -> ");
 		text_add(&text, changed->to.s, changed->to.len);
 	}
@@ -300,8 +321,10 @@ static json_t *one_json(const struct replay *replay, const struct changed *chang
 	json_object_set_new(json, "program", json_text(changed->program));
 	if (changed->proto >= 0)
 		json_object_set_new(json, "proto", json_string(policy_proto_name((enum policy_proto)changed->proto)));
+	if (changed->mount)
+		json_object_set_new(json, "mount", json_text(changed->mount));
 	if (*to)
-		json_object_set_new(json, "to", json_text(to));
+		json_object_set_new(json, changed->mount ? "from" : "to", json_text(to));
 	if (changed->error && policy_errno_name(changed->error))
 		json_object_set_new(json, "result", json_string(policy_errno_name(changed->error)));
 	return json;

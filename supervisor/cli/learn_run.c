@@ -14,6 +14,14 @@
 #include "fd.h"
 #include "cli/learn.h"
 
+static bool unshares_mounts(const char *list)
+{
+	for (; list && *list; list += strcspn(list, ",") + (list[strcspn(list, ",")] != '\0'))
+		if (strcspn(list, ",") == 3 && strncmp(list, "mnt", 3) == 0)
+			return true;
+	return false;
+}
+
 /* What would be refused as well in the end is refused now, so that the program shows how it does without. */
 static int write_base(struct learning *learning)
 {
@@ -25,6 +33,9 @@ static int write_base(struct learning *learning)
 	if (text.len == before)
 		cli_warn(learning->cli, "base/org.policy is not found: nothing is forbidden while learning");
 	text_puts(&text, "files { default deny ENOENT; }\nnetwork { default deny ENETUNREACH; }\n");
+	/* Elsewhere every mount is refused. */
+	if (unshares_mounts(learning->unshare))
+		text_puts(&text, "mounts { default deny EPERM; }\n");
 	FILE *file = fopen(learning->base, "we");
 	bool good = file && fwrite(text.s, 1, text.len, file) == text.len;
 	good = file && fclose(file) == 0 && good;

@@ -120,6 +120,11 @@ static void write_new(struct learning *learning, bool full, struct text *text)
 	if (full)
 		learning->counts.rules += learn_peer_rules(learn, learning->mood, learn->network ? "\t" : "", text);
 	text_puts(text, learn->network ? "}\n" : "");
+	if (full && learn->n_mounts) {
+		text_puts(text, "\nmounts {\n\tdefault deny EPERM;\n\n");
+		learning->counts.rules += learn_mount_rules(learn, learning->mood, "\t", text);
+		text_puts(text, "}\n");
+	}
 	if (full && learn->calls.n) {
 		text_puts(text, "\nsyscalls {\n\tdefault allow;\n\tallow ");
 		for (size_t i = 0; i < learn->calls.n; i++)
@@ -139,6 +144,7 @@ static void write_more(struct learning *learning, bool full, struct text *text)
 		learning->counts = learn_rules(learn, learning->mood, false, "", &rules);
 		learning->counts.rules += learn_rules(learn, learning->mood, true, "", &rules).rules;
 		learning->counts.rules += learn_peer_rules(learn, learning->mood, "", &rules);
+		learning->counts.rules += learn_mount_rules(learn, learning->mood, "", &rules);
 	}
 	if (rules.len) {
 		text_puts(text, text->len && text->s[text->len - 1] != '\n' ? "\n\n" : "\n");

@@ -37,7 +37,7 @@ uint32_t access_ops_parse(const char *text, size_t len)
 		const char *comma = memchr(text, ',', len);
 		size_t n = comma ? (size_t)(comma - text) : len;
 		int op = policy_op_named(text, n);
-		if (op < 0 || OP_BIT(op) & OPS_MOUNTS)
+		if (op < 0)
 			return 0;
 		ops |= OP_BIT(op);
 		n += comma != NULL;

@@ -15,8 +15,8 @@ struct bytes { const char *s; size_t len; };
 
 struct access {
 	struct bytes object;	/* the resolved path, an address, or a system call's name */
-	struct bytes to;	/* rename and link: the new name */
-	struct bytes via;	/* symlinks met on the way, each with a NUL at its end */
+	struct bytes to;	/* rename and link: the new name; mounts: where from */
+	struct bytes via;	/* symlinks met on the way, each with a NUL at its end; mounts: mounted.h */
 	struct bytes program, domain;
 	uint32_t ops, to_ops;	/* 0: nothing but the system call was judged */
 	int proto;		/* enum policy_proto of a socket, else -1; files and unix paths: -1 */

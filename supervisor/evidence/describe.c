@@ -1,10 +1,13 @@
 #include "describe.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "call.h"
+#include "calls/mount.h"
+#include "evidence/mounted.h"
 #include "syscalls.h"
 
 #define VIA_SIZE 8192
@@ -96,6 +99,49 @@ static bool describe(const struct request *req, struct access *a, char via[VIA_S
 	return true;
 }
 
+/* What only usher itself refuses the rules have let through: it failed, whatever they say. */
+static enum access_verdict verdict_of_rules(const struct request *req)
+{
+	const struct policy_verdict *enforced = &req->decision.enforced, *would = &req->decision.would;
+	bool own = policy_denies(enforced) && enforced->rule && enforced->rule->pos.file == POLICY_BUILTIN;
+
+	if (!own)
+		return verdict_of(req);
+	return policy_denies(would) && would->rule != enforced->rule ? ACCESS_WOULD_DENY : ACCESS_ALLOW;
+}
+
+static void describe_mount(const struct request *req, describe_fn *fn, void *ctx)
+{
+	const struct mount_call *call = req->args.mount.call;
+	const struct object *target = &req->objects[0], *source = &req->objects[1];
+	struct access access = { .proto = -1, .verdict = verdict_of_rules(req), .domain = { "main", 4 } };
+	bool from = req->n_names > 1;
+	struct policy_mount mount;
+	struct text how = { 0 };
+
+	if (!call || call->kind == MOUNT_KIND_PROPAGATE || !req->n_names || !has_path(target, req->ops[0]) || (from && !has_path(source, req->ops[1])))
+		return;
+	access.program = bytes_of(req->target ? req->target->exe : "");
+	access.object = (struct bytes){ target->path, target->len };
+	if (req->reply.kind == REPLY_DENY)
+		access.error = req->reply.error < 0 ? -req->reply.error : EACCES;
+	if (target->err) {
+		access.ops = OP_BIT(OP_STAT);	/* all that was asked */
+	} else if (call->kind == MOUNT_KIND_UMOUNT) {
+		access.ops = OP_BIT(OP_UMOUNT);
+		if (call->ours)
+			access.via = (struct bytes){ MOUNTED_OWN, sizeof(MOUNTED_OWN) };
+	} else {
+		access.ops = OP_BIT(OP_MOUNT);
+		mount = mount_asked(req);
+		mounted_write(&how, &mount);
+		access.to = bytes_of(mount.from ? mount.from : "");
+		access.via = (struct bytes){ how.s, how.len };
+	}
+	fn(ctx, &access);
+	free(text_take(&how));
+}
+
 static void each_peer(const struct request *req, struct access *access, describe_fn *fn, void *ctx)
 {
 	char text[POLICY_PEER_TEXT];
@@ -113,6 +159,10 @@ void describe_each(const struct request *req, describe_fn *fn, void *ctx)
 	char via[VIA_SIZE];
 	struct access access;
 
+	if (req->call && req->call->when == CALL_MOUNT) {
+		describe_mount(req, fn, ctx);
+		return;
+	}
 	if (!describe(req, &access, via)) {
 		each_peer(req, &access, fn, ctx);
 		return;

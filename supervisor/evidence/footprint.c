@@ -12,7 +12,6 @@
 #include <time.h>
 
 #include "describe.h"
-#include "call.h"
 #include "err.h"
 #include "fd.h"
 #include "ledger.h"
@@ -65,9 +64,7 @@ static void count(void *ctx, const struct access *access)
 
 void footprint_note(struct footprint *footprint, const struct request *req)
 {
-	/* A path says too little of a mount to decide it again. */
-	if (!req->call || req->call->when != CALL_MOUNT)
-		describe_each(req, count, footprint);
+	describe_each(req, count, footprint);
 }
 
 /* ---- the writer ------------------------------------------------------------------------------ */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evidence/mounted.h"
 #include "fd.h"
 #include "syscalls.h"
 
@@ -81,6 +82,30 @@ static enum judged judge_peer(const struct policy *policy, const struct access *
 	return JUDGED;
 }
 
+static enum judged judge_mount(const struct policy *policy, const struct access *a, struct policy_decision *decision)
+{
+	struct mounted mounted;
+	bool good = mounted_read(a, &mounted);
+
+	if (good)
+		*decision = policy_decide_mount(policy, &mounted.mount);
+	mounted_free(&mounted);
+	return good ? JUDGED : JUDGED_NOT;
+}
+
+/* What was mounted for it it may unmount, unless a rule says otherwise: as mount_decide(). */
+static enum judged judge_umount(const struct policy *policy, const struct access *a, struct policy_decision *decision)
+{
+	if (a->ops != OP_BIT(OP_UMOUNT))
+		return JUDGED_NOT;
+	*decision = policy_decide_path(policy, a->ops, a->object.s, a->object.len);
+	if (a->via.len && !decision->enforced.rule)
+		decision->enforced = (struct policy_verdict){ .op = OP_UMOUNT };
+	if (a->via.len && !decision->would.rule)
+		decision->would = (struct policy_verdict){ .op = OP_UMOUNT };
+	return JUDGED;
+}
+
 enum judged judge_access(const struct policy *policy, const struct access *access, struct policy_decision *decision)
 {
 	*decision = (struct policy_decision){ 0 };
@@ -90,6 +115,8 @@ enum judged judge_access(const struct policy *policy, const struct access *acces
 		return judge_peer(policy, access, decision);
 	if (!access->object.len || access->object.s[0] != '/')
 		return JUDGED_NOT;
+	if (access->ops & OPS_MOUNTS)
+		return access->ops & OP_BIT(OP_MOUNT) ? judge_mount(policy, access, decision) : judge_umount(policy, access, decision);
 	*decision = policy_decide_path(policy, access->ops, access->object.s, access->object.len);
 	if (access->via.len)
 		judge_links(policy, access, decision);

@@ -7,6 +7,7 @@
 
 #include "err.h"
 #include "fd.h"
+#include "judge.h"
 #include "syscalls.h"
 
 #define OPS_WRITE (OP_BIT(OP_WRITE) | OP_BIT(OP_APPEND) | OP_BIT(OP_TRUNCATE) | OP_BIT(OP_CREATE) | OP_BIT(OP_DELETE) | OP_BIT(OP_RENAME))
@@ -103,6 +104,8 @@ static bool is_possible(const struct access *access)
 
 	if (!access->ops)
 		return true;
+	if (access->proto < 0 && access->ops & OPS_MOUNTS)
+		return is_resolved(access->object) && (!access->to.len || is_resolved(access->to)) && learn_mount_possible(access);
 	if (access->proto < 0)
 		return !(access->ops & ~(OPS_FILES | OPS_NETWORK)) && is_resolved(access->object) && (!access->to.len || is_resolved(access->to)) &&
 		       !(access->to_ops & ~OPS_FILES);
@@ -135,6 +138,10 @@ int learn_take(void *ctx, const struct access *access)
 	}
 	if (access->proto >= 0) {
 		see_peer(learn, access);
+		return 0;
+	}
+	if (access->ops & OPS_MOUNTS) {
+		learn_see_mount(learn, access, run_bit(learn, access->run));
 		return 0;
 	}
 	see_object(learn, access->object, access->ops, access);
@@ -285,6 +292,29 @@ static void need_peers(struct learn *learn, const struct policy *policy)
 	learn->n_peers = kept;
 }
 
+/* What POLICY denies by default stays; of what it denies by a rule, and of what failed, it is said. */
+static void need_mounts(struct learn *learn, const struct policy *policy)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < learn->n_mounts; i++) {
+		struct learn_mount *mount = &learn->mounts[i];
+		struct policy_decision decision = { 0 };
+		bool denied = judge_access(policy, &mount->access, &decision) == JUDGED && policy_denies(&decision.would);
+		const char *why = denied && decision.would.rule ? decision.would.rule->text : learn_mount_objection(mount);
+		AUTO_FREE char *failed = why || !nothing_there(mount->access.error) ? NULL
+				       : text_printf("it failed with %s, whatever rules say", policy_errno_name(mount->access.error));
+		if (denied && !why && !failed) {
+			learn->mounts[kept++] = *mount;
+			continue;
+		}
+		if (denied)
+			refuse(learn, learn_mount_text(mount), failed ? failed : why);
+		learn_mount_free(mount);
+	}
+	learn->n_mounts = kept;
+}
+
 void learn_settle(struct learn *learn, const struct policy *policy)
 {
 	merge_objects(learn);
@@ -292,6 +322,7 @@ void learn_settle(struct learn *learn, const struct policy *policy)
 	for (size_t i = 0; i < learn->n_objects; i++)
 		need(learn, &learn->objects[i], policy);
 	need_peers(learn, policy);
+	need_mounts(learn, policy);
 }
 
 /* ---- moves ----------------------------------------------------------------------------------- */
@@ -350,6 +381,11 @@ void learn_verify(struct learn *learn, const struct policy *policy)
 	for (size_t i = 0; i < learn->n_objects; i++)
 		if (learn->objects[i].needed)
 			refuse(learn, text_copy(learn->objects[i].path), "no rule was found that allows it");
+	for (size_t i = 0; i < learn->n_mounts; i++) {
+		struct policy_decision decision;
+		if (judge_access(policy, &learn->mounts[i].access, &decision) == JUDGED && policy_denies(&decision.would))
+			refuse(learn, learn_mount_text(&learn->mounts[i]), "no rule was found that allows it");
+	}
 	for (size_t i = 0; i < learn->n_pairs; i++) {
 		const struct learn_pair *pair = &learn->pairs[i];
 		const struct policy_rule *rule = NULL;
@@ -369,6 +405,8 @@ void learn_free(struct learn *learn)
 	}
 	for (size_t i = 0; i < learn->n_peers; i++)
 		free(learn->peers[i].text);
+	for (size_t i = 0; i < learn->n_mounts; i++)
+		learn_mount_free(&learn->mounts[i]);
 	for (size_t i = 0; i < learn->n_refused; i++) {
 		free(learn->refused[i].what);
 		free(learn->refused[i].by);
@@ -376,6 +414,7 @@ void learn_free(struct learn *learn)
 	free(learn->objects);
 	free(learn->pairs);
 	free(learn->peers);
+	free(learn->mounts);
 	free(learn->refused);
 	strings_free(&learn->calls);
 	*learn = (struct learn){ 0 };

@@ -29,6 +29,11 @@ struct learn_peer {
 	uint64_t calls, runs;
 };
 
+struct learn_mount {
+	struct access access;	/* its strings end with a NUL and are owned */
+	uint64_t runs;
+};
+
 struct learn_refused { char *what; char *by; };
 
 struct learn {
@@ -38,6 +43,8 @@ struct learn {
 	size_t n_pairs;
 	struct learn_peer *peers;
 	size_t n_peers;
+	struct learn_mount *mounts;
+	size_t n_mounts;
 	bool network;			/* the source would have told of addresses */
 	struct strings calls;		/* system calls that rules would refuse */
 	struct learn_refused *refused;	/* what is not proposed */
@@ -64,5 +71,15 @@ struct learn_counts { unsigned rules, files; };
 struct learn_counts learn_rules(const struct learn *learn, enum tree_mood mood, bool sockets, const char *indent, struct text *text);
 /* learn_peers.c: those about addresses. How many. */
 unsigned learn_peer_rules(const struct learn *learn, enum tree_mood mood, const char *indent, struct text *text);
+/* learn_mounts.c: those about mounts. How many. */
+unsigned learn_mount_rules(const struct learn *learn, enum tree_mood mood, const char *indent, struct text *text);
+/* Of learn.c. */
+void learn_see_mount(struct learn *learn, const struct access *access, uint64_t run);
+bool learn_mount_possible(const struct access *access);
+/* Why no rule is proposed for it, or NULL. */
+const char *learn_mount_objection(const struct learn_mount *mount);
+/* "mount tmpfs on /a", malloc'ed. */
+char *learn_mount_text(const struct learn_mount *mount);
+void learn_mount_free(struct learn_mount *mount);
 
 #endif

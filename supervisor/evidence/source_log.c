@@ -7,6 +7,7 @@
 
 #include "audit_find.h"
 #include "escape.h"
+#include "evidence/mounted.h"
 #include "fd.h"
 #include "json_get.h"
 #include "source.h"
@@ -73,6 +74,31 @@ static void read_count(const json_t *details, struct access *access, struct sour
 	access->via.s = kept->via;
 }
 
+/* As mount_describe() has written it. */
+static bool read_mount(const json_t *details, struct access *access, struct source_record *kept)
+{
+	const char *fstype = json_text_of(details, "fstype"), *flags = json_text_of(details, "flags");
+	AUTO_FREE char *options = path_of(details, "options");
+	struct text how = { 0 };
+
+	if (access->ops != OP_BIT(OP_MOUNT)) {
+		if (json_is_true(json_object_get(details, "own")))
+			access->via = (struct bytes){ MOUNTED_OWN, sizeof(MOUNTED_OWN) };
+		return access->ops == OP_BIT(OP_UMOUNT);
+	}
+	if (!*fstype || !options)
+		return false;
+	free(kept->to);
+	kept->to = path_of(details, "from");
+	access->to = bytes_of(kept->to);
+	text_add(&how, fstype, strlen(fstype) + 1);
+	text_add(&how, flags, strlen(flags) + 1);
+	text_add(&how, options, strlen(options) + 1);
+	access->via.len = how.len;
+	access->via.s = kept->via = text_take(&how);
+	return true;
+}
+
 bool source_record_read(const json_t *record, struct access *access, struct source_record *kept)
 {
 	const json_t *details = json_object_get(record, "details"), *process = json_object_get(record, "process");
@@ -99,9 +125,14 @@ bool source_record_read(const json_t *record, struct access *access, struct sour
 		access->to = bytes_of(kept->to);
 		access->to_ops = OP_BIT(OP_CREATE);
 	}
+	if (counted && access->ops & OP_BIT(OP_MOUNT))
+		access->to = bytes_of(kept->to);
 	if (counted)
 		read_count(details, access, kept);
-	return true;
+	/* As describe_mount(): the rules have let it through. */
+	if (access->ops & OPS_MOUNTS && !strcmp(json_text_of(record, "rule"), "built-in"))
+		access->verdict = ACCESS_ALLOW;
+	return counted || !(access->ops & OPS_MOUNTS) || read_mount(details, access, kept);
 }
 
 void source_record_free(struct source_record *kept)

@@ -193,11 +193,68 @@ static void random_policies(void **state)
 	}
 }
 
+static const uint32_t mounting = OP_BIT(OP_MOUNT);
+
+/* At what the rules spell. */
+static void mounts(void **state)
+{
+	(void)state;
+	CHECK("mounts { default deny; allow mount tmpfs on /a options size<=1M; }", "mounts { default deny; allow mount tmpfs on /a options size<=2M; }",
+	      { DIFFERENCE_ALLOWED, false, mounting, "tmpfs on /a options size=1048577" });
+	CHECK("mounts { default deny; allow mount tmpfs on /a options mode=755; }", "mounts { default deny; allow mount tmpfs on /a options mode; }",
+	      { DIFFERENCE_ALLOWED, false, mounting, "tmpfs on /a options mode=\x01" });
+	CHECK("mounts { default deny; allow mount tmpfs on /a flags nosuid; }", "mounts { default deny; allow mount tmpfs on /a flags nosuid,ro; }",
+	      { DIFFERENCE_DENIED, false, mounting, "tmpfs on /a flags nosuid" });
+	CHECK("mounts { default deny; allow mount bind from /s/{a,b} on /t; }", "mounts { default deny; allow mount bind from /s/{a,b,c} on /t; }",
+	      { DIFFERENCE_ALLOWED, false, mounting, "bind from /s/c on /t" });
+	CHECK("mounts { default deny; allow mount any on /t/*; }", "mounts { default deny; allow mount any on /t/*; deny mount ramfs on /t/[!b-z]; }",
+	      { DIFFERENCE_DENIED, false, mounting, "ramfs on /t/\x01" });
+	CHECK("mounts { default deny; allow mount overlay on /o options lowerdir under /l; }", "mounts { default deny; allow mount overlay on /o options lowerdir under /l/x; }",
+	      { DIFFERENCE_DENIED, false, mounting, "overlay on /o options lowerdir=/l" });
+	CHECK("mounts { default deny; allow mount tmpfs on /a force nosuid; }", "mounts { default deny; allow mount tmpfs on /a; }",
+	      { DIFFERENCE_OTHER, false, mounting, "tmpfs on /a" });
+	CHECK("mounts { default deny; }", "mounts { default allow; }", { DIFFERENCE_ALLOWED, false, mounting, "tmpfs on /x" },
+	      { DIFFERENCE_ALLOWED, false, OP_BIT(OP_UMOUNT), "/" });
+	CHECK("mounts { default deny; allow umount /a/; }", "mounts { default deny; allow umount /a/; deny umount /a/**/b; }",
+	      { DIFFERENCE_DENIED, false, OP_BIT(OP_UMOUNT), "/a/b" });
+	CHECK("mounts { default deny; allow mount tmpfs on /a stage log; }", "mounts { default deny; allow mount tmpfs on /a; }",
+	      { DIFFERENCE_ALLOWED, false, mounting, "tmpfs on /a" });
+}
+
+/* Options that two rules allow are not allowed together, but by a third. */
+static void mounts_with_several_options(void **state)
+{
+	(void)state;
+	CHECK("mounts { default deny; allow mount tmpfs on /a options uid; allow mount tmpfs on /a options gid; }",
+	      "mounts { default deny; allow mount tmpfs on /a options uid, gid; }",
+	      { DIFFERENCE_ALLOWED, false, mounting, "tmpfs on /a options uid,gid" });
+}
+
+static void rules_about_mounts_that_are_the_same(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {
+		"syntax 1; mounts { default deny; allow mount tmpfs on /a; }", "syntax 1; allow mount tmpfs on /a; mounts { default deny; }",
+		"syntax 1; mounts { default deny; allow mount tmpfs on /{a,a}; }", "syntax 1; mounts { default deny ENOENT; allow mount tmpfs on /a; }",
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct policy *a = load(texts[0]), *b = load(texts[i]);
+		struct differences found;
+		assert_int_equal(differences_find(&found, a, b), 0);
+		assert_int_equal(found.mounts, i > 1);
+		assert_int_equal(found.n, i > 2 ? 2 : 0);
+		differences_free(&found);
+		policy_free(a);
+		policy_free(b);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(equal_however_written), cmocka_unit_test(one_more_and_one_less), cmocka_unit_test(stages_and_errnos),
 		cmocka_unit_test(own_files_do_not_count), cmocka_unit_test(calls_with_their_arguments), cmocka_unit_test(addresses), cmocka_unit_test(random_policies),
+		cmocka_unit_test(mounts), cmocka_unit_test(mounts_with_several_options), cmocka_unit_test(rules_about_mounts_that_are_the_same),
 	};
 	return cmocka_run_group_tests_name("difference", tests, NULL, NULL);
 }

@@ -245,6 +245,64 @@ static void what_is_read_is_not_trusted(void **state)
 	learn_free(&learn);
 }
 
+/* Nor are mounts, whatever they say; file systems on images least of all. */
+static void mounts_are_not_trusted(void **state)
+{
+	static const struct { const char *how; size_t len; size_t possible, proposed; } mounts[] = {
+		{ "tmpfs\0\0\0", 8, 1, 1 }, { "tmpfs\0\0size=1k,mode=7\0", 22, 1, 1 }, { "tmpfs\0ro;\0\0", 11, 0, 0 }, { "tmpfs\0\0", 7, 0, 0 },
+		{ "\0\0\0", 3, 0, 0 }, { "tmpfs\0\0\0x", 9, 0, 0 }, { "tmpfs\0\0a=1;}allow all /;\0", 25, 1, 0 }, { "tmpfs\0\0a;=1\0", 12, 1, 0 },
+		{ "any\0\0\0", 6, 1, 0 }, { "ext4\0\0\0", 7, 1, 0 }, { "tmpfs on /;}allow all /;#\0\0\0", 28, 1, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
+		struct learn learn = { 0 };
+		struct text text = { 0 };
+		struct policy *policy = lang_good("files { default deny; }");
+		struct access access = { .object = bytes_of("/a b;"), .to = bytes_of(""), .via = { mounts[i].how, mounts[i].len }, .proto = -1, .ops = OP_BIT(OP_MOUNT),
+					 .run = 1, .count = 1 };
+		assert_int_equal(learn_take(&learn, &access), 0);
+		assert_int_equal(learn.accesses, mounts[i].possible);
+		learn_settle(&learn, policy);
+		assert_int_equal(learn_mount_rules(&learn, TREE_TIGHT, "", &text), mounts[i].proposed);
+		assert_int_equal(learn.n_refused, mounts[i].possible - mounts[i].proposed);
+		if (mounts[i].proposed)
+			assert_non_null(strstr(text.s, "allow mount tmpfs on \"/a b;\""));
+		policy_free(policy);
+		char *rules = text_take(&text);
+		policy = lang_good(rules);
+		free(rules);
+		learn_verify(&learn, policy);
+		assert_int_equal(learn.n_refused, mounts[i].possible - mounts[i].proposed);
+		policy_free(policy);
+		learn_free(&learn);
+	}
+}
+
+/* One rule for a place: what all asked for, and the most of what any had. */
+static void mounts_of_one_place(void **state)
+{
+	static const struct { const char *how; size_t len; } mounts[] = {
+		{ "tmpfs\0nosuid,nodev\0size=1k\0", 27 }, { "tmpfs\0nosuid,ro\0size=3k,mode=7\0", 31 }, { "tmpfs\0nosuid\0size=2k,mode=5\0", 28 },
+	};
+	struct policy *policy = lang_good("files { default deny; }");
+	struct learn learn = { 0 };
+	struct text text = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
+		struct access access = { .object = bytes_of("/t/12345"), .to = bytes_of(""), .via = { mounts[i].how, mounts[i].len }, .proto = -1, .ops = OP_BIT(OP_MOUNT),
+					 .run = 1, .count = 2 };
+		assert_int_equal(learn_take(&learn, &access), 0);
+	}
+	learn_settle(&learn, policy);
+	assert_int_equal(learn_mount_rules(&learn, TREE_BALANCED, "", &text), 1);
+	assert_string_equal(text.s, "allow mount tmpfs on /t/[0-9]* flags nosuid options size<=3k, mode=7, mode=5;   # 6 calls\n");
+	free(text_take(&text));
+	policy_free(policy);
+	learn_free(&learn);
+}
+
 /* Whatever bytes it has, a name is allowed by the rule for it. */
 static void abstract_names(void **state)
 {
@@ -285,7 +343,7 @@ int main(void)
 		cmocka_unit_test(volatile_names), cmocka_unit_test(words_are_read_back), cmocka_unit_test(siblings_become_their_directory),
 		cmocka_unit_test(what_is_never_meant_as_a_whole), cmocka_unit_test(runs_that_differ),
 		cmocka_unit_test(what_is_not_there_needs_no_rule), cmocka_unit_test(own_directories), cmocka_unit_test(moves_gain_nothing),
-		cmocka_unit_test(what_a_rule_denies_is_not_proposed), cmocka_unit_test(what_is_read_is_not_trusted), cmocka_unit_test(abstract_names),
+		cmocka_unit_test(what_a_rule_denies_is_not_proposed), cmocka_unit_test(what_is_read_is_not_trusted), cmocka_unit_test(mounts_are_not_trusted), cmocka_unit_test(mounts_of_one_place), cmocka_unit_test(abstract_names),
 	};
 	return cmocka_run_group_tests_name("learn", tests, NULL, NULL);
 }
