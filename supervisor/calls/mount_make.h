@@ -19,6 +19,8 @@ int mount_make_end(struct request *req, int flags);
 /* The node that nobody can make in a user namespace: a file, and the machine's own one of those that every container has over it. Not in a
  * body: by a thread that has the target's credentials on. */
 int mount_make_node(struct request *req, dev_t device);
+/* Was PIN answered so, and has MODE? */
+bool mount_node_has(const struct request *req, int pin, mode_t mode);
 /* What the mount of FD forbids: MOUNT_BIT()s. */
 uint32_t mount_make_restrictions(int fd);
 

@@ -27,7 +27,8 @@ static int node_bind(void *ctx)
 {
 	struct node *node = ctx;
 	struct request *req = node->req;
-	struct mount_record record = { .force = MOUNT_BIT(MOUNT_NOSUID) | MOUNT_BIT(MOUNT_NOEXEC), .node = true };
+	/* Read-only: devices are written to all the same, but the inode is the machine's. */
+	struct mount_record record = { .force = MOUNT_BIT(MOUNT_RO) | MOUNT_BIT(MOUNT_NOSUID) | MOUNT_BIT(MOUNT_NOEXEC), .node = true };
 	AUTO_FD device = -1;
 	AUTO_FD mount = -1;
 	struct statx stx;
@@ -78,4 +79,18 @@ int mount_make_node(struct request *req, dev_t device)
 		(void)unlinkat(object->parent, object->last, 0);
 	fd_close(node.file);
 	return err ? err : reply_value(req, 0);
+}
+
+bool mount_node_has(const struct request *req, int pin, mode_t mode)
+{
+	struct mount_record record;
+	struct stat st;
+	bool ours;
+
+	if (!req->sandbox->mounts || fstat(pin, &st) || !S_ISCHR(st.st_mode) || (st.st_mode & 07777) != mode ||
+	    !mounts_find(req->sandbox->mounts, mounts_id(pin), &record))
+		return false;
+	ours = record.node;
+	mount_record_free(&record);
+	return ours;
 }

@@ -1,5 +1,5 @@
 # Programs that mount, under profiles/builder: mount(8), unshare(1), chroot(8), mknod(1); bubblewrap where it may mount by itself; with LONG=1
-# a complete Debian root by mmdebstrap, which needs a mirror.
+# complete Debian roots by mmdebstrap and debootstrap, which need a mirror.
 . "${0%/*}/common.sh"
 need mount unshare chroot bwrap newuidmap
 ROOT="$DIR/root"
@@ -25,6 +25,9 @@ mount --bind /dev/full "$R/dev/full"
 grep -c " $R/" /proc/self/mountinfo
 stat -c %F "$R/dev/null" "$R/dev/full"
 echo lost >"$R/dev/null"
+mknod "$R/test-dev-null" c 1 3	# so does debootstrap
+echo test >"$R/test-dev-null"
+rm "$R/test-dev-null"
 head -c 3 "$R/dev/zero" | od -An -tx1
 df -k --output=size "$R/run" | tail -n 1
 mount -t tmpfs -o size=1G tmpfs "$R/tmp" 2>/dev/null && echo "too large"
@@ -74,5 +77,14 @@ ids=--map-subids
 build $ids -- mmdebstrap --mode=root --variant=minbase bookworm "$ROOT" >"$DIR/mmdebstrap.out" 2>"$DIR/mmdebstrap.err" || fail "mmdebstrap: $?"
 [ -x "$ROOT/usr/bin/dpkg" ] && [ -s "$ROOT/var/lib/dpkg/status" ] || fail "no system"
 equal "half installed" 0 "$(grep -c '^Status:.*half' "$ROOT/var/lib/dpkg/status")"
+equal "mounts outside" 0 "$(outside)"
+
+need debootstrap
+rm -rf "$ROOT"
+mkdir "$ROOT"
+container=systemd-nspawn build $ids -- debootstrap --variant=minbase bookworm "$ROOT" >"$DIR/debootstrap.out" 2>"$DIR/debootstrap.err" || fail "debootstrap: $?"
+[ -x "$ROOT/usr/bin/dpkg" ] && [ -s "$ROOT/var/lib/dpkg/status" ] || fail "no system"
+equal "half installed" 0 "$(grep -c '^Status:.*half' "$ROOT/var/lib/dpkg/status")"
+[ -e "$ROOT/dev/null" ] && [ ! -e "$ROOT/test-dev-null" ] || fail "the nodes"
 equal "mounts outside" 0 "$(outside)"
 exit 0
