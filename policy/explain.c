@@ -181,7 +181,7 @@ struct policy_decision policy_explain(const struct policy *policy, uint32_t op_b
 				      policy_explain_fn *fn, void *ctx)
 {
 	struct policy_engine *engine = policy->engine;
-	ASSERT(op_bit & (OPS_PATH | OP_BIT(OP_UMOUNT)));
+	ASSERT(op_bit & (OPS_PATH | OP_BIT(OP_UMOUNT) | OP_BIT(OP_PIVOT)));
 	enum policy_op op = (enum policy_op)__builtin_ctz(op_bit);
 
 	engine_lock(engine);

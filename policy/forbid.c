@@ -8,12 +8,14 @@
 
 #include "err.h"
 
-/* PATH and all below it as a glob. */
-static char *tree_glob(const char *path)
+/* PATH and all below it as a glob; behind whatever else, if it MOVES with the root. */
+static char *tree_glob(const char *path, bool moves)
 {
-	char *glob = malloc(2 * strlen(path) + 2), *to = glob;
+	char *glob = malloc(2 * strlen(path) + 5), *to = glob;
 	if (!glob)
 		return NULL;
+	if (moves)
+		to = stpcpy(to, "/**");
 	for (const char *from = path; *from; from++) {
 		if (strchr("*?[]{},\\", *from))
 			*to++ = '\\';
@@ -25,7 +27,7 @@ static char *tree_glob(const char *path)
 	return glob;
 }
 
-static struct policy_rule *builtin_rule(const char *path, bool read_too)
+static struct policy_rule *builtin_rule(const char *path, bool read_too, bool moves)
 {
 	struct policy_rule *rule = calloc(1, sizeof(*rule));
 	if (!rule)
@@ -40,7 +42,7 @@ static struct policy_rule *builtin_rule(const char *path, bool read_too)
 	if (!rule->patterns)
 		return rule;
 	rule->patterns->pos.file = POLICY_BUILTIN;
-	rule->patterns->glob = tree_glob(path);
+	rule->patterns->glob = tree_glob(path, moves);
 	rule->patterns->spelled = strdup(path);
 	if (asprintf(&rule->text, "forbid %s %s   (usher's own file)", read_too ? "all" : "modify", path) < 0)
 		rule->text = NULL;
@@ -63,7 +65,7 @@ void forbid_free(const struct policy_rule *rule)
 int policy_forbid(struct policy *policy, const char *path, bool read_too)
 {
 	ASSERT(policy->engine && path[0] == '/');
-	struct policy_rule *rule = builtin_rule(path, read_too);
+	struct policy_rule *rule = builtin_rule(path, read_too, policy_pivots(policy));
 	if (!rule || !rule->patterns || !rule->patterns->glob || !rule->patterns->spelled || !rule->text) {
 		forbid_free(rule);
 		return -ENOMEM;

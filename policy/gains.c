@@ -30,10 +30,23 @@ struct question {
 	const struct policy_rule *rule;
 };
 
+static bool is_about_files(const void *ctx, uint32_t rule)
+{
+	const struct policy_engine *engine = ctx;
+
+	return engine->rules[rule]->section != SECTION_MOUNTS;
+}
+
+/* Rules about mounts tell states apart that are one for files: a search would look at each of them. */
+static bool same(const struct question *q, uint32_t s, uint32_t t)
+{
+	return search_alike(&q->engine->automaton, s, t, is_about_files, q->engine);
+}
+
 /* Is something open at state TO that is not at state FROM? 1, 0 or -ENOMEM. */
 static int opens(struct question *q, uint32_t from, uint32_t to)
 {
-	if (from == to)
+	if (same(q, from, to))
 		return 0;
 	const struct settled *settled = engine_settle(q->engine, from);
 	if (!settled)
@@ -78,7 +91,7 @@ static int search_below(struct question *q, uint32_t from, uint32_t to, bool sam
 	automaton_state s = automaton_step(a, from, '/'), t = automaton_step(a, to, '/');
 	if (s < 0 || t < 0)
 		return -E2BIG;
-	if (s == t && same_is_fine)
+	if (same_is_fine && same(q, (uint32_t)s, (uint32_t)t))
 		return 0;
 	int result = search_init(&search, a, a, GAINS_NODES);
 	if (result == 0)
@@ -87,7 +100,7 @@ static int search_below(struct question *q, uint32_t from, uint32_t to, bool sam
 		});
 	for (size_t i = 0; result == 0 && i < search.n; i++) {
 		const struct search_node node = search.nodes[i];
-		if (node.s == node.t && same_is_fine)
+		if (same_is_fine && same(q, node.s, node.t))
 			continue;
 		if (search_is_path(node.place))
 			result = test(q, &node);

@@ -242,16 +242,26 @@ enum compare_answer mount_included(const struct policy_rule *a, const struct pol
 	return from_included(a, b);
 }
 
+static bool rules_allow(const struct policy *policy, uint32_t ops)
+{
+	for (size_t i = 0; i < policy->n_rules; i++)
+		if (policy->rules[i].section == SECTION_MOUNTS && policy->rules[i].action == ACTION_ALLOW && policy->rules[i].ops & ops)
+			return true;
+	return false;
+}
+
 bool policy_mounts_some(const struct policy *policy)
 {
 	const struct policy_default *given = &policy->defaults[SECTION_MOUNTS];
 
 	if (given->present && given->written && (given->action == ACTION_ALLOW || given->stage == STAGE_LOG))
 		return true;
-	for (size_t i = 0; i < policy->n_rules; i++)
-		if (policy->rules[i].section == SECTION_MOUNTS && policy->rules[i].action == ACTION_ALLOW)
-			return true;
-	return false;
+	return rules_allow(policy, OPS_MOUNTS);
+}
+
+bool policy_pivots(const struct policy *policy)
+{
+	return rules_allow(policy, OP_BIT(OP_PIVOT));
 }
 
 /* ---- deciding ------------------------------------------------------------------------------- */

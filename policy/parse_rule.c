@@ -122,7 +122,7 @@ static bool read_ops(struct reading *reading)
 			continue;
 		}
 		if (rule->ops & ops & OPS_MOUNTS || ((ops & OPS_MOUNTS) && rule->ops))
-			mistake(reading, parse_error(parser, &token, "'mount' and 'umount' stand alone"));
+			mistake(reading, parse_error(parser, &token, "'mount', 'umount' and 'pivot_root' stand alone"));
 		if (reading->section >= 0 && (int)ops_section(ops) != reading->section) {
 			struct policy_diag *diag = parse_error(parser, &token, "%s does not belong into the %s section",
 							       token_quote(&token, buf),

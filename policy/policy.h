@@ -22,13 +22,13 @@ enum policy_op {
 	OP_STAT, OP_LIST, OP_READ, OP_WRITE, OP_APPEND, OP_TRUNCATE, OP_CREATE, OP_DELETE,
 	OP_RENAME, OP_LINK, OP_EXEC, OP_CHMOD, OP_CHOWN, OP_UTIME, OP_XATTR, OP_MKNOD,
 	OP_CONNECT, OP_BIND, OP_SENDTO,
-	OP_MOUNT, OP_UMOUNT,
+	OP_MOUNT, OP_UMOUNT, OP_PIVOT,
 	OP_COUNT
 };
 #define OP_BIT(op)   (UINT32_C(1) << (op))
 #define OPS_FILES    (OP_BIT(OP_CONNECT) - 1)
 #define OPS_NETWORK  (OP_BIT(OP_CONNECT) | OP_BIT(OP_BIND) | OP_BIT(OP_SENDTO))
-#define OPS_MOUNTS   (OP_BIT(OP_MOUNT) | OP_BIT(OP_UMOUNT))
+#define OPS_MOUNTS   (OP_BIT(OP_MOUNT) | OP_BIT(OP_UMOUNT) | OP_BIT(OP_PIVOT))
 #define OPS_MODIFY   (OPS_FILES & ~(OP_BIT(OP_STAT) | OP_BIT(OP_LIST) | OP_BIT(OP_READ) | OP_BIT(OP_EXEC)))
 
 const char *policy_op_name(enum policy_op op);
@@ -372,6 +372,8 @@ int policy_mount_options(const char *fstype, char *text, struct policy_mount_opt
 bool policy_mount_number(const char *value, uint64_t *number);
 /* Is there a rule that allows mounts (or unmounting), whatever they are, or does the section's default? */
 bool policy_mounts_some(const struct policy *policy);
+/* May it call pivot_root(2)? Then all names may get or lose something in front. */
+bool policy_pivots(const struct policy *policy);
 
 /* The host names of rules, and what the I-th of them stands for now: nothing until it is said. 0 or -ENOMEM. Any thread, at any time. */
 size_t policy_hosts(const struct policy *policy);

@@ -139,3 +139,40 @@ int search_string(const struct search *search, size_t at, char *string, size_t s
 		string[--k] = (char)search->nodes[i].byte;
 	return (int)len;
 }
+
+/* ---- states --------------------------------------------------------------------------------- */
+
+/* The first of ITEMS, of which there are END - ITEMS, that has to do with a rule that counts. */
+static const struct automaton_item *next_item(const struct automaton *a, const struct automaton_item *items, const struct automaton_item *end,
+					      bool (*counts)(const void *ctx, uint32_t rule), const void *ctx)
+{
+	for (; items < end; items++)
+		for (uint32_t i = items->lo; i < items->hi; i++)
+			if (counts(ctx, a->codes[i].rule))
+				return items;
+	return NULL;
+}
+
+static const struct automaton_node *node_of(const struct automaton *a, uint32_t state)
+{
+	return &a->nodes[a->rows[state + a->n_classes + 1]];
+}
+
+bool search_alike(const struct automaton *a, uint32_t s, uint32_t t, bool (*counts)(const void *ctx, uint32_t rule), const void *ctx)
+{
+	const struct automaton_node *left = node_of(a, s), *right = node_of(a, t);
+	const struct automaton_item *l = &a->items.list[left->items], *l_end = l + left->n_items;
+	const struct automaton_item *r = &a->items.list[right->items], *r_end = r + right->n_items;
+
+	if (s == t)
+		return true;
+	/* Both are sorted; the items are nodes of one trie, which their beginning and depth name. */
+	for (;; l++, r++) {
+		l = next_item(a, l, l_end, counts, ctx);
+		r = next_item(a, r, r_end, counts, ctx);
+		if (!l || !r)
+			return l == r;
+		if (l->lo != r->lo || l->depth != r->depth)
+			return false;
+	}
+}

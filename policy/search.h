@@ -36,6 +36,8 @@ void search_free(struct search *search);
 int search_add(struct search *search, struct search_node node);
 /* Adds all that follow node number AT. 0, -ENOMEM, or -E2BIG; -E2BIG also when an automaton is full. */
 int search_expand(struct search *search, size_t at);
+/* Do S and T lead to the same, whatever follows, for rules that COUNTS is true of? (False is no proof of the contrary.) */
+bool search_alike(const struct automaton *a, uint32_t s, uint32_t t, bool (*counts)(const void *ctx, uint32_t rule), const void *ctx);
 /* The string that led to node number AT: its length, or -E2BIG if it does not fit SIZE with its NUL. */
 int search_string(const struct search *search, size_t at, char *string, size_t size);
 

@@ -81,6 +81,7 @@ static const struct word words[] = {
 	OP("sendto", SENDTO, "sendto, sendmsg with an address"),
 	OP("mount", MOUNT, "mount"),
 	OP("umount", UMOUNT, "umount"),
+	OP("pivot_root", PIVOT, "pivot_root: the new root"),
 
 	OPS("all", OPS_FILES, "every file operation"),
 	OPS("modify", OPS_MODIFY, "everything that changes a file or a directory"),

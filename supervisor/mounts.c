@@ -134,11 +134,11 @@ bool mounts_attached(struct mounts *mounts, int dir)
 	return space_find(mounts, dir, &root);
 }
 
-/* ROOT is handed over. */
-static int space_add(struct mounts *mounts, int root)
+/* Both are handed over. */
+static int space_add(struct mounts *mounts, int root, int its_top)
 {
 	AUTO_FD owned = root;
-	AUTO_FD top = top_of(mounts, root);
+	AUTO_FD top = its_top;
 	struct space space = { 0 }, old = { .root = -1, .top = -1 };
 	uint64_t ino;
 	int err = top < 0 ? top : number_of(root, &space.root_id, &ino);
@@ -193,7 +193,50 @@ void mounts_learn(struct mounts *mounts, const struct target *target, int root)
 	if (target->pidfd < 0 || mounts_attached(mounts, root))
 		return;
 	if (!body_apart(look_main, &look) && look.root >= 0)
-		(void)space_add(mounts, look.root);
+		(void)space_add(mounts, look.root, top_of(mounts, look.root));
+}
+
+/* What lies in the old one is now found from the new one. It stays known by its number, which .top keeps. */
+static void space_reroot(struct mounts *mounts, int root, uint64_t old)
+{
+	pthread_mutex_lock(&mounts->lock);
+	for (unsigned i = 0; i < mounts->n_spaces; i++) {
+		struct space *space = &mounts->spaces[i];
+		int own = space->root_id == old && space->top_id == old ? fcntl(root, F_DUPFD_CLOEXEC, 3) : -1;
+
+		if (own < 0)
+			continue;
+		fd_close(space->root);
+		space->root = own;
+	}
+	pthread_mutex_unlock(&mounts->lock);
+}
+
+int mounts_rooted(struct mounts *mounts, int root, int old)
+{
+	int own = fcntl(root, F_DUPFD_CLOEXEC, 3), top = fcntl(root, F_DUPFD_CLOEXEC, 3);
+	uint64_t mount, ino;
+	/* Its own top: ".." may lead into what lies over it, the old root. */
+	int err = own < 0 ? -errno : space_add(mounts, own, top < 0 ? -errno : top);
+
+	if (!err && !number_of(old, &mount, &ino))
+		space_reroot(mounts, root, mount);
+	return err;
+}
+
+void mounts_unrooted(struct mounts *mounts, uint64_t mount)
+{
+	pthread_mutex_lock(&mounts->lock);
+	for (unsigned i = 0; i < mounts->n_spaces;) {
+		if (mounts->spaces[i].root_id != mount) {
+			i++;
+			continue;
+		}
+		fd_close(mounts->spaces[i].root);
+		fd_close(mounts->spaces[i].top);
+		mounts->spaces[i] = mounts->spaces[--mounts->n_spaces];
+	}
+	pthread_mutex_unlock(&mounts->lock);
 }
 
 bool mounts_leads(struct mounts *mounts, int dir, const char *path, const struct stat *st)
@@ -391,7 +434,7 @@ int mounts_new(struct mounts **mounts, int root, unsigned n)
 	own = fcntl(root, F_DUPFD_CLOEXEC, 3);
 	err = new->proc < 0 || own < 0 ? -errno : 0;
 	if (!err)
-		err = space_add(new, own);
+		err = space_add(new, own, top_of(new, own));
 	else
 		fd_close(own);
 	if (err) {

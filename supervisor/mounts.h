@@ -31,6 +31,10 @@ void mounts_free(struct mounts *mounts);
 bool mounts_attached(struct mounts *mounts, int dir);
 /* With the supervisor's own credentials: TARGET, whose root is ROOT, may be in a namespace that is not known yet. */
 void mounts_learn(struct mounts *mounts, const struct target *target, int root);
+/* ROOT is what "/" is from now on in its namespace, in place of OLD, which is still there. */
+int mounts_rooted(struct mounts *mounts, int root, int old);
+/* The mount of that number is no root any more: it was taken away. */
+void mounts_unrooted(struct mounts *mounts, uint64_t mount);
 /* Does PATH, from the root of the namespace in which the directory DIR lies, lead to what ST is of? */
 bool mounts_leads(struct mounts *mounts, int dir, const char *path, const struct stat *st);
 

@@ -276,7 +276,8 @@ static void print_text(const struct plan *plan, const struct landlock_trees *tre
 	if (plan->native)
 		fprintf(to, "          mounts, roots and namespaces are the program's own affair: it may change what paths mean\n");
 	if (plan->mounts)
-		fprintf(to, "          mounts are made for the program, in mount namespaces of its own; refused: pivot_root, setns into them\n");
+		fprintf(to, "          mounts are made for the program, in mount namespaces of its own; refused: %ssetns into them\n",
+			policy_pivots(plan->policy) ? "" : "pivot_root, ");
 	if (plan->topology_fixed)
 		fprintf(to, "          refused: chroot, mounts, setns, new user and mount namespaces\n");
 	if (!plan->landlock) {

@@ -44,6 +44,7 @@
 
 static const struct policy_rule shared_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "mounts are never shared: what is mounted would spread");
 static const struct policy_rule root_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "the root is not taken away");
+static const struct policy_rule pivots_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "the root is exchanged only where a rule allows pivot_root, and not by a default");
 static const struct policy_rule loosen_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "what usher has not mounted is only restricted further");
 static const struct policy_rule force_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "only file systems that usher has mounted are unmounted by force");
 
@@ -201,6 +202,20 @@ int umount_fetch(struct request *req)
 	return fetch_name(req, -1, 0, flags & UMOUNT_NOFOLLOW ? NAME_NOFOLLOW : NAME_FOLLOW, false);
 }
 
+int pivot_fetch(struct request *req)
+{
+	int err = call_begin(req);
+
+	if (err)
+		return err;
+	mount_call_of(req)->kind = MOUNT_KIND_PIVOT;
+	err = fetch_name(req, -1, 0, NAME_FOLLOW, false);
+	if (!err)
+		err = fetch_name(req, -1, 1, NAME_FOLLOW, false);
+	req->names[0].directory = req->names[1].directory = true;
+	return err;
+}
+
 void mount_release(struct request *req)
 {
 	struct mount_call *call = mount_call_of(req);
@@ -319,6 +334,8 @@ struct policy_decision mount_decide(struct request *req)
 			decision.would = (struct policy_verdict){ .op = OP_UMOUNT };
 		return decision;
 	}
+	if (call->kind == MOUNT_KIND_PIVOT)
+		return policy_decide_path(policy, OP_BIT(OP_PIVOT), target->path, target->len);
 	mount = mount_asked(req);
 	return policy_decide_mount(policy, &mount);
 }
@@ -383,9 +400,18 @@ int mount_serve(struct request *req)
 		return serve_remount(req, force);
 	case MOUNT_KIND_PROPAGATE:
 	case MOUNT_KIND_UMOUNT:
+	case MOUNT_KIND_PIVOT:
 		break;
 	}
 	return -EINVAL;
+}
+
+int pivot_serve(struct request *req)
+{
+	/* Own files are told by the ends of their names where a rule speaks of it. */
+	int err = !policy_pivots(req->rules->policy) ? mount_refuse(req, &pivots_rule) : is_mounted(req->objects[0].pin) ? mount_check_pivot(req) : -EINVAL;
+
+	return err ? err : mount_make_pivot(req);
 }
 
 int umount_serve(struct request *req)
@@ -397,8 +423,11 @@ int umount_serve(struct request *req)
 		return -EINVAL;
 	if (!is_mounted(target->pin))
 		return -EINVAL;
-	if (target->len == 1)
+	/* Over the root lies nothing but an older one, which pivot_root(2) has put there. */
+	if (target->len == 1 && (!call->ours || !(call->flags & MNT_DETACH) || call->flags & MNT_FORCE || mount_number(target->pin) == mount_number(req->root)))
 		return mount_refuse(req, &root_rule);
+	if (target->len == 1)
+		return mount_make_old_root_end(req);
 	if (call->flags & MNT_FORCE && !(call->ours && call->record.whole))
 		return mount_refuse(req, &force_rule);
 	return mount_make_end(req, (int)(call->flags | UMOUNT_NOFOLLOW));

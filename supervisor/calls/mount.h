@@ -12,6 +12,7 @@ enum mount_kind {
 	MOUNT_KIND_REMOUNT,	/* flags of a mount, with options those of its file system */
 	MOUNT_KIND_PROPAGATE,
 	MOUNT_KIND_UMOUNT,
+	MOUNT_KIND_PIVOT,	/* names: the new root, where the old one goes */
 };
 
 struct mount_call {
@@ -33,10 +34,12 @@ struct mount_call {
 
 int mount_fetch(struct request *req);
 int umount_fetch(struct request *req);
+int pivot_fetch(struct request *req);
 int mount_judge(struct request *req);
 struct policy_decision mount_decide(struct request *req);
 int mount_serve(struct request *req);
 int umount_serve(struct request *req);
+int pivot_serve(struct request *req);
 void mount_release(struct request *req);
 /* What is mounted, and how, for a record. */
 void mount_describe(struct text *text, const struct request *req);

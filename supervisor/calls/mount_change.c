@@ -133,5 +133,6 @@ int mount_make_end(struct request *req, int flags)
 	if (err)
 		return err;
 	mounts_remove(mounts, id);
+	mounts_unrooted(mounts, number);
 	return reply_value(req, 0);
 }

@@ -16,6 +16,9 @@ int mount_make_again(struct request *req, uint32_t force, bool whole);
 int mount_make_configured(const struct request *req, int pin);
 int mount_make_private(struct request *req);
 int mount_make_end(struct request *req, int flags);
+int mount_make_pivot(struct request *req);
+/* The old root that lies over the new one. */
+int mount_make_old_root_end(struct request *req);
 /* The node that nobody can make in a user namespace: a file, and the machine's own one of those that every container has over it. Not in a
  * body: by a thread that has the target's credentials on. */
 int mount_make_node(struct request *req, dev_t device);

@@ -19,6 +19,8 @@ static const struct policy_rule differs_rule =
 	BUILTIN_RULE(SECTION_MOUNTS, EPERM, "file rules deny something at the new place that they allow where it is: a rename there would open it (force ro)");
 static const struct policy_rule layer_rule =
 	BUILTIN_RULE(SECTION_MOUNTS, EPERM, "file rules deny what the mount itself does: an overlay empties its work directory and marks its upper one");
+static const struct policy_rule pivot_rule =
+	BUILTIN_RULE(SECTION_MOUNTS, EPERM, "file rules do not say the same of what gets other names with the root: begin them with /**/, and without beneath");
 static const struct policy_rule nowhere_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "what is to be mounted has no path that rules could speak of");
 static const struct policy_rule proc_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "nothing is mounted in or over /proc, but proc on it");
 static const struct policy_rule own_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "nothing is mounted over usher's own files");
@@ -177,9 +179,34 @@ int mount_check_opens(struct request *req, uint32_t force)
 	case MOUNT_KIND_REMOUNT:
 	case MOUNT_KIND_PROPAGATE:
 	case MOUNT_KIND_UMOUNT:
+	case MOUNT_KIND_PIVOT:
 		break;
 	}
 	return 0;
+}
+
+static bool same_rules(const struct request *req, const char *a, const char *b)
+{
+	const struct policy *policy = req->rules->policy;
+
+	return !policy_bind_gains(policy, OPS_ALL, true, a, b, NULL) && !policy_bind_gains(policy, OPS_ALL, true, b, a, NULL);
+}
+
+/* Every name changes: what was below the new root loses that, everything else gets the place of the old one in front. Where rules say the same by
+ * both names of whatever there may be, no rule notices: not in a copy of the namespace either, nor of what is being looked up now. */
+int mount_check_pivot(struct request *req)
+{
+	const struct object *to = &req->objects[0], *old = &req->objects[1];
+	const char *behind = old->path + to->len;
+
+	if (check_object(req, to) || check_object(req, old))
+		return -EPERM;
+	if (to->len == 1)
+		return -EBUSY;
+	if (strncmp(old->path, to->path, to->len) || (*behind && *behind != '/'))
+		return -EINVAL;
+	/* Where links lead out of a rule's tree is no part of what is allowed by a name. */
+	return !req->rules->beneath && same_rules(req, to->path, "/") && same_rules(req, "/", *behind ? behind : "/") ? 0 : mount_refuse(req, &pivot_rule);
 }
 
 /* What usher itself relies on stays where it is. */

@@ -222,9 +222,11 @@ const struct call call_table[] = {
 	[SYS_umount2] = { .name = "umount2", .when = CALL_MOUNT, .ops = OP_BIT(OP_UMOUNT), .fetch = umount_fetch, .judge = mount_judge,
 		.decide = mount_decide, .serve = umount_serve, .release = mount_release },
 
+	[SYS_pivot_root] = { .name = "pivot_root", .when = CALL_MOUNT, .ops = OP_BIT(OP_PIVOT), .fetch = pivot_fetch, .judge = mount_judge,
+		.decide = mount_decide, .serve = pivot_serve, .release = mount_release },
+
 	/* What paths mean stays as it was at launch. */
 	[SYS_chroot] = { .name = "chroot", .when = CALL_REFUSED, .refuse = EPERM, .topology = true },
-	[SYS_pivot_root] = { .name = "pivot_root", .when = CALL_REFUSED, .refuse = EPERM, .topology = true, .mounts = true },
 	[SYS_setns] = { .name = "setns", .when = CALL_REFUSED, .refuse = EPERM, .topology = true, .mounts = true, .serve = cred_changed_serve,
 		.may_continue = cred_reason },
 	[SYS_unshare] = { .name = "unshare", .when = CALL_REFUSED, .refuse = EPERM, .topology = true, .serve = cred_changed_serve,

@@ -224,7 +224,7 @@ size_t suggest(const struct policy *policy, const struct policy_env *env, const 
 	add_word(&rule, asked->path);
 	text_puts(&rule, ";");
 	try_one(policy, env, asked, text_take(&rule), list, &n);
-	if (!network && asked->op != OP_UMOUNT && asked->op != OP_EXEC && asked->op != OP_MKNOD)
+	if (!network && asked->op != OP_UMOUNT && asked->op != OP_PIVOT && asked->op != OP_EXEC && asked->op != OP_MKNOD)
 		try_directory(policy, env, asked, verdict->rule, list, &n);
 	return n;
 }

@@ -53,6 +53,7 @@ static void test_rules(void **state)
 		{"allow mount bind from /b/ on /a flags ro;", "allow mount bind from /b/ on /a flags ro"},
 		{"allow mount overlay on /a options lowerdir under /l/;", "allow mount overlay on /a options lowerdir under /l/"},
 		{"allow umount /a/**;", "allow umount /a/**"},
+		{"allow pivot_root /a, /b;", "allow pivot_root /a, /b"},
 		{"syscalls { deny EPERM openat,\n  close stage trap; }", "deny EPERM openat, close stage trap"},
 		{"syscalls { allow socket where domain in AF_UNIX, AF_INET and type & 0xf == 1; }",
 		 "allow socket where domain in AF_UNIX, AF_INET and type & 0xf == 1"},

@@ -160,6 +160,52 @@ static void unmounting_is_about_paths(void **state)
 	policy_free(policy);
 }
 
+static void a_new_root_is_asked_for(void **state)
+{
+	(void)state;
+	struct policy *policy = lang_good("mounts { default deny; allow mount tmpfs on /m; deny pivot_root /n; }");
+	assert_false(policy_pivots(policy));
+	assert_int_equal(policy_forbid(policy, "/etc/own", true), 0);
+	struct policy_decision d = policy_decide_path(policy, OP_BIT(OP_READ), "/x/etc/own", 10);
+	assert_true(policy_allows(&d.enforced));
+	policy_free(policy);
+	policy = lang_good("mounts { default deny; allow pivot_root /n; }");
+	assert_true(policy_pivots(policy));
+	d = policy_decide_path(policy, OP_BIT(OP_PIVOT), "/n", 2);
+	assert_true(policy_allows(&d.enforced));
+	d = policy_decide_path(policy, OP_BIT(OP_PIVOT), "/n/n", 4);
+	assert_false(policy_allows(&d.enforced));
+	/* usher's own files stay so, whatever comes before their names. */
+	assert_int_equal(policy_forbid(policy, "/etc/own", true), 0);
+	static const struct { const char *path; bool allowed; } rows[] = {
+		{ "/etc/own", false }, { "/old/root/etc/own/x", false }, { "/old/etc/owner", true }, { "/old/own", true },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		d = policy_decide_path(policy, OP_BIT(OP_READ), rows[i].path, strlen(rows[i].path));
+		assert_int_equal(policy_allows(&d.enforced), rows[i].allowed);
+	}
+	assert_false(policy_bind_gains(policy, OPS_FILES, true, "/", "/old", NULL));
+	assert_false(policy_bind_gains(policy, OPS_FILES, true, "/old", "/", NULL));
+	policy_free(policy);
+}
+
+/* Rules about mounts are no reason to look at every state that rules about files can be in. */
+static void mounts_do_not_spend_the_budget(void **state)
+{
+	(void)state;
+	struct policy *policy = lang_good("files { default allow; deny write /**/usr/, /**/a/, /**/b/, /**/e/, /**/f/; deny all /**/secret/, /**/c/, /**/d/, /**/g/; deny read /new/x; }\n"
+					  "mounts { allow mount tmpfs on /tmp, /new/**, /new/dev/a*, /new/*/b/; allow pivot_root /tmp, /new; }");
+	assert_true(policy_bind_gains(policy, OPS_FILES, true, "/", "/tmp", NULL));
+	assert_false(policy_bind_gains(policy, OPS_FILES, true, "/tmp", "/", NULL));
+	assert_true(policy_bind_gains(policy, OPS_FILES, true, "/new", "/tmp", NULL));
+	policy_free(policy);
+	policy = lang_good("files { default allow; deny write /**/usr/, /**/a/, /**/b/, /**/e/, /**/f/; deny all /**/secret/, /**/c/, /**/d/, /**/g/; }\n"
+			   "mounts { allow mount tmpfs on /tmp, /new/**, /new/dev/a*, /new/*/b/; allow pivot_root /tmp, /new; }");
+	assert_false(policy_bind_gains(policy, OPS_FILES, true, "/", "/new", NULL));
+	assert_false(policy_bind_gains(policy, OPS_FILES, true, "/new", "/", NULL));
+	policy_free(policy);
+}
+
 static void a_bind_opens_nothing(void **state)
 {
 	(void)state;
@@ -252,6 +298,7 @@ int main(void)
 		cmocka_unit_test(places_types_and_sources_must_match), cmocka_unit_test(any_is_any_but_an_image),
 		cmocka_unit_test(flags_must_be_asked_for), cmocka_unit_test(options_are_bounded), cmocka_unit_test(layers_lie_where_they_may),
 		cmocka_unit_test(the_narrower_rule_wins), cmocka_unit_test(unmounting_is_about_paths), cmocka_unit_test(a_bind_opens_nothing),
+		cmocka_unit_test(a_new_root_is_asked_for), cmocka_unit_test(mounts_do_not_spend_the_budget),
 		cmocka_unit_test(what_cannot_be_meant_is_said), cmocka_unit_test(it_is_explained), cmocka_unit_test(words_and_bits_agree),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,7 +57,40 @@ equal "mounts left" 3 "$(tail -n 1 "$DIR/out")"
 [ -s "$ROOT/etc/made" ] || [ -e "$ROOT/etc/made" ] || fail "nothing was made in the root"
 equal "mounts outside" 0 "$(outside)"
 
-# bubblewrap changes its root: only where mounts are its own affair.
+# bubblewrap changes its root: where rules say the same of all names, or where mounts are its own affair.
+mkdir -p "$DIR/secret.d"
+echo secret >"$DIR/secret.d/key"
+# Not below /tmp, which becomes a root: usher's own files would get other names.
+own() { env -u XDG_CONFIG_HOME -u XDG_STATE_HOME HOME="$OWN" XDG_RUNTIME_DIR="$OWN" "$USHER" run "$@"; }
+OWN=$(mktemp -d /dev/shm/usher-builder-XXXXXX)
+cat >"$OWN/bwrap.policy" <<POLICY
+syntax 1;
+files { default allow; deny write /**/usr/; deny read /**/secret.d/; }
+mounts {
+	default deny;
+	allow mount tmpfs  on /tmp, /newroot/** force nosuid,nodev options mode;
+	allow mount bind   from /tmp/newroot on /tmp/newroot;
+	allow mount bind   from /oldroot/ on /newroot/;
+	allow mount bind   from /newroot/proc/ on /newroot/proc/;
+	allow mount remount on /newroot/;
+	allow mount devpts on /newroot/dev/pts options newinstance, ptmxmode, mode;
+	allow mount proc   on /newroot/proc;
+	allow mount mqueue on /newroot/dev/mqueue;
+	allow pivot_root   /tmp, /newroot;
+}
+limits { capabilities all; mounts 1000; }
+POLICY
+sed 's/deny read .*secret.d/deny read \/etc\/secret.d/' "$OWN/bwrap.policy" >"$OWN/unlike.policy"
+for namespaces in --unshare-user --unshare-all; do
+	own -p "$OWN/bwrap.policy" -- bwrap --ro-bind / / --dev /dev --proc /proc --tmpfs /run $namespaces --die-with-parent \
+		sh -c "cat '$DIR/secret.d/key'; echo >/usr/made; echo >/made; touch /run/x && ls /run && cat /proc/self/comm" >"$DIR/bwrap.out" 2>"$DIR/bwrap.err"
+	equal "bubblewrap, brokered, $namespaces" "x
+cat" "$(cat "$DIR/bwrap.out")"
+	equal "what it was refused" 3 "$(grep -c 'Permission denied\|Read-only' "$DIR/bwrap.err")"
+done
+own -p "$OWN/unlike.policy" -- bwrap --ro-bind / / true 2>/dev/null && fail "bubblewrap changed its root although rules do not follow"
+rm -r "$OWN"
+
 cat >"$DIR/native.policy" <<POLICY
 syntax 1;
 files { default allow; deny read $DIR/secret; }
