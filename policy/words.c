@@ -166,6 +166,7 @@ static const struct word words[] = {
 	SETTING(LIMITS, "processes", "COUNT", "processes of the user"),
 	SETTING(LIMITS, "memory", "SIZE", "address space of a process"),
 	SETTING(LIMITS, "mounts", "COUNT|native", "mounts that are made for the program in a mount namespace; native: they are its own affair"),
+	SETTING(LIMITS, "mount-api", "brokered", "fsopen, move_mount, mount_setattr and their kin are made as mount is; without it they answer ENOSYS"),
 	SETTING(LIMITS, "rate", "OPERATION RATE [burst COUNT]", "operations in a time"),
 	SETTING(LIMITS, "decision-time", "DURATION [else deny ERRNO]", "how long a decision may take"),
 	SETTING(LIMITS, "supervisor-exit", "kill|keep", "what becomes of the program if usher dies"),

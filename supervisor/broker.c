@@ -61,6 +61,8 @@ static int fetch_bases(struct request *req)
 		struct name *name = &req->names[i];
 
 		name->root = req->root;
+		if (name->based)
+			continue;
 		req->bases[i] = fd_close(req->bases[i]);
 		if (name->path[0] == '/' || name->err)
 			continue;

@@ -49,7 +49,7 @@ bool call_wanted(const struct call *call, int nr, const struct plan *plan)
 	case CALL_PROCESS:
 		return plan->landlock;
 	case CALL_MOUNT:
-		return plan->topology_fixed || plan->mounts;
+		return call->mounts ? plan->mount_api : plan->topology_fixed || plan->mounts;
 	case CALL_REFUSED:
 		if (call->topology)
 			return plan->topology_fixed || (call->mounts && plan->mounts) || call->serve;

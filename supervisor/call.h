@@ -59,7 +59,7 @@ struct call {
 	bool (*trapped)(const struct plan *plan, const uint64_t *args);
 	int refuse;		/* CALL_REFUSED: positive errno */
 	bool topology;		/* CALL_REFUSED: only while plan.topology_fixed; else served if there is .serve */
-	bool mounts;		/* the same while mounts are made for the program, too */
+	bool mounts;		/* the same while mounts are made for the program, too; CALL_MOUNT: only if by the calls for descriptors as well */
 	bool free_ok;		/* CALL_REFUSED: not while plan.free, since it gets round nothing then */
 	bool named_ok;		/* CALL_REFUSED: not when a syscalls rule allows the call by its own name */
 };

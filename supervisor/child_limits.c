@@ -125,10 +125,10 @@ unsigned limits_read(struct limits *limits, const struct policy *policy, struct 
 			uint64_t unused;
 			if (!limits_native_mounts(policy))
 				errors += read_number(&unused, INT32_MAX, setting, diags);
-		} else if (strcmp(setting->name, "resolve") != 0) {
+		} else if (strcmp(setting->name, "resolve") != 0 && strcmp(setting->name, "mount-api") != 0) {
 			errors += complain(diags, setting->pos, strlen(setting->name),
 					   "this version does not enforce the limit", setting->name,
-					   "take it out of limits { }; capabilities, files, memory, mounts, processes, rate, resolve and supervisor-exit are enforced");
+					   "take it out of limits { }; capabilities, files, memory, mount-api, mounts, processes, rate, resolve and supervisor-exit are enforced");
 		}
 	}
 	return errors;

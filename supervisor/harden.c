@@ -44,7 +44,7 @@ enum harden_when {
 	HARDEN_CLONE,	/* while somebody looks at the flags of clone: ruling 3, or a section on system calls */
 	HARDEN_PEERS,	/* while rules speak of addresses, at stage log as well: they may be enforced before the next start */
 	HARDEN_PORTS,	/* while Landlock decides about connects alone (ports.h) */
-	HARDEN_TOPOLOGY,	/* while what paths mean must not change (ruling 3) */
+	HARDEN_MOUNT_API,	/* while what paths mean must not change (ruling 3), unless the policy asks for it */
 };
 
 struct harden {
@@ -130,14 +130,14 @@ static const struct harden harden_table[] = {
 	 * where there is no such module. */
 	{ .nr = SYS_setsockopt, .err = ENOENT, .when = HARDEN_PORTS, OPTION(IPPROTO_TCP, TCP_ULP) },
 	/* mount(8) falls back to mount(2). */
-	{ .nr = SYS_open_tree, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
-	{ .nr = SYS_open_tree_attr, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
-	{ .nr = SYS_move_mount, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
-	{ .nr = SYS_fsopen, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
-	{ .nr = SYS_fsconfig, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
-	{ .nr = SYS_fsmount, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
-	{ .nr = SYS_fspick, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
-	{ .nr = SYS_mount_setattr, .err = ENOSYS, .when = HARDEN_TOPOLOGY },
+	{ .nr = SYS_open_tree, .err = ENOSYS, .when = HARDEN_MOUNT_API },
+	{ .nr = SYS_open_tree_attr, .err = ENOSYS, .when = HARDEN_MOUNT_API },
+	{ .nr = SYS_move_mount, .err = ENOSYS, .when = HARDEN_MOUNT_API },
+	{ .nr = SYS_fsopen, .err = ENOSYS, .when = HARDEN_MOUNT_API },
+	{ .nr = SYS_fsconfig, .err = ENOSYS, .when = HARDEN_MOUNT_API },
+	{ .nr = SYS_fsmount, .err = ENOSYS, .when = HARDEN_MOUNT_API },
+	{ .nr = SYS_fspick, .err = ENOSYS, .when = HARDEN_MOUNT_API },
+	{ .nr = SYS_mount_setattr, .err = ENOSYS, .when = HARDEN_MOUNT_API },
 	/* Tell about mounts by number, whatever the paths. */
 	{ .nr = SYS_statmount, .err = ENOSYS, .when = HARDEN_CONFINED, .named = HARDEN_NAMED },
 	{ .nr = SYS_listmount, .err = ENOSYS, .when = HARDEN_CONFINED, .named = HARDEN_NAMED },
@@ -249,7 +249,7 @@ static bool harden_wanted(const struct harden *harden, const struct plan *plan)
 		return false;
 	if (harden->when == HARDEN_PORTS && !plan->ports)
 		return false;
-	if (harden->when == HARDEN_TOPOLOGY && !plan->topology_fixed && !plan->mounts)
+	if (harden->when == HARDEN_MOUNT_API && !plan->topology_fixed && (!plan->mounts || plan->mount_api))
 		return false;
 	if (harden->when == HARDEN_APPEND && !(plan->files && harden_append_only(plan->policy)))
 		return false;

@@ -61,6 +61,9 @@ static void check_sections(const struct policy *policy, struct policy_diags *dia
 	else if (native)
 		policy_diag_add(diags, DIAG_NOTE, native->pos, (uint32_t)strlen(native->name),
 				"the program may change what paths mean: file rules then bind only who does not");
+	const struct policy_setting *api = policy_setting(policy, "limits", "mount-api");
+	if (api && (native || !policy_mounts_some(policy)))
+		refuse(diags, api->pos, "add rules about mounts, or take it out", "no rule allows a mount that could be brokered");
 	if (policy->has_domains)
 		refuse(diags, policy->domain, "take domains and '-> NAME' out",
 		       "domains are not enforced by this version");
@@ -165,6 +168,7 @@ int plan_make(struct plan *plan, const struct policy *policy, const struct kerne
 	plan->redirects = redirect_any(policy);
 	plan->native = limits_native_mounts(policy);
 	plan->mounts = policy_mounts_some(policy) && !plan->native;
+	plan->mount_api = plan->mounts && policy_setting(policy, "limits", "mount-api");
 	plan->topology_fixed = !plan->mounts && !plan->native && ((policy_withholds(policy) & (OPS_FILES | OPS_NETWORK)) || (mounts->present && mounts->action == ACTION_DENY));
 	plan->free = !plan->confined && !plan->topology_fixed && !plan->mounts && !harden_has_calls(policy);
 

@@ -37,6 +37,7 @@ struct plan {
 	bool exec;		/* execve is gated */
 	bool topology_fixed;	/* chroot, namespaces, setns, mounts refused (ruling 3); with .mounts or otherwise own files go by identity */
 	bool mounts;		/* some are made for the program: then it may have namespaces and a root of its own, but all mounts are brokered */
+	bool mount_api;		/* limits { mount-api brokered; }: by the calls for descriptors as well */
 	bool idmaps;		/* some bind is to show owners as the program's user namespace calls them */
 	bool native;		/* limits { mounts native; }: they are its own affair, and no right on files is Landlock's: one would forbid them all */
 	bool free;		/* nothing is denied, and no system call spoken of: what could only get round a denial is let be */

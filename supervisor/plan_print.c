@@ -278,6 +278,8 @@ static void print_text(const struct plan *plan, const struct landlock_trees *tre
 	if (plan->mounts)
 		fprintf(to, "          mounts are made for the program, in mount namespaces of its own; refused: %ssetns into them\n",
 			policy_pivots(plan->policy) ? "" : "pivot_root, ");
+	if (plan->mount_api)
+		fprintf(to, "          by fsopen, open_tree, move_mount and their kin as well\n");
 	if (plan->topology_fixed)
 		fprintf(to, "          refused: chroot, mounts, setns, new user and mount namespaces\n");
 	if (!plan->landlock) {

@@ -36,6 +36,7 @@ struct name {
 	bool directory;		/* must be a directory (O_DIRECTORY) */
 	bool makes;		/* a file, if it is missing (O_CREAT): with a slash at the end EISDIR, whatever is there */
 	bool late;		/* NAME_ENTRY: that the last name is too long is said by serve (object.err, with a parent) */
+	bool based;		/* fetch has pinned what it starts from */
 	int err;		/* it could not be read, or its dirfd is none: said when it would be looked up */
 	uint64_t resolve;	/* RESOLVE_* of the target's own openat2 */
 	int root;		/* the target's, if the resolver has other roots. Borrowed */
@@ -48,7 +49,7 @@ static inline void name_begin(struct name *name, int dirfd, enum name_mode mode,
 	name->dirfd = dirfd;
 	name->mode = mode;
 	name->empty_ok = empty_ok;
-	name->directory = name->makes = name->late = false;
+	name->directory = name->makes = name->late = name->based = false;
 	name->err = 0;
 	name->resolve = 0;
 	name->len = 0;

@@ -11,6 +11,7 @@
 #include "fd.h"
 #include "gate.h"
 #include "mounts.h"
+#include "placeholders.h"
 #include "park.h"
 
 /* Descriptors: two for each cached target, a few for each parked call. What was forked before keeps its own limit. */
@@ -52,6 +53,8 @@ static int sandbox_make(struct sandbox *sandbox, int root, unsigned mounts)
 		fd_close(root);
 	if (!err && plan->mounts)
 		err = mounts_new(&sandbox->mounts, resolver_root(sandbox->resolver), mounts);
+	if (!err && plan->mount_api)
+		err = placeholders_new(&sandbox->placeholders);
 	if (!err)
 		resolver_mounts(sandbox->resolver, sandbox->mounts);
 	if (!err)
@@ -145,6 +148,7 @@ void sandbox_close(struct sandbox *sandbox)
 	parking_free(sandbox->parking);
 	resolver_free(sandbox->resolver);
 	mounts_free(sandbox->mounts);
+	placeholders_free(sandbox->placeholders);
 	rulesets_free(&sandbox->rulesets);
 	shadow_free(&sandbox->shadow);
 	targets_free(sandbox->targets);

@@ -23,6 +23,7 @@ struct footprint;
 struct crew;
 struct parking;
 struct gate;
+struct placeholders;
 struct redirects;
 
 struct sandbox {
@@ -42,6 +43,7 @@ struct sandbox {
 	_Atomic(struct redirects *) redirects;	/* connects that lead elsewhere (calls/redirect.c) */
 	_Atomic(struct abstract *) abstract;	/* socket names bound by the tree; freed by abstract_free() (calls/abstract.h) */
 	_Atomic uint64_t connects_wait;	/* until then no serving thread makes them itself (calls/connect.c) */
+	struct placeholders *placeholders;	/* NULL: the mount API of descriptors is not brokered (placeholders.h) */
 	struct mounts *mounts;		/* that are made for the program; NULL: none are (mounts.h) */
 	struct entry_locks entries;	/* names kept in their places (calls/entry.c) */
 	struct denials denials;		/* Landlock's; loop's thread */

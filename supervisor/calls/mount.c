@@ -26,15 +26,12 @@
 #include "escape.h"
 #include "fd.h"
 #include "mount_text.h"
+#include "placeholders.h"
 #include "sandbox.h"
 
 #ifndef MS_NOSYMFOLLOW
 #define MS_NOSYMFOLLOW 256
 #endif
-#define MNT_FORCE 1
-#define MNT_DETACH 2
-#define MNT_EXPIRE 4
-#define UMOUNT_NOFOLLOW 8
 #ifndef STATX_ATTR_MOUNT_ROOT
 #define STATX_ATTR_MOUNT_ROOT 0x2000
 #endif
@@ -42,27 +39,26 @@
 #define PROPAGATIONS (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
 #define DATA_SIZE 4096
 
-static const struct policy_rule shared_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "mounts are never shared: what is mounted would spread");
-static const struct policy_rule root_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "the root is not taken away");
-static const struct policy_rule pivots_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "the root is exchanged only where a rule allows pivot_root, and not by a default");
+const struct policy_rule mount_shared_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "mounts are never shared: what is mounted would spread");
 static const struct policy_rule loosen_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "what usher has not mounted is only restricted further");
-static const struct policy_rule force_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "only file systems that usher has mounted are unmounted by force");
 
 /* ---- fetch ---------------------------------------------------------------------------------- */
 
-static int call_begin(struct request *req)
+int mount_call_begin(struct request *req)
 {
 	struct mount_call *call = calloc(1, sizeof(*call));
 
 	if (!call)
 		return -ENOMEM;
-	call->cwd = -1;
+	if (req->sandbox->placeholders)
+		placeholders_sweep(req->sandbox->placeholders);
+	call->cwd = call->made = -1;
 	req->args.mount.call = call;
 	return 0;
 }
 
 /* *TEXT is malloc'ed, or NULL for a null pointer. */
-static int fetch_text(struct request *req, int arg, size_t size, char **text)
+int mount_fetch_text(struct request *req, int arg, size_t size, char **text)
 {
 	ssize_t len;
 
@@ -143,20 +139,35 @@ static int fetch_source(struct request *req, const struct mount_call *call)
 	return 0;
 }
 
+int mount_fetch_rest(struct request *req)
+{
+	struct mount_call *call = mount_call_of(req);
+	int err = 0;
+
+	if (call->kind == MOUNT_KIND_NEW && mount_views_any(call->fstype))
+		err = mount_views_read(req, call->fstype, &call->views);
+	for (size_t i = 0; !err && i < call->n_options && call->cwd < 0; i++)
+		if (is_layer(call, i) && call->options[i].value[0] != '/') {
+			call->cwd = target_cwd(req->target);
+			err = call->cwd < 0 ? call->cwd : 0;
+		}
+	return err ? err : fetch_source(req, call);
+}
+
 /* Strings are copied before anything is looked at, as by the kernel: type, source, options, target. */
 int mount_fetch(struct request *req)
 {
 	struct mount_call *call;
-	int err = call_begin(req);
+	int err = mount_call_begin(req);
 
 	if (err)
 		return err;
 	call = mount_call_of(req);
-	err = fetch_text(req, 2, PATH_MAX, &call->fstype);
+	err = mount_fetch_text(req, 2, PATH_MAX, &call->fstype);
 	if (!err)
-		err = fetch_text(req, 0, PATH_MAX, &call->source);
+		err = mount_fetch_text(req, 0, PATH_MAX, &call->source);
 	if (!err)
-		err = fetch_text(req, 4, DATA_SIZE, &call->data);
+		err = mount_fetch_text(req, 4, DATA_SIZE, &call->data);
 	if (!err)
 		err = fetch_name(req, -1, 1, NAME_FOLLOW, false);
 	if (err)
@@ -177,43 +188,10 @@ int mount_fetch(struct request *req)
 	} else if (!call->fstype) {
 		return -EINVAL;
 	}
+	call->attr = call->sb = call->asked;
 	if (call->kind == MOUNT_KIND_NEW || call->whole)
 		err = split_options(call);
-	if (!err && call->kind == MOUNT_KIND_NEW && mount_views_any(call->fstype))
-		err = mount_views_read(req, call->fstype, &call->views);
-	for (size_t i = 0; !err && i < call->n_options && call->cwd < 0; i++)
-		if (is_layer(call, i) && call->options[i].value[0] != '/') {
-			call->cwd = target_cwd(req->target);
-			err = call->cwd < 0 ? call->cwd : 0;
-		}
-	return err ? err : fetch_source(req, call);
-}
-
-int umount_fetch(struct request *req)
-{
-	const unsigned known = MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW;
-	unsigned flags = (unsigned)request_int(req, 1);
-	int err = flags & ~known ? -EINVAL : call_begin(req);
-
-	if (err)
-		return err;
-	mount_call_of(req)->kind = MOUNT_KIND_UMOUNT;
-	mount_call_of(req)->flags = flags;
-	return fetch_name(req, -1, 0, flags & UMOUNT_NOFOLLOW ? NAME_NOFOLLOW : NAME_FOLLOW, false);
-}
-
-int pivot_fetch(struct request *req)
-{
-	int err = call_begin(req);
-
-	if (err)
-		return err;
-	mount_call_of(req)->kind = MOUNT_KIND_PIVOT;
-	err = fetch_name(req, -1, 0, NAME_FOLLOW, false);
-	if (!err)
-		err = fetch_name(req, -1, 1, NAME_FOLLOW, false);
-	req->names[0].directory = req->names[1].directory = true;
-	return err;
+	return err ? err : mount_fetch_rest(req);
 }
 
 void mount_release(struct request *req)
@@ -230,6 +208,7 @@ void mount_release(struct request *req)
 	mount_record_free(&call->record);
 	fd_close(call->cwd);
 	strings_free(&call->views);
+	fd_close(call->made);
 	free(call->layers);
 	free(call->options);
 	free(call->text);
@@ -320,11 +299,14 @@ struct policy_decision mount_decide(struct request *req)
 	struct policy_mount mount;
 
 	/* Nothing to decide: the kernel's error, or what only cuts the program off. */
-	if (!target->len || call->kind == MOUNT_KIND_PROPAGATE)
+	if (!req->n_names || !target->len || call->kind == MOUNT_KIND_PROPAGATE)
 		return allowed;
 	/* It is not there: whoever may know that is told so, before any rule about mounts. */
 	if (target->err && !target->nameless)
 		return decide_object(req, target, OP_BIT(OP_STAT));
+	/* Until it is attached. */
+	if (call->kind == MOUNT_KIND_NONE)
+		return allowed;
 	if (call->kind == MOUNT_KIND_UMOUNT) {
 		decision = policy_decide_path(policy, OP_BIT(OP_UMOUNT), target->path, target->len);
 		/* What was mounted for it it may unmount, unless a rule says otherwise. */
@@ -342,7 +324,7 @@ struct policy_decision mount_decide(struct request *req)
 
 /* ---- serve ---------------------------------------------------------------------------------- */
 
-static bool is_mounted(int fd)
+bool mount_is_mounted(int fd)
 {
 	struct statx stx;
 
@@ -353,8 +335,10 @@ static int serve_remount(struct request *req, uint32_t force)
 {
 	const struct mount_call *call = mount_call_of(req);
 
-	if (!is_mounted(req->objects[0].pin))
+	if (!mount_is_mounted(req->objects[0].pin))
 		return -EINVAL;
+	if (call->ours && call->sb_only && !call->record.whole)
+		return mount_refuse(req, &loosen_rule);
 	if (call->ours)
 		return mount_make_again(req, force | call->record.force, call->whole && call->record.whole);
 	if (call->whole || mount_make_restrictions(req->objects[0].pin) & ~call->asked)
@@ -371,14 +355,14 @@ int mount_serve(struct request *req)
 
 	if (call->kind == MOUNT_KIND_PROPAGATE) {
 		if (call->flags & MS_SHARED)
-			return mount_refuse(req, &shared_rule);
+			return mount_refuse(req, &mount_shared_rule);
 		if (__builtin_popcountl(call->flags & PROPAGATIONS) != 1)
 			return -EINVAL;
-		return is_mounted(req->objects[0].pin) ? mount_make_private(req) : -EINVAL;
+		return mount_is_mounted(req->objects[0].pin) ? mount_make_private(req) : -EINVAL;
 	}
 	if (call->kind == MOUNT_KIND_MOVE) {
 		struct mount_record record;
-		if (!is_mounted(req->objects[1].pin))
+		if (!mount_is_mounted(req->objects[1].pin))
 			return -EINVAL;
 		if (!mounts_find(req->sandbox->mounts, mounts_id(req->objects[1].pin), &record))
 			return mount_refuse(req, &loosen_rule);
@@ -401,36 +385,10 @@ int mount_serve(struct request *req)
 	case MOUNT_KIND_PROPAGATE:
 	case MOUNT_KIND_UMOUNT:
 	case MOUNT_KIND_PIVOT:
+	case MOUNT_KIND_NONE:
 		break;
 	}
 	return -EINVAL;
-}
-
-int pivot_serve(struct request *req)
-{
-	/* Own files are told by the ends of their names where a rule speaks of it. */
-	int err = !policy_pivots(req->rules->policy) ? mount_refuse(req, &pivots_rule) : is_mounted(req->objects[0].pin) ? mount_check_pivot(req) : -EINVAL;
-
-	return err ? err : mount_make_pivot(req);
-}
-
-int umount_serve(struct request *req)
-{
-	const struct mount_call *call = mount_call_of(req);
-	const struct object *target = &req->objects[0];
-
-	if (call->flags & MNT_EXPIRE && call->flags & (MNT_FORCE | MNT_DETACH))
-		return -EINVAL;
-	if (!is_mounted(target->pin))
-		return -EINVAL;
-	/* Over the root lies nothing but an older one, which pivot_root(2) has put there. */
-	if (target->len == 1 && (!call->ours || !(call->flags & MNT_DETACH) || call->flags & MNT_FORCE || mount_number(target->pin) == mount_number(req->root)))
-		return mount_refuse(req, &root_rule);
-	if (target->len == 1)
-		return mount_make_old_root_end(req);
-	if (call->flags & MNT_FORCE && !(call->ours && call->record.whole))
-		return mount_refuse(req, &force_rule);
-	return mount_make_end(req, (int)(call->flags | UMOUNT_NOFOLLOW));
 }
 
 /* ---- records -------------------------------------------------------------------------------- */

@@ -48,8 +48,8 @@ int mount_make_again(struct request *req, uint32_t force, bool whole)
 		err = mount_drop_power(req);
 	if (!err && whole)
 		err = mount_make_configured(req, req->objects[0].pin);
-	if (err)
-		return err;
+	if (err || call->sb_only)
+		return err ? err : reply_value(req, 0);
 	attr.attr_clr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW;
 	/* Who says nothing of times leaves them as they are. */
 	if ((call->asked | force) & times)

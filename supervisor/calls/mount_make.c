@@ -19,6 +19,7 @@
 #include "decide.h"
 #include "err.h"
 #include "fd.h"
+#include "placeholders.h"
 #include "sandbox.h"
 
 static const struct policy_rule image_rule = BUILTIN_RULE(SECTION_MOUNTS, EPERM, "an image is parsed only where a rule says trusted-image");
@@ -73,6 +74,8 @@ static int put(struct request *req, int mount, const char *from, uint32_t force,
 		err = mount_attach(mount, req->objects[0].pin);
 	if (err < 0)
 		return err;
+	if (mount_call_of(req)->held)
+		mount_call_of(req)->made = fcntl(mount, F_DUPFD_CLOEXEC, 3);
 	record.fstype = strdup(mount_call_of(req)->fstype);
 	record.from = from ? strdup(from) : NULL;
 	if (record.fstype && (record.from || !from))
@@ -183,7 +186,7 @@ static int make(void *ctx)
 	if (!err)
 		err = config_bounds(req, fs, making->rule);
 	if (!err)
-		err = config_flags(fs, mount_call_of(req)->asked);
+		err = config_flags(fs, mount_call_of(req)->sb);
 	if (!err)
 		err = fs_config(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 	if (err)
@@ -307,7 +310,7 @@ int mount_make_new(struct request *req, uint32_t force, const struct policy_rule
 	const struct mount_call *call = mount_call_of(req);
 	bool image = policy_mount_image(call->fstype);
 	uint32_t keeps = force | untrusted(req, call->fstype) | of_layers(call);
-	uint32_t flags = call->asked | keeps;
+	uint32_t flags = call->attr | keeps;
 	struct making making = { .req = req, .rule = rule, .attr = mount_attr_of(flags), .mount = -1 };
 	int err = image && !(rule && rule->mount_image) ? mount_refuse(req, &image_rule) : 0;
 
@@ -333,7 +336,7 @@ int mount_make_configured(const struct request *req, int pin)
 	AUTO_FD fs = mount_result((int)syscall(SYS_fspick, pin, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH));
 	int err = fs < 0 ? fs : config_options(req, fs);
 
-	if (!err)
+	if (!err && (!call->sb_only || call->held->says_ro))
 		err = fs_config(fs, FSCONFIG_SET_FLAG, call->asked & MOUNT_BIT(MOUNT_RO) ? "ro" : "rw", NULL, 0);
 	return err ? err : fs_config(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0);
 }
@@ -349,10 +352,13 @@ static bool safe_device(const struct stat *st)
 					(major(st->st_rdev) == 5 && number == 0));
 }
 
+#define TIMES (MOUNT_BIT(MOUNT_NOATIME) | MOUNT_BIT(MOUNT_RELATIME) | MOUNT_BIT(MOUNT_STRICTATIME))
+
 int mount_make_bind(struct request *req, uint32_t force, bool idmap)
 {
 	const struct object *from = &req->objects[1];
-	bool recursive = mount_call_of(req)->flags & MS_REC;
+	const struct mount_call *call = mount_call_of(req);
+	bool recursive = call->flags & MS_REC;
 	uint32_t flags = force | untrusted(req, "bind");
 	struct mount_attr attr = { 0 };
 	AUTO_FD mount = -1;
@@ -383,7 +389,11 @@ int mount_make_bind(struct request *req, uint32_t force, bool idmap)
 	}
 	err = mount_set_attr(mount, recursive, attr);
 	/* What was forbidden by the old name stays so: a remount does not loosen it. */
-	return err ? err : put(req, mount, from->path, flags | mount_make_restrictions(mount), false);
+	flags |= mount_make_restrictions(mount);
+	attr = (struct mount_attr){ .attr_set = mount_attr_of(call->attr), .attr_clr = call->attr & TIMES ? MOUNT_ATTR__ATIME : 0 };
+	if (!err && call->attr)
+		err = mount_set_attr(mount, recursive && call->attr_below, attr);
+	return err ? err : put(req, mount, from->path, flags, false);
 }
 
 int mount_make_move(struct request *req)

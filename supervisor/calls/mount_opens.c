@@ -180,6 +180,7 @@ int mount_check_opens(struct request *req, uint32_t force)
 	case MOUNT_KIND_PROPAGATE:
 	case MOUNT_KIND_UMOUNT:
 	case MOUNT_KIND_PIVOT:
+	case MOUNT_KIND_NONE:
 		break;
 	}
 	return 0;

@@ -16,6 +16,7 @@
 #include "calls/list.h"
 #include "calls/make.h"
 #include "calls/mount.h"
+#include "calls/mount_api.h"
 #include "calls/names.h"
 #include "calls/numbers.h"
 #include "calls/open.h"
@@ -224,6 +225,23 @@ const struct call call_table[] = {
 
 	[SYS_pivot_root] = { .name = "pivot_root", .when = CALL_MOUNT, .ops = OP_BIT(OP_PIVOT), .fetch = pivot_fetch, .judge = mount_judge,
 		.decide = mount_decide, .serve = pivot_serve, .release = mount_release },
+
+	[SYS_fsopen] = { .name = "fsopen", .when = CALL_MOUNT, .mounts = true, .ops = OP_BIT(OP_MOUNT), .fetch = fsopen_fetch, .judge = mount_api_judge,
+		.decide = mount_decide, .serve = fsopen_serve, .release = mount_api_release },
+	[SYS_fsconfig] = { .name = "fsconfig", .when = CALL_MOUNT, .mounts = true, .ops = OP_BIT(OP_MOUNT), .fetch = fsconfig_fetch, .judge = mount_api_judge,
+		.decide = mount_decide, .serve = fsconfig_serve, .release = mount_api_release },
+	[SYS_fsmount] = { .name = "fsmount", .when = CALL_MOUNT, .mounts = true, .ops = OP_BIT(OP_MOUNT), .fetch = fsmount_fetch, .judge = mount_api_judge,
+		.decide = mount_decide, .serve = fsmount_serve, .release = mount_api_release },
+	[SYS_fspick] = { .name = "fspick", .when = CALL_MOUNT, .mounts = true, .ops = OP_BIT(OP_MOUNT), .fetch = fspick_fetch, .judge = mount_api_judge,
+		.decide = mount_decide, .serve = fspick_serve, .release = mount_api_release },
+	[SYS_open_tree] = { .name = "open_tree", .when = CALL_MOUNT, .mounts = true, .ops = OP_BIT(OP_MOUNT), .fetch = open_tree_fetch, .judge = mount_api_judge,
+		.decide = mount_decide, .serve = open_tree_serve, .release = mount_api_release },
+	[SYS_open_tree_attr] = { .name = "open_tree_attr", .when = CALL_MOUNT, .mounts = true, .ops = OP_BIT(OP_MOUNT), .fetch = open_tree_attr_fetch, .judge = mount_api_judge,
+		.decide = mount_decide, .serve = open_tree_serve, .release = mount_api_release },
+	[SYS_mount_setattr] = { .name = "mount_setattr", .when = CALL_MOUNT, .mounts = true, .ops = OP_BIT(OP_MOUNT), .fetch = mount_setattr_fetch, .judge = mount_api_judge,
+		.decide = mount_decide, .serve = mount_setattr_serve, .release = mount_api_release },
+	[SYS_move_mount] = { .name = "move_mount", .when = CALL_MOUNT, .mounts = true, .ops = OP_BIT(OP_MOUNT), .fetch = move_mount_fetch, .judge = mount_api_judge,
+		.decide = mount_decide, .serve = move_mount_serve, .release = mount_api_release },
 
 	/* What paths mean stays as it was at launch. */
 	[SYS_chroot] = { .name = "chroot", .when = CALL_REFUSED, .refuse = EPERM, .topology = true },

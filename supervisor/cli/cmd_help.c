@@ -83,7 +83,8 @@ static const char *when_text(const struct call *call)
 	case CALL_APPEND:
 		return "refused on what may only be appended to";
 	case CALL_MOUNT:
-		return "made where mount rules allow it; refused while path rules deny";
+		return call->mounts ? "made where limits { mount-api brokered; } says so; ENOSYS otherwise while path rules deny"
+				    : "made where mount rules allow it; refused while path rules deny";
 	case CALL_REFUSED:
 		return call->topology ? "refused while path rules deny: it changes what paths mean"
 		     : call->free_ok ? "refused but where nothing is denied"

@@ -22,7 +22,7 @@ static void check(const char *text, struct asked asked, bool allowed)
 	struct policy *policy = lang_good(text);
 	struct policy_decision decision = decide(policy, &asked);
 	if (policy_allows(&decision.enforced) != allowed)
-		fail_msg("%s: %s from %s on %s (%x) %s: %s", text, asked.fstype, asked.from, asked.on, asked.flags, asked.options,
+		fail_msg("%s: %s from %s on %s (%x) %s: %s", text, asked.fstype, asked.from ? asked.from : "", asked.on, asked.flags, asked.options ? asked.options : "",
 			 policy_action_name(decision.enforced.action));
 	policy_free(policy);
 }

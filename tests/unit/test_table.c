@@ -179,7 +179,7 @@ struct made {
 };
 
 enum { PLAN_FILES = 1, PLAN_STAT = 2, PLAN_UNIX = 4, PLAN_EXEC = 8, PLAN_TOPOLOGY = 16, PLAN_CREDS = 32, PLAN_PEERS = 64, PLAN_ALL = 127,
-       PLAN_FREE = 128, PLAN_MOUNTS = 512, PLAN_PORTS = 256 };
+       PLAN_FREE = 128, PLAN_MOUNTS = 512, PLAN_MOUNT_API = 1024, PLAN_PORTS = 256 };
 
 static struct made make(const char *text, unsigned what)
 {
@@ -191,7 +191,7 @@ static struct made make(const char *text, unsigned what)
 		.files = what & PLAN_FILES, .stat = what & PLAN_STAT, .unix_paths = what & PLAN_UNIX, .exec = what & PLAN_EXEC,
 		.peers = what & PLAN_PEERS, .peers_enforced = what & PLAN_PEERS, .peers_ruled = what & PLAN_PEERS, .redirects = what & PLAN_PEERS,
 		.peers_of = { [PROTO_TCP] = what & PLAN_PEERS ? OPS_NETWORK : 0 },
-		.topology_fixed = what & PLAN_TOPOLOGY, .creds_vary = what & PLAN_CREDS, .free = what & PLAN_FREE, .mounts = what & PLAN_MOUNTS, .ports = what & PLAN_PORTS,
+		.topology_fixed = what & PLAN_TOPOLOGY, .creds_vary = what & PLAN_CREDS, .free = what & PLAN_FREE, .mounts = what & PLAN_MOUNTS, .mount_api = what & PLAN_MOUNT_API, .ports = what & PLAN_PORTS,
 		.landlock = true,
 	};
 	assert_int_equal(call_filter_rows(&made.plan, &made.rows, &made.n_rows), 0);
@@ -281,7 +281,7 @@ static void test_filter_all(void **state)
 	for (size_t nr = 0; nr < call_table_size; nr++) {
 		const struct call *call = call_by_nr((int)nr);
 
-		if (!call || call->when == CALL_APPEND || call->when == CALL_HIDE || call->when == CALL_PAIR || nr == SYS_getsockopt)
+		if (!call || call->when == CALL_APPEND || call->when == CALL_HIDE || call->when == CALL_PAIR || (call->when == CALL_MOUNT && call->mounts) || nr == SYS_getsockopt)
 			continue;
 		if (!call->n_tests)
 			assert_int_equal(answer(&made, (int)nr, 0, 0, 0, 0, 0), SECCOMP_RET_USER_NOTIF);
@@ -498,9 +498,13 @@ static void test_mounts(void **state)
 	assert_int_equal(answer(&made, SYS_setns, 3, CLONE_NEWNS, 0, 0, 0), SECCOMP_RET_USER_NOTIF);
 	assert_int_equal(answer(&made, SYS_chroot, 0, 0, 0, 0, 0), SECCOMP_RET_ALLOW);
 	assert_int_equal(answer(&made, SYS_clone, CLONE_NEWNS | CLONE_NEWUSER, 0, 0, 0, 0), SECCOMP_RET_ALLOW);
-	static const int newer[] = { SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_fspick, SYS_open_tree, SYS_move_mount, SYS_mount_setattr };
+	static const int newer[] = { SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_fspick, SYS_open_tree, 467 /* open_tree_attr */, SYS_move_mount, SYS_mount_setattr };
 	for (size_t i = 0; i < ARRAY_SIZE(newer); i++)
 		assert_int_equal(answer(&made, newer[i], 0, 0, 0, 0, 0), ERR(ENOSYS));
+	unmake(&made);
+	made = make("files { default deny; } mounts { default deny; allow mount tmpfs on /tmp; }", PLAN_MOUNTS | PLAN_MOUNT_API | PLAN_FILES);
+	for (size_t i = 0; i < ARRAY_SIZE(newer); i++)
+		assert_int_equal(answer(&made, newer[i], 0, 0, 0, 0, 0), SECCOMP_RET_USER_NOTIF);
 	unmake(&made);
 }
 
