@@ -13,6 +13,7 @@ struct kernel {
 	bool wait_killable;	/* 5.19: required */
 	bool sync_wake;		/* 6.6 */
 	bool pidfd_thread;	/* 6.9 */
+	bool recv_hangup;	/* 6.11: RECV ends when nobody is left */
 	bool pidfd_info;	/* 6.13 */
 	bool fchmodat2;		/* 6.6 */
 	bool xattrat;		/* 6.13 */

@@ -4,11 +4,6 @@
  * How the lead passes on is in turn.h. A leader that finds its turn taken answers what it has in hand (it has done so by
  * then) and queues up as a follower. One follower is the watcher; the others wait to become that. Threads are made when
  * a watcher is missing.
- *
- * SYNC_WAKE_UP keeps both sides on one CPU. That is right for one target, which waits for its answer, and for several that
- * do little else than call: the crew is what limits them. It is wrong for several that compute meanwhile and could do so on other
- * CPUs. Every 16th time the leader asks whether something is queued already and how long a call took on average; the flag
- * follows (bench_wait: with 4 targets 17 against 26 us a call when they only call, 149 against 119 us when they compute for 150 us).
  */
 #include "crew.h"
 
@@ -23,17 +18,15 @@
 #include "finished.h"
 #include "listener.h"
 #include "now.h"
+#include "pace.h"
 #include "park.h"
 #include "pool.h"
 #include "stuck.h"
 #include "turn.h"
 
-#define SAMPLE_EVERY 16
-#define SPARSE_NS    100000	/* a call in so many: targets compute */
-#define DENSE_NS     50000	/* they only call */
-#define STACK_SIZE   (1024 * 1024)
-#define JOIN_MS      2000	/* for all of them */
-#define MEMBERS_MIN  32
+#define STACK_SIZE  (1024 * 1024)
+#define JOIN_MS     2000	/* for all of them */
+#define MEMBERS_MIN 32
 
 struct member {
 	struct crew *crew;
@@ -52,11 +45,7 @@ struct crew {
 	struct turn turn;
 	_Atomic bool starved;
 	bool hung_up;		/* leader only; passed on with the turn */
-
-	unsigned samples;	/* the same */
-	unsigned backlog;	/* the last samples, a bit each */
-	uint64_t sampled_ns;
-	bool sync;
+	struct pace pace;	/* the same */
 
 	pthread_mutex_t lock;
 	pthread_cond_t followers;
@@ -193,12 +182,11 @@ static void slot_serving(struct member *member, struct slot *slot)
 	atomic_store_explicit(&slot->phase, SLOT_SERVING, memory_order_relaxed);
 }
 
-static void lead_receive(struct member *member)
+/* Who has a notification in hand. */
+static void lead_serve(struct member *member)
 {
 	struct slot *slot = member->slot;
 
-	if (listener_receive(member->crew->sandbox->listener, &slot->req.notif))
-		return;	/* ENOENT: interrupted before it was received */
 	slot->req.start_ns = now_ns();
 	slot_serving(member, slot);
 	member->slot = NULL;
@@ -213,39 +201,6 @@ static void lead_finish(struct member *member)
 		return;		/* a wake-up for one that was starved */
 	slot_serving(member, slot);
 	slot_done(member, slot, broker_finish(&slot->req, slot->result));
-}
-
-static void crew_sync(struct crew *crew, bool on)
-{
-	if (crew->sync != on && crew->sandbox->launched->kernel->sync_wake &&
-	    !listener_sync_wake(crew->sandbox->listener, on))
-		crew->sync = on;
-}
-
-/* Was something QUEUED already? Two times of the last four: parallel targets. Not once in eight: one at a time. */
-static void crew_sample(struct crew *crew, bool queued)
-{
-	uint64_t now = now_ns(), each = (now - crew->sampled_ns) / SAMPLE_EVERY;
-
-	crew->sampled_ns = now;
-	crew->backlog = (crew->backlog << 1 | queued) & 0xff;
-	if (!crew->backlog || each < DENSE_NS)
-		crew_sync(crew, true);
-	else if (each > SPARSE_NS && __builtin_popcount(crew->backlog & 0xf) >= 2)
-		crew_sync(crew, false);
-}
-
-static int lead_poll(struct crew *crew, struct pollfd fds[2])
-{
-	int n;
-
-	if (++crew->samples % SAMPLE_EVERY == 0) {
-		n = poll(fds, 2, 0);
-		crew_sample(crew, n > 0 && (fds[0].revents & POLLIN));
-		if (n > 0)
-			return n;
-	}
-	return poll(fds, 2, -1);
 }
 
 static void lead_hung_up(struct crew *crew)
@@ -268,34 +223,70 @@ static bool lead_slot(struct member *member)
 	return member->slot != NULL;
 }
 
+/* RECV is part of the turn here: it may block whatever poll(2) said, when a notification was withdrawn in between, and what is
+ * parked would not be finished meanwhile. Then the watcher takes the lead. */
+static bool lead_poll(struct member *member)
+{
+	struct crew *crew = member->crew;
+	struct pollfd fds[2] = {
+		{ .fd = crew->hung_up || !member->slot ? -1 : crew->sandbox->listener, .events = POLLIN },
+		{ .fd = crew->finished.event, .events = POLLIN },
+	};
+
+	if (poll(fds, 2, -1) <= 0 || crew_stopping(crew))
+		return true;
+	/* POLLERR alone is a poll that was disturbed. */
+	if (!fds[1].revents && !(fds[0].revents & POLLIN)) {
+		if (fds[0].revents & POLLHUP)
+			lead_hung_up(crew);
+		return true;
+	}
+	turn_begin(&crew->turn, &member->turn);
+	if (fds[1].revents)
+		lead_finish(member);
+	else if (!listener_receive(crew->sandbox->listener, &member->slot->req.notif))
+		lead_serve(member);
+	return turn_end(&crew->turn, &member->turn);
+}
+
+/*
+ * Can nothing but the listener have work for the leader? Nothing is parked then, and who might yet park something, a leader that was
+ * stuck, is back. In this order: it parks before it is back.
+ */
+static bool lead_alone(const struct crew *crew)
+{
+	return crew->sandbox->launched->kernel->recv_hangup && !atomic_load(&crew->turn.stuck) && !parking_any(crew->sandbox->parking);
+}
+
+static bool lead_receive(struct member *member)
+{
+	struct crew *crew = member->crew;
+	int err = listener_receive(crew->sandbox->listener, &member->slot->req.notif);
+
+	if (err) {
+		struct pollfd fd = { .fd = crew->sandbox->listener };
+
+		/* Withdrawn before it was received, or nobody is left. */
+		if (err == -ENOENT && poll(&fd, 1, 0) > 0 && fd.revents & POLLHUP)
+			lead_hung_up(crew);
+		return true;
+	}
+	turn_begin(&crew->turn, &member->turn);
+	lead_serve(member);
+	return turn_end(&crew->turn, &member->turn);
+}
+
 /* Until the lead is lost or all is over. */
 static void crew_lead(struct member *member)
 {
 	struct crew *crew = member->crew;
+	bool leads = true;
 
-	while (!crew_stopping(crew)) {
-		struct pollfd fds[2] = {
-			{ .fd = crew->hung_up || !lead_slot(member) ? -1 : crew->sandbox->listener, .events = POLLIN },
-			{ .fd = crew->finished.event, .events = POLLIN },
-		};
+	while (leads && !crew_stopping(crew)) {
+		bool receives = !crew->hung_up && lead_slot(member) && lead_alone(crew);
 
-		if (lead_poll(crew, fds) <= 0)
-			continue;
-		if (crew_stopping(crew))
-			return;
-		/* POLLERR alone is a poll that was disturbed. */
-		if (!fds[1].revents && !(fds[0].revents & POLLIN)) {
-			if (fds[0].revents & POLLHUP)
-				lead_hung_up(crew);
-			continue;
-		}
-		turn_begin(&crew->turn, &member->turn);
-		if (fds[1].revents)
-			lead_finish(member);
-		else
-			lead_receive(member);
-		if (!turn_end(&crew->turn, &member->turn))
-			return;
+		pace_turn(&crew->pace, crew->sandbox->listener);
+		leads = receives ? lead_receive(member) : lead_poll(member);
 	}
 }
 
@@ -363,7 +354,7 @@ int crew_start(struct crew **crew, struct sandbox *sandbox)
 	*crew = new;
 	if (!err) {
 		pthread_mutex_lock(&new->lock);
-		crew_sync(new, true);
+		pace_begin(&new->pace, sandbox->listener, sandbox->launched->kernel->sync_wake);
 		err = crew_hire(new);
 		if (!err)
 			err = crew_hire(new);

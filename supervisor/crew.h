@@ -1,8 +1,8 @@
 /*
  * The crew: threads that serve a listener, one at a time (leader and followers).
  *
- * The leader waits in poll(2) on the listener (the SYNC_WAKE_UP hint survives that; measured in bench/), receives,
- * handles and answers on the same thread: no switch beside the two the kernel charges. When a leader is stuck in
+ * The leader waits in RECV itself, or, while parked calls may end, in poll(2) (the SYNC_WAKE_UP hint survives both; measured in
+ * bench/), handles and answers on the same thread: no switch beside the two the kernel charges. When a leader is stuck in
  * something that no ring can do (a memory read, ADDFD, a slow file system) for CREW_STUCK_MS, the next follower takes the
  * lead, so that a stuck call never delays another for longer. A thread costs what the one that waits in the target costs: there may
  * be thousands (CREW_MAX, or what RLIMIT_NOFILE gives room for).

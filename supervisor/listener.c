@@ -28,7 +28,7 @@ static int listener_ioctl(int listener, unsigned long request, void *arg)
 int listener_receive(int listener, struct seccomp_notif *notif)
 {
 	memset(notif, 0, sizeof(*notif));	/* the kernel insists: EINVAL */
-	return listener_ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notif);
+	return ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notif) ? -errno : 0;
 }
 
 int listener_valid(int listener, uint64_t id)

@@ -1,4 +1,4 @@
-/* The notify fd: raw ioctls of seccomp_unotify(2). All retry EINTR where the kernel has not acted. */
+/* The notify fd: raw ioctls of seccomp_unotify(2). All but RECV retry EINTR where the kernel has not acted. */
 #ifndef USHER_LISTENER_H
 #define USHER_LISTENER_H
 
@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* 0; -ENOENT: the task was interrupted or killed meanwhile, try again. Blocks if nothing is queued:
- * poll first (RECV ignores O_NONBLOCK). */
+/* 0; -ENOENT: the task was interrupted or killed meanwhile, or nobody is left (6.11; before, it never ends then); -EINTR. Blocks if
+ * nothing is queued (RECV ignores O_NONBLOCK). */
 int listener_receive(int listener, struct seccomp_notif *notif);
 /* Is the task still in this very call? 0 or -ENOENT. */
 int listener_valid(int listener, uint64_t id);

@@ -328,6 +328,11 @@ void parking_unstuck(struct parking *parking, struct stuck *stuck)
 	stuck_remove(&parking->stuck, stuck);
 }
 
+bool parking_any(const struct parking *parking)
+{
+	return atomic_load(&parking->n);
+}
+
 unsigned parking_max(const struct parking *parking)
 {
 	return parking->max;

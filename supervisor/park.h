@@ -57,6 +57,8 @@ void park_submit(struct request *req);
 void parking_stuck(struct parking *parking, struct stuck *stuck);
 void parking_unstuck(struct parking *parking, struct stuck *stuck);
 /* How many may be parked. */
+/* Is anything parked, or about to be? Until it is answered and forgotten. */
+bool parking_any(const struct parking *parking);
 unsigned parking_max(const struct parking *parking);
 /* Forgets req->park. */
 void park_free(struct request *req);

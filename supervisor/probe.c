@@ -27,6 +27,7 @@ static const struct feature features[] = {
 	{ "wait_killable", offsetof(struct kernel, wait_killable) },
 	{ "sync_wake", offsetof(struct kernel, sync_wake) },
 	{ "pidfd_thread", offsetof(struct kernel, pidfd_thread) },
+	{ "recv_hangup", offsetof(struct kernel, recv_hangup) },
 	{ "pidfd_info", offsetof(struct kernel, pidfd_info) },
 	{ "fchmodat2", offsetof(struct kernel, fchmodat2) },
 	{ "xattrat", offsetof(struct kernel, xattrat) },
@@ -85,6 +86,7 @@ int probe_kernel(struct kernel *kernel, const char **what)
 		errno == EFAULT;
 	/* Asking needs a listener; sandbox_open() copes when this guess is wrong. */
 	kernel->sync_wake = kernel->major > 6 || (kernel->major == 6 && kernel->minor >= 6);
+	kernel->recv_hangup = kernel->major > 6 || (kernel->major == 6 && kernel->minor >= 11);
 	pidfd = (int)syscall(SYS_pidfd_open, getpid(), PIDFD_THREAD);
 	kernel->pidfd_thread = pidfd >= 0;
 	if (pidfd < 0)

@@ -125,6 +125,7 @@ static int find_kernel(struct doctor *doctor)
 	find_feature(doctor, "fchmodat2", kernel.fchmodat2, "6.6", "usher chmods through /proc instead");
 	find_feature(doctor, "pidfd-thread", kernel.pidfd_thread, "6.9",
 		     "descriptors of threads are reached through their leader");
+	find_feature(doctor, "receive-hangup", kernel.recv_hangup, "6.11", "a brokered call costs more");
 	find_feature(doctor, "pidfd-info", kernel.pidfd_info, "6.13", "/proc is read instead");
 	find_feature(doctor, "xattrat", kernel.xattrat, "6.13", "usher goes through /proc instead");
 	find_feature(doctor, "execve-check", kernel.execve_check, "6.14",
