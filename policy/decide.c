@@ -74,14 +74,27 @@ static struct policy_verdict strictest(const struct policy *policy, const struct
 	return worst;
 }
 
+/* Does what is only logged decide any of OPS? */
+static bool logged_decides(const struct policy *policy, const struct settled *settled, uint32_t ops)
+{
+	for (uint32_t left = settled ? ops & (OPS_PATH | OPS_MOUNTS) : 0; left; left &= left - 1) {
+		enum policy_op op = (enum policy_op)__builtin_ctz(left);
+		const uint32_t *winner = settled->winner[op];
+		const struct policy_default *def = winner[0] == NO_RULE ? default_of(policy, op) : NULL;
+
+		if (winner[0] != winner[1] || (def && def->stage == STAGE_LOG))
+			return true;
+	}
+	return false;
+}
+
 struct policy_decision policy_decide_path(const struct policy *policy, uint32_t ops, const char *path, size_t len)
 {
 	struct policy_engine *engine = policy->engine;
 	const struct settled *settled = engine_find(engine, path, len);
-	struct policy_decision decision = {
-		.enforced = strictest(policy, settled, ops, false),
-		.would = strictest(policy, settled, ops, true),
-	};
+	struct policy_decision decision = { .enforced = strictest(policy, settled, ops, false) };
+
+	decision.would = logged_decides(policy, settled, ops) ? strictest(policy, settled, ops, true) : decision.enforced;
 	engine_release(engine);
 	return decision;
 }

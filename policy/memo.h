@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
+
 #define MEMO_PATH 118
 #define MEMO_WAYS 4	/* slots where a path may be */
 
@@ -40,27 +42,10 @@ static inline void memo_free(struct memo *memo)
 	*memo = (struct memo){ 0 };
 }
 
-static inline uint32_t memo_hash(const char *path, size_t len)
-{
-	const uint64_t factor = UINT64_C(0x9e3779b97f4a7c15);
-	uint64_t hash = len * factor, word;
-
-	for (; len >= sizeof(word); len -= sizeof(word), path += sizeof(word)) {
-		memcpy(&word, path, sizeof(word));
-		hash = (hash ^ word) * factor;
-		hash ^= hash >> 32;
-	}
-	word = 0;
-	for (size_t i = 0; i < len; i++)
-		word = word << 8 | (uint8_t)path[i];
-	hash = (hash ^ word) * factor;
-	return (uint32_t)(hash >> 32);
-}
-
 /* The value of PATH, or 0. */
 static inline uint32_t memo_find(const struct memo *memo, const char *path, size_t len)
 {
-	uint32_t hash = memo_hash(path, len);
+	uint32_t hash = (uint32_t)(hash_path(path, len) >> 32);
 
 	for (uint32_t i = 0; i < MEMO_WAYS; i++) {
 		const struct memo_slot *slot = &memo->slots[(hash + i) & (memo->n - 1)];
@@ -72,7 +57,7 @@ static inline uint32_t memo_find(const struct memo *memo, const char *path, size
 
 static inline void memo_put(struct memo *memo, const char *path, size_t len, uint32_t value)
 {
-	uint32_t hash = memo_hash(path, len);
+	uint32_t hash = (uint32_t)(hash_path(path, len) >> 32);
 	struct memo_slot *slot = &memo->slots[hash & (memo->n - 1)];
 
 	for (uint32_t i = 1; slot->value && i < MEMO_WAYS; i++)

@@ -299,6 +299,11 @@ static bool entry_holds(const struct entry *entry, const uint64_t args[6])
 	return true;
 }
 
+static struct policy_verdict base_verdict(const struct policy *policy, const struct policy_rule *rule, bool would)
+{
+	return rule != NULL ? rule_verdict(rule) : default_verdict(&policy->defaults[SECTION_SYSCALLS], would);
+}
+
 static struct policy_verdict call_decide(const struct policy *policy, const struct call *call,
 					 const uint64_t args[6], bool would)
 {
@@ -308,6 +313,8 @@ static struct policy_verdict call_decide(const struct policy *policy, const stru
 
 	if (call->base[would] != NO_RULE)
 		base = &policy->rules[call->base[would]];
+	if (call->n == 0)
+		return base_verdict(policy, base, would);
 	for (size_t i = 0; i < call->n; i++) {
 		const struct policy_rule *rule = &policy->rules[call->entries[i].rule];
 
@@ -330,9 +337,7 @@ static struct policy_verdict call_decide(const struct policy *policy, const stru
 		if (!beaten && (best == NULL || rule_stricter(rule, best)))
 			best = rule;
 	}
-	if (best == NULL)
-		best = base;
-	return best != NULL ? rule_verdict(best) : default_verdict(&policy->defaults[SECTION_SYSCALLS], would);
+	return base_verdict(policy, best != NULL ? best : base, would);
 }
 
 /* What a thread needs to return from a signal and to end: refusing it would only break the program in odd

@@ -129,7 +129,7 @@ int object_lexical_pin(const struct resolver *resolver, struct object *object, b
 int object_lexical_exists(const struct resolver *resolver, struct object *object, bool nofollow);
 int object_lexical_parent(const struct resolver *resolver, struct object *object);
 /* Is the lexical name one whose open does not wait: a file, a directory, or nothing? Remembered for a moment: a hint. */
-bool object_lexical_prompt(struct resolver *resolver, const struct object *object);
+bool object_lexical_prompt(struct resolver *resolver, const struct object *object, uint64_t now_ns);
 /* The text of a pinned symlink, as TARGET, whose root is ROOT (-1: that of launch), would read it. Its length or -errno. */
 ssize_t object_readlink(struct resolver *resolver, struct target *target, int root, const struct object *object, char *text,
 			size_t size);

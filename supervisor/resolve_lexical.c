@@ -7,11 +7,11 @@
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "err.h"
 #include "fd.h"
+#include "hash.h"
 #include "resolve_walk.h"
 
 /* PATH of a lexical object relative to the root, with the slash at its end. */
@@ -105,23 +105,15 @@ int object_lexical_parent(const struct resolver *resolver, struct object *object
 #define HINT_TIME   UINT64_C(0x7fff)
 #define HINT_PROMPT UINT64_C(0x8000)
 #define HINT_NAME   (~(HINT_TIME | HINT_PROMPT))
+#define HINT_SALT   16		/* where the generation begins */
 
-static uint64_t hint_of(struct resolver *resolver, const struct object *object, uint64_t *ticks)
+_Static_assert((RESOLVE_HINTS & (RESOLVE_HINTS - 1)) == 0, "a mask");
+
+bool object_lexical_prompt(struct resolver *resolver, const struct object *object, uint64_t now_ns)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ atomic_load(&resolver->generation);
-	struct timespec now;
-
-	for (size_t i = 0; i < object->len; i++)
-		hash = (hash ^ (unsigned char)object->path[i]) * UINT64_C(0x100000001b3);
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	*ticks = ((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec) >> HINT_SHIFT & HINT_TIME;
-	return hash << 16;
-}
-
-bool object_lexical_prompt(struct resolver *resolver, const struct object *object)
-{
-	uint64_t ticks, hint = hint_of(resolver, object, &ticks), kept;
-	_Atomic uint64_t *slot = &resolver->hints[(hint >> 20) % RESOLVE_HINTS];
+	uint64_t ticks = now_ns >> HINT_SHIFT & HINT_TIME, kept;
+	uint64_t hint = (hash_path(object->path, object->len) ^ atomic_load(&resolver->generation) << HINT_SALT) & HINT_NAME;
+	_Atomic uint64_t *slot = &resolver->hints[hint >> 32 & (RESOLVE_HINTS - 1)];
 	char buf[PATH_MAX];
 	struct stat st;
 	bool prompt;

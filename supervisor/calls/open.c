@@ -493,7 +493,7 @@ static int open_lexical(struct request *req, const struct object *object)
 	int err = 0;
 
 	/* What may wait is pinned first. A hint only: the crew copes with what it missed. */
-	if (!object_lexical_prompt(req->sandbox->resolver, object))
+	if (!object_lexical_prompt(req->sandbox->resolver, object, req->start_ns))
 		return -EAGAIN;
 	if (how_has(how, O_TRUNC))
 		err = serve_room(req);
