@@ -123,9 +123,12 @@ int placeholder_hold(struct placeholders *all, int fd, struct placeholder **held
 	return err;
 }
 
-void placeholder_drop(struct placeholders *all, struct placeholder *held)
+void placeholder_drop(struct placeholders *all, struct placeholder **held)
 {
+	if (!*held)
+		return;
 	pthread_mutex_lock(&all->lock);
-	held->held = false;
+	(*held)->held = false;
 	pthread_mutex_unlock(&all->lock);
+	*held = NULL;
 }

@@ -51,7 +51,8 @@ void placeholders_sweep(struct placeholders *all);
 int placeholder_add(struct placeholders *all, const struct placeholder *new);
 /* That of FD, for the caller alone until placeholder_drop(). 0, -EINVAL: none, -EBUSY: somebody else's at the moment. */
 int placeholder_hold(struct placeholders *all, int fd, struct placeholder **held);
-void placeholder_drop(struct placeholders *all, struct placeholder *held);
+/* *HELD, if any, which is NULL then. */
+void placeholder_drop(struct placeholders *all, struct placeholder **held);
 /* Its options, which have been used. */
 void placeholder_forget(struct placeholder *placeholder);
 /* Frees what it owns. */

@@ -10,6 +10,7 @@
 #include "err.h"
 #include "fd.h"
 #include "listener.h"
+#include "placeholders.h"
 #include "sandbox.h"
 
 static int reply_write(struct request *req)
@@ -70,6 +71,8 @@ void reply_send(struct request *req)
 	if (reply->kind == REPLY_VALUE || reply->kind == REPLY_FD)
 		for (unsigned i = 0; i < req->n_names; i++)
 			object_unpin(&req->objects[i]);
+	/* The program's next call must not find it busy. */
+	placeholder_drop(req->sandbox->placeholders, &req->placeholder);
 	if (reply->sigpipe)
 		reply_sigpipe(req);
 	switch (reply->kind) {

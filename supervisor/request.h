@@ -82,6 +82,7 @@ struct request {
 	bool real_ids;			/* set by fetch: resolved and served with the real ids (access) */
 	int root;			/* the target's, where it may be another than at launch; else -1; owned */
 	unsigned moves;			/* entry_moved() before the names were resolved */
+	struct placeholder *placeholder;	/* this call's alone until it is answered (placeholders.h); or NULL */
 	int bases[REQUEST_NAMES];	/* what relative names start from, until resolve() takes them; owned */
 
 	const struct policy_peer *peers;	/* beside names: what an address means, judged for peer_ops. In what call.fetch made */

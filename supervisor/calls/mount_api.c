@@ -48,7 +48,7 @@ int mount_api_begin(struct request *req, struct mount_call **call)
 	return err;
 }
 
-/* The placeholder of descriptor NUMBER belongs to this call until it ends. KIND: of that and no other. */
+/* The placeholder of descriptor NUMBER belongs to this call until it is answered. KIND: of that and no other. */
 int mount_api_hold(struct request *req, int number, enum placeholder_kind kind)
 {
 	AUTO_FD fd = fetch_fd(req, number);
@@ -57,17 +57,14 @@ int mount_api_hold(struct request *req, int number, enum placeholder_kind kind)
 
 	if (err)
 		return err;
-	mount_call_of(req)->held = held;
+	mount_call_of(req)->held = req->placeholder = held;
 	return held->kind == kind ? 0 : -EINVAL;
 }
 
 void mount_api_release(struct request *req)
 {
-	struct placeholder *held = mount_call_of(req) ? mount_call_of(req)->held : NULL;
-
 	mount_release(req);
-	if (held)
-		placeholder_drop(placeholders_of(req), held);
+	placeholder_drop(placeholders_of(req), &req->placeholder);
 }
 
 /* The next name is what PIN is. */
@@ -114,13 +111,12 @@ static int fetch_place(struct request *req, int dir_arg, int arg, bool follow, b
 		fd = fcntl(found->pin, F_DUPFD_CLOEXEC, 3);
 		err = fd < 0 ? -errno : 0;
 	} else if (found && held && !name->len && !call->held) {
-		call->held = found;
+		call->held = req->placeholder = found;
 		*held = true;
 		req->n_names--;
 		return 0;
 	}
-	if (found)
-		placeholder_drop(placeholders_of(req), found);
+	placeholder_drop(placeholders_of(req), &found);
 	name->based = true;
 	req->bases[name - req->names] = fd_take(&fd);
 	return err;

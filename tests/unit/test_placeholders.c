@@ -43,11 +43,11 @@ static void each_is_found_by_its_descriptor(void **state)
 	(void)state;
 	assert_int_equal(placeholder_hold(all, b, &held), 0);
 	assert_string_equal(held->fstype, "b");
-	placeholder_drop(all, held);
+	placeholder_drop(all, &held);
 	close(a);
 	assert_int_equal(placeholder_hold(all, copy, &held), 0);
 	assert_string_equal(held->fstype, "a");
-	placeholder_drop(all, held);
+	placeholder_drop(all, &held);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
 	assert_int_equal(placeholder_hold(all, pair[0], &held), -EINVAL);
 	assert_int_equal(placeholder_hold(all, null, &held), -EINVAL);
@@ -75,23 +75,25 @@ static void others_are_none(void **state)
 
 static void one_has_it_at_a_time(void **state)
 {
-	struct placeholder *held, *other;
+	struct placeholder *held, *other, *first;
 	int a = add("a"), b = add("b");
 	(void)state;
 	assert_int_equal(placeholder_hold(all, a, &held), 0);
 	assert_int_equal(placeholder_hold(all, a, &other), -EBUSY);
 	assert_int_equal(placeholder_hold(all, a, &other), -EBUSY);
 	assert_int_equal(placeholder_hold(all, b, &other), 0);
-	placeholder_drop(all, other);
-	placeholder_drop(all, held);
+	placeholder_drop(all, &other);
+	placeholder_drop(all, &held);
 	assert_int_equal(placeholder_hold(all, a, &held), 0);
 	/* Nor is it forgotten meanwhile. */
 	close(a);
 	placeholders_sweep(all);
-	assert_string_equal(held->fstype, "a");
-	placeholder_drop(all, held);
+	first = held;
+	assert_string_equal(first->fstype, "a");
+	placeholder_drop(all, &held);
+	assert_null(held);
 	placeholders_sweep(all);
-	assert_null(held->fstype);
+	assert_null(first->fstype);
 	close(b);
 }
 
