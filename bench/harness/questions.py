@@ -25,7 +25,7 @@ class Scale:
     peers_everywhere: bool
 
 
-WHOLE = Scale(20000, 12, 4, 9, 4, 11, 40000, (1, 4, 16, 64), (1, 100, 1000), 3000, 3, True)
+WHOLE = Scale(20000, 12, 4, 9, 4, 11, 100000, (1, 4, 16, 64), (1, 100, 1000), 3000, 3, True)
 QUICK = Scale(2000, 4, 1, 3, 1, 3, 10000, (1, 4, 64), (1, 50), 500, 1, False)
 SMOKE = Scale(50, 2, 1, 2, 1, 2, 1000, (1, 4), (1, 3), 10, 1, False)
 
@@ -151,9 +151,10 @@ class Asker:
         yield Question("nginx_cache", "nginx with open_file_cache under the shipped profile", {"native": [], "allow-all": w.floor("--allow-all"), "usher": w.web()},
                        Nginx(s, scale.server_seconds, True).sample, [rate("nginx with open_file_cache", "usher", "native", 0.97)],
                        key="rate", repetitions=scale.server_repetitions)
-        yield Question("redis", "redis, SET and GET, both ends wrapped, sockets brokered", {"native": [], "allow-all": w.floor("--allow-all"), "usher": w.usher(s.sockets)},
-                       Redis(s, scale.redis_requests).sample, [rate("redis GET/SET", "usher", "native", 0.97)],
-                       key="rate", repetitions=scale.server_repetitions)
+        for name, what, both in (("redis", "both ends wrapped", True), ("redis_server", "the server wrapped", False)):
+            yield Question(name, f"redis, SET and GET, {what}, sockets brokered", {"native": [], "allow-all": w.floor("--allow-all"), "usher": w.usher(s.sockets)},
+                           Redis(s, scale.redis_requests, both).sample, [rate(f"redis GET/SET, {what}", "usher", "native", 0.97)],
+                           key="rate", repetitions=scale.server_repetitions)
 
     def programs(self):
         s, w, scale = self.site, self.wrappers, self.scale

@@ -61,10 +61,10 @@ server {{ listen 127.0.0.1:{self.port}; root {w}/site; }} }}
 
 
 class Redis:
-    """redis-benchmark on connections that are made once, SET and GET, server and client both wrapped. Each in a session of its own."""
+    """redis-benchmark on connections that are made once, SET and GET, the server wrapped, and BOTH: the client, too. Each in a session of its own."""
 
-    def __init__(self, site, requests):
-        self.site, self.requests = site, requests
+    def __init__(self, site, requests, both):
+        self.site, self.requests, self.both = site, requests, both
         self.missing = [name for name in ("redis-server", "redis-benchmark") if not shutil.which(name)]
 
     def sample(self, wrapper):
@@ -74,7 +74,7 @@ class Redis:
         server = Running(wrapper + ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", self.site.path("temp")], self.site.env)
         try:
             until_listening(server, port)
-            out, cpu = run(wrapper + ["redis-benchmark", "-p", str(port), "-n", str(self.requests), "-c", "50", "-t", "set,get", "--csv"], self.site.env, 120)
+            out, cpu = run((wrapper if self.both else []) + ["redis-benchmark", "-p", str(port), "-n", str(self.requests), "-c", "50", "-t", "set,get", "--csv"], self.site.env, 120)
         finally:
             cpu_server = server.stop("redis-server")
         rates = [float(line.split(",")[1].strip('"')) for line in out.splitlines() if line.startswith(('"SET"', '"GET"'))]
