@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -31,6 +32,15 @@ static bool guardian_ended(struct launch *launch)
 	if (launch->guardian > 0 && waitpid(launch->guardian, &launch->guardian_status, WNOHANG) == launch->guardian)
 		launch->guardian = -1;
 	return launch->guardian < 0;
+}
+
+/* Until it has ended, for a millisecond at most: others of its tree may want killing. */
+static void guardian_wait(const struct launch *launch)
+{
+	AUTO_FD guardian = (int)syscall(SYS_pidfd_open, launch->guardian, 0);
+	struct pollfd fd = { .fd = guardian, .events = POLLIN };
+
+	(void)poll(&fd, 1, 1);
 }
 
 static int fork_guardian(struct launch *launch, struct agent_plan *plan, bool kill_on_exit)
@@ -149,7 +159,7 @@ static void kill_orphans(void)
 void launch_reap(struct launch *launch)
 {
 	while (!guardian_ended(launch))
-		nap();
+		guardian_wait(launch);
 	kill_orphans();
 }
 
@@ -161,7 +171,7 @@ void launch_end(struct launch *launch)
 	while (!guardian_ended(launch)) {
 		if (atomic_load(&launch->page->go) == 1)
 			kin_kill(launch->guardian, NULL);
-		nap();
+		guardian_wait(launch);
 	}
 	if (launch->page)
 		launch_reap(launch);
