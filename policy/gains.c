@@ -27,6 +27,7 @@ struct question {
 	struct policy_engine *engine;
 	uint32_t ops;		/* those that something restricts */
 	bool rename;
+	bool links;		/* where links lie matters, too: they stay and get other names */
 	const struct policy_rule *rule;
 };
 
@@ -41,6 +42,26 @@ static bool is_about_files(const void *ctx, uint32_t rule)
 static bool same(const struct question *q, uint32_t s, uint32_t t)
 {
 	return search_alike(&q->engine->automaton, s, t, is_about_files, q->engine);
+}
+
+/* May a link at state TO lead where one at state FROM may not? A rule with beneath keeps both from what is not in its tree. */
+static bool frees_links(struct question *q, const struct settled *from, const struct settled *to)
+{
+	const struct policy_engine *engine = q->engine;
+	const uint32_t *before = settled_rules(engine, from), *after = settled_rules(engine, to);
+
+	for (uint32_t i = 0; i < from->n; i++) {
+		const struct policy_rule *rule = engine->rules[before[i]];
+		bool keeps = !rule->beneath || !(rule->ops & q->ops) || rule_at_log(rule);
+
+		for (uint32_t k = 0; k < to->n && !keeps; k++)
+			keeps = after[k] == before[i];
+		if (!keeps) {
+			q->rule = rule;
+			return true;
+		}
+	}
+	return false;
 }
 
 /* Is something open at state TO that is not at state FROM? 1, 0 or -ENOMEM. */
@@ -64,7 +85,7 @@ static int opens(struct question *q, uint32_t from, uint32_t to)
 			return 1;
 		}
 	}
-	return 0;
+	return q->links && frees_links(q, &before, settled);
 }
 
 /* Is OP anything but allowed in STATE? 1, 0 or -ENOMEM. */
@@ -142,7 +163,7 @@ static bool gains(const struct policy *policy, uint32_t ops, uint32_t top, bool 
 		  const char *to, size_t to_len, const struct policy_rule **rule)
 {
 	struct policy_engine *engine = policy->engine;
-	struct question q = { .policy = policy, .engine = engine, .rename = rename };
+	struct question q = { .policy = policy, .engine = engine, .rename = rename, .links = tree && top != OPS_PATH };
 	uint8_t flags = (uint8_t)((top != OPS_PATH) << 2 | rename << 1 | tree);
 
 	if (rule)

@@ -159,6 +159,7 @@ int mount_check_opens(struct request *req, uint32_t force)
 	const struct object *target = &req->objects[0];
 	uint32_t ops = force & MOUNT_BIT(MOUNT_RO) ? OPS_ALL & ~OPS_RO_TREE : OPS_ALL;
 	const char *view;
+	int err;
 
 	switch (call->kind) {
 	case MOUNT_KIND_BIND:
@@ -168,7 +169,8 @@ int mount_check_opens(struct request *req, uint32_t force)
 			return -EPERM;
 		if (policy_gains(req->rules->policy, true, true, req->objects[1].path, req->objects[1].len, target->path, target->len, NULL))
 			return mount_refuse(req, &gains_rule);
-		return check_alike(req, OPS_ALL, 0, req->objects[1].path, target->path);
+		err = check_gains(req, OPS_ALL, true, req->objects[1].path, target->path);
+		return err ? err : check_alike(req, OPS_ALL, 0, req->objects[1].path, target->path);
 	case MOUNT_KIND_NEW:
 		view = view_of(call->fstype);
 		if (view)

@@ -298,6 +298,23 @@ static void bound_on(void)
 	say_flags("to");
 }
 
+/* "out" leads to where rules allow what they do not allow by a link. */
+static void linked(void)
+{
+	say("there", open("fixed/f", O_RDONLY | O_CLOEXEC));
+	say("link", open("from/out", O_RDONLY | O_CLOEXEC));
+	say("bind", mount("from", "at", NULL, MS_BIND, NULL));
+	say("link", open("at/out", O_RDONLY | O_CLOEXEC));
+	say("read-only", mount("from", "to", NULL, MS_BIND, NULL));
+	say("link", open("to/out", O_RDONLY | O_CLOEXEC));
+	say("layer", mount("none", "to", "overlay", 0, "lowerdir=from:good,userxattr"));
+	say("bind within", mount("from/dir", "from/within", NULL, MS_BIND, NULL));
+	say("tmpfs", mount("none", "from/dir", "tmpfs", 0, NULL));
+	say("link", symlink("../fixed/f", "from/dir/out"));
+	say("move", mount("from/dir", "else", NULL, MS_MOVE, NULL));
+	say("link", open("else/out", O_RDONLY | O_CLOEXEC));
+}
+
 static void renamed(void)
 {
 	say("bind", mount("from/dir", "to", NULL, MS_BIND, NULL));
@@ -641,7 +658,7 @@ static void hanging(void)
 
 static const struct { const char *name; void (*run)(void); } programs[] = {
 	{ "forms", forms }, { "overlay", overlay }, { "newer", newer }, { "refused", refused }, { "detached", detached }, { "ended", ended },
-	{ "bound_on", bound_on }, { "renamed", renamed }, { "shared_super", shared_super }, { "covered", covered }, { "cgroups", cgroups }, { "cgroups_within", cgroups_within }, { "layers", layers },
+	{ "bound_on", bound_on }, { "linked", linked }, { "renamed", renamed }, { "shared_super", shared_super }, { "covered", covered }, { "cgroups", cgroups }, { "cgroups_within", cgroups_within }, { "layers", layers },
 	{ "swapped", swapped }, { "killed", killed }, { "many", many }, { "unshared", unshared }, { "spreading", spreading },
 	{ "processes", processes }, { "nodes", nodes }, { "hanging", hanging }, { "mapped", mapped },
 };
@@ -781,6 +798,19 @@ static void what_is_bound_on(void **state)
 	       "bind: ok\noverlay: ok\nto: rw,nosuid,nodev,noexec,relatime\n"
 	       : "bind: ok\non: ok\nwrite: EROFS\nremount: ok\nwrite: EROFS\nfrom/g: ro,relatime\n"
 	       "bind: ok\noverlay: ok\nto: rw,noexec,relatime\n");
+}
+
+static void links_that_lead_out(void **state)
+{
+	scene(*state);
+	live_symlink(*state, "../fixed/f", "from/out");
+	live_mkdir(*state, "from/within", 0777);
+	expect(*state, "files { default allow; allow all $dir/from/ beneath; }\n"
+		       "mounts { default deny EPERM; allow mount bind from $dir/from/ on $dir/at, $dir/from/; allow mount move from $dir/from/ on $dir/else;\n"
+		       "allow mount bind from $dir/from on $dir/to force ro;"
+		       "allow mount overlay on $dir/to options lowerdir, userxattr force ro; allow mount tmpfs on $dir/from/dir; }",
+	       "linked", own_space(), "there: ok\nlink: EACCES\nbind: EPERM\nlink: ENOENT\nread-only: EPERM\nlink: ENOENT\nlayer: EPERM\nbind within: ok\n"
+	       "tmpfs: ok\nlink: ok\nmove: EPERM\nlink: ENOENT\n");
 }
 
 static void what_is_renamed(void **state)
@@ -1043,6 +1073,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(names_below_what_was_taken_away, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(names_in_a_namespace_that_has_ended, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(what_is_bound_on, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(links_that_lead_out, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(what_is_renamed, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(file_systems_of_the_machine, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(options_of_the_machine, live_setup, live_teardown),

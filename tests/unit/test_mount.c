@@ -222,6 +222,29 @@ static void a_bind_opens_nothing(void **state)
 	policy_free(policy);
 }
 
+/* Links are found by the new names as well. */
+static void a_bind_lets_no_link_out(void **state)
+{
+	(void)state;
+	static const char text[] = "files { default allow; allow read /w/ beneath; allow read /w/in/, /l/ beneath; allow list /v/ beneath; }\n";
+	static const struct { const char *from, *to; uint32_t ops; bool gains; } rows[] = {
+		{ "/w", "/b", OP_BIT(OP_READ), true }, { "/b", "/w", OP_BIT(OP_READ), false }, { "/w/a", "/w/b", OP_BIT(OP_READ), false },
+		{ "/", "/b", OP_BIT(OP_READ), true }, { "/w", "/b", OP_BIT(OP_WRITE), false }, { "/w", "/v", OP_BIT(OP_READ), true },
+		{ "/w/in", "/w", OP_BIT(OP_READ), true }, { "/w/x", "/w/in", OP_BIT(OP_READ), false }, { "/v", "/b", OP_BIT(OP_READ) | OP_BIT(OP_LIST), true },
+	};
+	struct policy *policy = lang_good(text);
+	const struct policy_rule *rule;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (policy_bind_gains(policy, rows[i].ops, true, rows[i].from, rows[i].to, &rule) != rows[i].gains || (rows[i].gains && !rule->beneath))
+			fail_msg("%s on %s", rows[i].from, rows[i].to);
+	/* What is bound is no link itself, and a rule on trial keeps nothing. */
+	assert_false(policy_bind_gains(policy, OP_BIT(OP_READ), false, "/w/f", "/b/f", NULL));
+	policy_free(policy);
+	policy = lang_good("files { default allow; allow read /w/ beneath stage log; deny write /x; }");
+	assert_false(policy_bind_gains(policy, OP_BIT(OP_READ), true, "/w", "/b", NULL));
+	policy_free(policy);
+}
+
 static char *complaint(const char *text)
 {
 	static struct lang_world nothing;
@@ -297,7 +320,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(places_types_and_sources_must_match), cmocka_unit_test(any_is_any_but_an_image),
 		cmocka_unit_test(flags_must_be_asked_for), cmocka_unit_test(options_are_bounded), cmocka_unit_test(layers_lie_where_they_may),
-		cmocka_unit_test(the_narrower_rule_wins), cmocka_unit_test(unmounting_is_about_paths), cmocka_unit_test(a_bind_opens_nothing),
+		cmocka_unit_test(the_narrower_rule_wins), cmocka_unit_test(unmounting_is_about_paths), cmocka_unit_test(a_bind_opens_nothing), cmocka_unit_test(a_bind_lets_no_link_out),
 		cmocka_unit_test(a_new_root_is_asked_for), cmocka_unit_test(mounts_do_not_spend_the_budget),
 		cmocka_unit_test(what_cannot_be_meant_is_said), cmocka_unit_test(it_is_explained), cmocka_unit_test(words_and_bits_agree),
 	};
