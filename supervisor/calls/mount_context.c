@@ -12,6 +12,7 @@
 #include "text.h"
 
 #define WORD_SIZE 256	/* keys and values */
+#define ALL_SIZE  4096	/* what mount(2) takes: records tell all of it */
 
 static int fetch_word(struct request *req, int arg, char **word)
 {
@@ -189,10 +190,16 @@ static bool sb_flag(struct placeholder *context, const char *name)
 	return false;
 }
 
+static size_t option_size(const char *name, const char *value)
+{
+	return strlen(name) + (value ? strlen(value) + 1 : 0) + 1;
+}
+
 /* NAME and VALUE are handed over if it succeeds. */
 static int add_option(struct placeholder *context, char **name, char **value)
 {
 	struct placeholder_option *more;
+	size_t size = option_size(*name, *value);
 
 	if (!strcmp(*name, "source") && *value) {
 		if (context->source)
@@ -201,7 +208,9 @@ static int add_option(struct placeholder *context, char **name, char **value)
 		*value = NULL;
 		return 0;
 	}
-	if (context->n_options == POLICY_MOUNT_OPTIONS)
+	for (size_t i = 0; i < context->n_options; i++)
+		size += option_size(context->options[i].name, context->options[i].value);
+	if (context->n_options == POLICY_MOUNT_OPTIONS || size > ALL_SIZE)
 		return -ENOSPC;
 	more = reallocarray(context->options, context->n_options + 1, sizeof(*more));
 	if (!more)

@@ -157,6 +157,12 @@ static void context(void)
 	say("large", set(fs, "size", "2M"));
 	say("create", command(fs, FSCONFIG_CMD_CREATE));
 	say("large", attach(fs_mount(fs, 0), "at"));
+	fs = fs_open("tmpfs");
+	for (fd = 0; set(fs, "mode", "00000000000000000000000000000000000000000000000000000000700") == 0; fd++)
+		;
+	printf("%d of them\n", fd);
+	say("flag", set(fs, "ro", NULL));
+	say("another", set(fs, "x", NULL));
 	fs = fs_open("ramfs");
 	command(fs, FSCONFIG_CMD_CREATE);
 	say("type", attach(fs_mount(fs, 0), "at"));
@@ -496,7 +502,7 @@ static void file_systems(void **state)
 	       "fsmount: EBUSY\nsetattr: ok\nsetattr: EINVAL\nshared: EPERM\nbelow: ENOTDIR\nmissing: ENOENT\nelsewhere: EPERM\nmove_mount: ok\n"
 	       "at: rw,nosuid,nodev,noexec,noatime\nsize 512\nsetattr: ok\nat/x: EROFS\nsetattr: ok\nat/x: ok\nprivate: ok\nshared: EPERM\n"
 	       "both: EOPNOTSUPP\nsmall: EINVAL\nno mount: EPERM\nagain: ok\nelse: rw,nosuid,nodev,noexec,relatime\nbusy: EBUSY\numount: ok\n"
-	       "large: ok\ncreate: ok\nlarge: EPERM\ntype: EPERM\ncommas: ok\ncommas: EINVAL\nro: ok\nro: ok\nat/x: EROFS\numount: ok\n"
+	       "large: ok\ncreate: ok\nlarge: EPERM\n63 of them\nflag: ok\nanother: ENOSPC\ntype: EPERM\ncommas: ok\ncommas: EINVAL\nro: ok\nro: ok\nat/x: EROFS\numount: ok\n"
 	       "executable: EPERM\nsetattr: ok\nnot executable: ok\nexecutable: EPERM\n");
 }
 
