@@ -131,6 +131,8 @@ static void describe_mount(const struct request *req, describe_fn *fn, void *ctx
 		access.ops = OP_BIT(OP_UMOUNT);
 		if (call->ours)
 			access.via = (struct bytes){ MOUNTED_OWN, sizeof(MOUNTED_OWN) };
+	} else if (!call->fstype) {
+		return;		/* pivot_root, and what is not attached yet */
 	} else {
 		access.ops = OP_BIT(OP_MOUNT);
 		mount = mount_asked(req);

@@ -142,10 +142,27 @@ static void mounts_are_proposed(void **state)
 	free(learnt);
 }
 
+/* pivot_root is no mount: it is not recorded, and does not end usher. */
+static void what_is_no_mount(void **state)
+{
+	struct live *live = *state;
+	char script[300];
+	live->options[0] = "--record";
+	live->options[1] = footprint_of(live);
+	live->options[2] = "--unshare";
+	live->options[3] = own_space();
+	live_mkdir(live, "at", 0755);
+	live_policy(live, MOUNTS("allow mount tmpfs on $dir/at; allow pivot_root $dir/at;\n"));
+	snprintf(script, sizeof(script), "PATH=$PATH:/sbin:/usr/sbin; cd %s; pivot_root at at 2>&1; mount -t tmpfs none at && echo alive", live->dir);
+	assert_int_equal(live_sh(live, script), 0);
+	assert_says(live->out, "pivot_root: failed");
+	assert_says(live->out, "alive");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, live_setup, live_teardown)
 
 int main(void)
 {
-	static const struct CMUnitTest tests[] = { TEST(mounts_are_replayed), TEST(mounts_are_compared), TEST(mounts_are_proposed) };
+	static const struct CMUnitTest tests[] = { TEST(mounts_are_replayed), TEST(mounts_are_compared), TEST(mounts_are_proposed), TEST(what_is_no_mount) };
 	return cmocka_run_group_tests_name("live_mount_evidence", tests, NULL, NULL);
 }
