@@ -243,6 +243,9 @@ int restart_find(struct restart *restart, const struct plan *launched, struct pl
 		plan_record(next);
 	if (next->topology_fixed && !launched->topology_fixed && !launched->mounts)
 		say(restart, true, "the program may have changed what paths mean to it (chroot, mounts, namespaces): that was open");
+	/* Its own files are forbidden by the ends of their names where the root may have been exchanged. */
+	if (policy_pivots(next->policy) != policy_pivots(launched->policy))
+		say(restart, true, "the root is exchanged (pivot_root) where the policy said so at launch, or never");
 	if (next->mounts && !launched->mounts)
 		say(restart, false, "mounts are not made for a program that was launched without mount rules");
 	if (launched->mounts)

@@ -1,5 +1,6 @@
 /* A new root, as bubblewrap and runc make it. Each case runs this binary again as the program. */
-#include "live.h"
+#include "cli.h"
+#include "talk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -234,6 +235,31 @@ static void own_files_move_along(void **state)
 	expect(*state, policy, "own", "tmpfs: ok\npivot_root: ok\nread: EACCES\nwrite: EACCES\nmake: EACCES\nmake another: ok\n");
 }
 
+/* Neither gained nor lost on the way: own files are forbidden by other names where it may be. */
+static void no_reload_changes_that(void **state)
+{
+	struct live *live = *state;
+	struct talk talk = { .live = live };
+	static const char *const policies[] = { RULES("deny all /**/secret/;"), "files { default allow; deny all /**/secret/; } mounts { default deny EPERM;\n"
+		"allow mount tmpfs on $dir/at, $dir/to; }\nlimits { capabilities all; }\n" };
+
+	scene(live);
+	for (int i = 0; i < 2; i++) {
+		live_policy(live, policies[i]);
+		live->options[0] = "--unshare";
+		live->options[1] = live_root() ? "mnt" : "user,mnt";
+		live->options[2] = NULL;
+		talk_start(&talk, live);
+		live_policy(live, policies[!i]);
+		assert_int_equal(usher(live, "reload", talk.name), 1);
+		assert_says(live->err, "pivot_root");
+		live_policy(live, policies[i]);
+		assert_int_equal(usher(live, "reload", talk.name), 0);
+		live->options[0] = NULL;
+		assert_int_equal(talk_end(&talk), 0);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -243,6 +269,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(no_default_root, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(a_root_of_its_own, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(own_files_move_along, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(no_reload_changes_that, live_setup, live_teardown),
 	};
 
 	if (argc == 3)
