@@ -263,7 +263,7 @@ int proc_judge(struct walk *walk, int pin, const struct stat *st, const char *pa
 	return public_name(owner.below) ? 0 : -EACCES;
 }
 
-/* Is NUMBER, which a path below /proc names, the target's in the instance where directory DIR is? */
+/* Is NUMBER, which a path below /proc names, the target's in the instance where DIR is? From what is no directory there is no way up. */
 static bool number_own(const struct walk *walk, int dir, pid_t number)
 {
 	AUTO_FD root = -1;
@@ -272,7 +272,7 @@ static bool number_own(const struct walk *walk, int dir, pid_t number)
 
 	if (!resolver_other_procs(walk->resolver))
 		return target_is(walk->target, number);
-	if (fstat(dir, &st) || !S_ISDIR(st.st_mode) || !resolve_on_proc(walk->resolver, dir, &st))
+	if (fstat(dir, &st) || !resolve_on_proc(walk->resolver, dir, &st))
 		return false;
 	if (instance_root(dir, st.st_dev, &root) < 0 ? !mounted_whole(walk, dir) : !same_mount(dir, root))
 		return false;

@@ -176,6 +176,19 @@ int proc_follow(struct walk *walk, int link, const char *name, char *text, size_
 	return 1;
 }
 
+/* Of the target's own process? Where a descriptor was closed, the link to it that is held has no name any more. */
+static bool link_own(struct resolver *resolver, const struct target *target, const struct object *object)
+{
+	char path[PATH_MAX + sizeof("self")];
+
+	if (!object->nameless)
+		return !strncmp(object->path, "/proc/self/", 11);
+	memcpy(path, object->path, object->len);
+	path[object->len] = '\0';
+	(void)proc_rename(resolver, target, object->pin, path, object->len);
+	return !strncmp(path, "/proc/self/", 11) && resolve_on_proc(resolver, object->pin, &object->st);
+}
+
 ssize_t object_readlink(struct resolver *resolver, struct target *target, int root, const struct object *object, char *text,
 			size_t size)
 {
@@ -197,8 +210,7 @@ ssize_t object_readlink(struct resolver *resolver, struct target *target, int ro
 	if (len)
 		return len;
 	len = readlinkat(object->pin, "", text, size);
-	if (len < 0 && errno == EACCES && !strncmp(object->path, "/proc/self/", 11) &&
-	    raise_caps(&raised, CAP_LOOK)) {
+	if (len < 0 && errno == EACCES && link_own(resolver, target, object) && raise_caps(&raised, CAP_LOOK)) {
 		len = readlinkat(object->pin, "", text, size);
 		raise_end(&raised);
 	}

@@ -45,6 +45,7 @@ static const struct {
 	const char *why;
 } kept[] = {
 	{ 1, "the first" },
+	{ 8004515, "readlinkat of a held link of the program's own in /proc, the descriptor of which was closed" },
 	{ 3000144, "rename of .. is EBUSY or ENOENT also where the directory holds usher's files" },
 	{ 2026112983, "fanotify_mark with FAN_MARK_ONLYDIR of an O_PATH descriptor of a file is EBADF, not ENOTDIR" },
 };
