@@ -141,15 +141,21 @@ static bool is_ours(pid_t pid)
 	return body_is(pid) || alert_is(pid);
 }
 
+/* One that has ended; who started one of ours wants its status. False: there is none, or one of ours is the first. */
+static bool reap_orphan(void)
+{
+	siginfo_t ended = { 0 };
+
+	return waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 && ended.si_pid && !is_ours(ended.si_pid) &&
+	       waitpid(ended.si_pid, NULL, WNOHANG | __WALL) == ended.si_pid;
+}
+
 /* The guardian is gone and was not the last: its orphans are ours (PR_SET_CHILD_SUBREAPER). */
 static void kill_orphans(void)
 {
 	for (int i = 0; i < KILL_TRIES; i++) {
-		pid_t pid;
-		while ((pid = waitpid(-1, NULL, WNOHANG | __WALL)) > 0)
+		while (reap_orphan())
 			;
-		if (pid < 0 && errno == ECHILD)
-			return;
 		if (!kin_kill(getpid(), is_ours))
 			return;
 		nap();
