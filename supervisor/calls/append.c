@@ -28,6 +28,12 @@ void append_release(struct request *req)
 	req->args.sock.fd = fd_close(req->args.sock.fd);
 }
 
+/* Opened with O_ACCMODE it can neither read nor write (open(2)). */
+static bool can_write(int flags)
+{
+	return ((flags & O_ACCMODE) + 1) & 2;
+}
+
 int append_judge(struct request *req)
 {
 	int flags = fcntl(req->args.sock.fd, F_GETFL);
@@ -36,7 +42,7 @@ int append_judge(struct request *req)
 		return -errno;
 	req->ops[0] = 0;
 	/* One that cannot write at all is none that appends, whatever it says. */
-	if (!(flags & O_APPEND) || (flags & O_ACCMODE) == O_RDONLY)
+	if (!(flags & O_APPEND) || !can_write(flags))
 		return 0;
 	if (req->notif.data.nr == SYS_fcntl && (request_int(req, 2) & O_APPEND))
 		return 0;
@@ -64,7 +70,7 @@ static int append_limit(struct request *req, int64_t length)
 	struct stat st;
 
 	/* The kernel has something else to say. */
-	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY || fstat(req->args.sock.fd, &st) || !S_ISREG(st.st_mode))
+	if (flags < 0 || !can_write(flags) || fstat(req->args.sock.fd, &st) || !S_ISREG(st.st_mode))
 		return 0;
 	return serve_file_limit(req, st.st_size, length);
 }
