@@ -375,8 +375,8 @@ static bool broker_end(struct request *req, int err)
 		broker_would(req);
 		describe_look(req);
 	}
-	reply_send(req);
 	broker_record(req);
+	reply_send(req);
 	request_end(req);
 	return true;
 }

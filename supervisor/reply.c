@@ -10,7 +10,6 @@
 #include "err.h"
 #include "fd.h"
 #include "listener.h"
-#include "placeholders.h"
 #include "sandbox.h"
 
 static int reply_write(struct request *req)
@@ -67,12 +66,9 @@ void reply_send(struct request *req)
 		reply_error(req, err);
 		return;
 	}
-	/* What was pinned is busy, and its blocks are in use: the target might see that. */
-	if (reply->kind == REPLY_VALUE || reply->kind == REPLY_FD)
-		for (unsigned i = 0; i < req->n_names; i++)
-			object_unpin(&req->objects[i]);
-	/* The program's next call must not find it busy. */
-	placeholder_drop(req->sandbox->placeholders, &req->placeholder);
+	/* What is pinned or held is busy, and its blocks are in use: the program might see that. And while this thread goes on working the
+	 * program that it wakes is moved to another CPU. */
+	request_release(req);
 	if (reply->sigpipe)
 		reply_sigpipe(req);
 	switch (reply->kind) {

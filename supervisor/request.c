@@ -52,7 +52,7 @@ void reply_forget_outs(struct request *req)
 	}
 }
 
-void request_end(struct request *req)
+void request_release(struct request *req)
 {
 	if (req->fetched && req->call->release)
 		req->call->release(req);
@@ -63,6 +63,11 @@ void request_end(struct request *req)
 	}
 	req->n_names = 0;
 	req->root = fd_close(req->root);
+}
+
+void request_end(struct request *req)
+{
+	request_release(req);
 	if (req->park)
 		park_free(req);
 	reply_forget_outs(req);

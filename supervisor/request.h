@@ -104,7 +104,9 @@ struct request {
 
 /* Forgets everything about the last call but .sandbox, .worker and .notif. */
 void request_begin(struct request *req);
-/* Gives back all that the request owns. */
+/* Gives back what was fetched and pinned. */
+void request_release(struct request *req);
+/* And all else that the request owns. */
 void request_end(struct request *req);
 
 /* ---- fetch: the only functions that see the target's memory ---- */
