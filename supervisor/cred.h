@@ -25,8 +25,8 @@ struct cred {
 };
 
 void cred_free(struct cred *cred);
-/* Reads /proc/TID/status through PROC, an O_PATH descriptor of /proc/TID. Also *UMASK and *TGID, if not NULL. 0 or -errno. */
-int cred_read(int proc, struct cred *cred, mode_t *umask, pid_t *tgid);
+/* Reads /proc/TID/status through PROC, an O_PATH descriptor of /proc/TID. Also *TGID, if not NULL. 0 or -errno. */
+int cred_read(int proc, struct cred *cred, pid_t *tgid);
 
 struct cred_worker;	/* what one serving thread wears now */
 /* Call once on the thread: unshare(CLONE_FS), keep capabilities over set*id (securebits). */

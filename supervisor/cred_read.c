@@ -116,11 +116,10 @@ static int status_read(int proc, char **text)
 	return -ENOMEM;
 }
 
-static int status_parse(const char *status, struct cred *cred, mode_t *mask, pid_t *tgid)
+static int status_parse(const char *status, struct cred *cred, pid_t *tgid)
 {
 	const char *effective = status_field(status, "\nCapEff:");
 	const char *permitted = status_field(status, "\nCapPrm:");
-	const char *umask_field = status_field(status, "\nUmask:");
 	const char *tgid_field = status_field(status, "\nTgid:");
 	uint32_t uids[4], gids[4];
 
@@ -135,12 +134,6 @@ static int status_parse(const char *status, struct cred *cred, mode_t *mask, pid
 	};
 	if (tgid)
 		*tgid = (pid_t)strtol(tgid_field, NULL, 10);
-	if (mask) {
-		/* Zombies have none. */
-		if (!umask_field)
-			return -ESRCH;
-		*mask = (mode_t)strtoul(umask_field, NULL, 8);
-	}
 	return status_groups(status, cred);
 }
 
@@ -149,14 +142,14 @@ static bool cred_same_namespace(int proc)
 	return !(body_namespaces(proc) & CLONE_NEWUSER);
 }
 
-int cred_read(int proc, struct cred *cred, mode_t *mask, pid_t *tgid)
+int cred_read(int proc, struct cred *cred, pid_t *tgid)
 {
 	AUTO_FREE char *status = NULL;
 	int err = status_read(proc, &status);
 
 	if (err)
 		return err;
-	err = status_parse(status, cred, mask, tgid);
+	err = status_parse(status, cred, tgid);
 	if (err) {
 		cred_free(cred);
 		return err;

@@ -26,7 +26,7 @@
 #include "kernel.h"
 #include "pidfd.h"
 
-#define TARGETS_MAX 512		/* two descriptors each */
+#define TARGETS_MAX 512		/* three descriptors each */
 #define BUCKETS     1024
 
 struct targets {
@@ -67,6 +67,7 @@ static void target_free(struct target *target)
 {
 	fd_close(target->proc);
 	fd_close(target->pidfd);
+	fd_close(target->status);
 	cred_free(&target->cred);
 	free(target);
 }
@@ -194,7 +195,7 @@ static int target_open(const struct targets *targets, pid_t tid, struct target *
 		};
 	}
 	if (err == -ENOTTY)
-		err = cred_read(target->proc, &target->cred, NULL, &target->tgid);
+		err = cred_read(target->proc, &target->cred, &target->tgid);
 	return err;
 }
 
@@ -206,7 +207,7 @@ static int target_new(const struct targets *targets, pid_t tid, struct target **
 	if (!new)
 		return -ENOMEM;
 	new->tid = tid;
-	new->proc = new->pidfd = -1;
+	new->proc = new->pidfd = new->status = -1;
 	new->refs = 1;
 	err = target_open(targets, tid, new);
 	/* What a worn identity may not see the supervisor may. */

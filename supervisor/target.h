@@ -19,6 +19,7 @@ struct target {
 	pid_t tid, tgid;
 	int proc;		/* O_PATH of /proc/TID */
 	int pidfd;		/* PIDFD_THREAD; before 6.9 the leader's, -1 if the thread is not the leader */
+	int status;		/* of /proc/TID/status: -1 until its umask was asked for */
 	struct cred cred;
 	bool cred_stale;	/* a set*id call was let go on: read again */
 	int elsewhere;		/* CLONE_NEW* of the namespaces where it is not with us (body.h); then it is read again for each call */

@@ -81,13 +81,13 @@ class Asker:
         yield self.calls("open", "A brokered read open", "open", s.target, w.floor(), w.usher(s.plain, *w.audit()), within(OPEN, 1.15), peers=True,
                          notes=["usher: with an audit log, for denials."])
         yield self.calls("link", "The same through a symlink", "open", s.link, w.floor(), w.usher(s.plain), within("the same through a symlink", 1.6))
-        yield self.calls("create", "A brokered create", "create", s.path("tree", "new"), w.floor(), w.usher(s.plain), within("a create", 1.6),
-                         notes=["Closing and unlinking are not timed."])
+        yield self.calls("create", "A brokered create", "create", os.path.join(s.made, "new"), w.floor(), w.usher(s.plain), within("a create", 1.6),
+                         notes=["On tmpfs. Closing and unlinking are not timed."])
         if s.root:
             nobody = w.usher(s.plain, "--user", "nobody")
             note = ["usher: the program is nobody's, the supervisor root's. The floor has no change of uid: it opens as itself."]
             yield self.calls("open_uid", "A brokered read open under another uid", "open", s.target, w.floor(), nobody, within("an open under another uid", 1.6), notes=note)
-            yield self.calls("create_uid", "A brokered create under another uid", "create", s.path("tree", "new"), w.floor(), nobody, within("a create under another uid", 1.6), notes=note)
+            yield self.calls("create_uid", "A brokered create under another uid", "create", os.path.join(s.made, "new"), w.floor(), nobody, within("a create under another uid", 1.6), notes=note)
         yield self.calls("deny", "A denial", "deny", s.secret, w.floor("--deny"), w.usher(s.plain), within("denial", 1.15), native="/nonexistent",
                          notes=["Without an audit log; see audit_deny. native: a file that does not exist."])
         yield self.calls("stat", "A brokered stat", "stat", s.target, w.floor("--stat"), w.usher(s.stats), within("brokered stat", 1.15))

@@ -36,22 +36,9 @@ const char *serve_last(const struct object *object, char name[NAME_MAX + 2])
 
 int serve_umask(struct request *req)
 {
-	char status[256];
-	AUTO_FD fd = openat(req->target->proc, "status", O_RDONLY | O_CLOEXEC);
-	const char *at;
-	ssize_t len;
 	mode_t mask;
-	int err;
+	int err = target_umask(req->target, &mask);
 
-	/* The second line; a name cannot hold a newline. */
-	len = fd < 0 ? -1 : read(fd, status, sizeof(status) - 1);
-	status[len > 0 ? len : 0] = '\0';
-	at = strstr(status, "\nUmask:");
-	if (at) {
-		umask((mode_t)strtoul(at + 7, NULL, 8));
-		return 0;
-	}
-	err = target_umask(req->target, &mask);
 	if (!err)
 		umask(mask);
 	return err;

@@ -156,12 +156,15 @@ static void the_dead_stay_dead(void **state)
 {
 	struct targets *targets = new_targets();
 	struct target *target, *again;
+	mode_t mask;
 	char byte;
 	pid_t child = start(NULL);
 
 	(void)state;
 	assert_int_equal(target_get(targets, child, &target), 0);
+	assert_int_equal(target_umask(target, &mask), 0);
 	end(child);
+	assert_int_equal(target_umask(target, &mask), -ESRCH);
 	assert_int_equal(target_cwd(target), -ESRCH);
 	assert_int_equal(target_root(target), -ESRCH);
 	assert_int_equal(target_fd(target, 0), -ESRCH);
@@ -169,6 +172,24 @@ static void the_dead_stay_dead(void **state)
 	assert_int_equal(target_read(target, (uintptr_t)&byte, &byte, 1), -ESRCH);
 	target_forget(targets, child);
 	assert_int_equal(target_get(targets, child, &again), -ESRCH);
+	target_put(targets, target);
+	targets_free(targets);
+}
+
+static void the_umask_is_that_of_now(void **state)
+{
+	struct targets *targets = new_targets();
+	struct target *target;
+	mode_t mask, old = umask(0123);
+
+	(void)state;
+	assert_int_equal(target_get(targets, getpid(), &target), 0);
+	assert_int_equal(target_umask(target, &mask), 0);
+	assert_int_equal(mask, 0123);
+	umask(0077);
+	assert_int_equal(target_umask(target, &mask), 0);
+	assert_int_equal(mask, 0077);
+	umask(old);
 	target_put(targets, target);
 	targets_free(targets);
 }
@@ -474,6 +495,7 @@ int main(void)
 		cmocka_unit_test(cached_while_alive),
 		cmocka_unit_test(the_dead_stay_dead),
 		cmocka_unit_test(threads_are_their_own),
+		cmocka_unit_test(the_umask_is_that_of_now),
 		cmocka_unit_test(details),
 		cmocka_unit_test(stale_credentials_are_read_again),
 		cmocka_unit_test(leaders_are_forgotten_with_their_threads),
