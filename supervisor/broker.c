@@ -157,6 +157,8 @@ static int resolve_names(struct request *req, enum resolve_level level, bool aga
 
 		if (again && !object->lexical)
 			continue;
+		if (again)
+			req->bases[i] = fd_take(&object->from);
 		object_clear(object);
 		if (!ended)
 			ended = req->names[i].err;

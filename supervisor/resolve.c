@@ -400,8 +400,10 @@ int resolve(struct resolver *resolver, struct target *target, const struct name 
 	struct walk walk = { .resolver = resolver, .target = target, .name = name, .object = object, .jump = -1 };
 	int err = WALK_AGAIN;
 
-	if (level == RESOLVE_LEXICAL && resolve_lexical(resolver, name, object))
+	if (level == RESOLVE_LEXICAL && resolve_lexical(resolver, name, base_fd, object)) {
+		object->from = absolute ? -1 : fd_take(&base_fd);
 		return 0;
+	}
 	if (!absolute && base_fd < 0)
 		return -EBADF;
 	walk.root = resolver->root;

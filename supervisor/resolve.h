@@ -1,9 +1,9 @@
 /*
  * From (root, cwd or dirfd, spelled path) to a pinned object.
  *
- * Levels: RESOLVE_LEXICAL answers only for absolute paths without "..": no descriptor is opened, .path is the
- * spelled path tidied, and the caller must open it with RESOLVE_NO_SYMLINKS from the root (then the name is
- * the pin); RESOLVE_EXACT walks and pins. A lexical deny is never final: links may lead elsewhere.
+ * Levels: RESOLVE_LEXICAL answers only for paths without "..": no descriptor is opened, .path is the
+ * spelled path tidied, and the caller must open it with RESOLVE_NO_SYMLINKS from the root, or from the directory where a relative
+ * name begins (then the name is the pin); RESOLVE_EXACT walks and pins. A lexical deny is never final: links may lead elsewhere.
  *
  * The walk uses O_PATH|O_NOFOLLOW descriptors, expands symlinks itself (40 => ELOOP), never leaves the
  * target's root, and gives /proc/self, /proc/thread-self, /dev/fd and the magic links of procfs the target's
@@ -64,6 +64,8 @@ struct object {
 	int parent;		/* O_PATH of the directory; NAME_CREATE when missing, NAME_ENTRY always. Owned */
 	int err;		/* 0, or why resolution ended: -ENOENT (also: missing entry), -ENOTDIR, -ELOOP, -EACCES... .path is then as far
 				 * as it went plus the rest as spelled, so that a denied name reveals nothing */
+	int from;		/* lexical: what the first .from_len bytes of .path are of; -1: the root. Owned */
+	size_t from_len;
 	bool exists;
 	bool lexical;
 	bool nameless;		/* pipe, socket, memfd, deleted: .held is the access already held (O_ACCMODE+1 bits: 1 read, 2 write) */
@@ -115,11 +117,11 @@ void object_clear(struct object *object);
 /* Closes what it has pinned; what it says remains. */
 void object_unpin(struct object *object);
 /* BASE: an owned descriptor of dirfd or cwd, or -1 for an absolute path; consumed. 0: look at .err. Otherwise -errno that is not
- * about the path (-EMFILE, -ENOMEM). What RESOLVE_LEXICAL cannot answer (relative names, "..", procfs) it resolves exactly:
+ * about the path (-EMFILE, -ENOMEM). What RESOLVE_LEXICAL cannot answer ("..", procfs) it resolves exactly:
  * .lexical says which. */
 int resolve(struct resolver *resolver, struct target *target, const struct name *name, int base,
 	    enum resolve_level level, struct object *object);
-/* Opens a lexical object: openat2(2) from the root without symlinks, FLAGS as given. The name is then the pin. -EAGAIN: there
+/* Opens a lexical object: openat2(2) without symlinks, FLAGS as given. The name is then the pin. -EAGAIN: there
  * is a symlink in the way or procfs below, resolve exactly; any other -errno is the kernel's and certain. */
 int object_open_lexical(const struct resolver *resolver, const struct object *object, int flags);
 /* Sets .pin and .st of a lexical object (NOFOLLOW: a last symlink is the object), or .parent alone (object_lexical_parent).

@@ -1,6 +1,7 @@
 /*
  * Lexical objects: a name taken as it is spelled. It is what it says if openat2(2) with RESOLVE_NO_SYMLINKS finds no link in it,
- * and then that call has opened exactly that: the name is the pin. Procfs is left out, where names depend on the reader.
+ * and then that call has opened exactly that: the name is the pin. A relative one is looked up from the directory that fetch has
+ * pinned, whose own path (d_path has no links) stands before it. Procfs is left out, where names depend on the reader.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,16 +15,26 @@
 #include "hash.h"
 #include "resolve_walk.h"
 
-/* PATH of a lexical object relative to the root, with the slash at its end. */
+#define DELETED " (deleted)"
+
+static int lexical_from(const struct resolver *resolver, const struct object *object)
+{
+	return object->from >= 0 ? object->from : resolver->root;
+}
+
+/* PATH of a lexical object relative to that, with the slash at its end. */
 static const char *lexical_name(const struct object *object, char buf[PATH_MAX])
 {
+	const char *name = object->path + object->from_len + 1;
+	size_t len = object->len - object->from_len - 1;
+
 	if (object->len == 1)
 		return ".";
-	if (!object->slash || object->len + 1 > PATH_MAX)
-		return object->path + 1;
-	memcpy(buf, object->path + 1, object->len - 1);
-	buf[object->len - 1] = '/';
-	buf[object->len] = '\0';
+	if (!object->slash || len + 2 > PATH_MAX)
+		return name;
+	memcpy(buf, name, len);
+	buf[len] = '/';
+	buf[len + 1] = '\0';
 	return buf;
 }
 
@@ -43,7 +54,7 @@ static int open_plain(int dir, const char *path, uint64_t flags)
 int object_open_lexical(const struct resolver *resolver, const struct object *object, int flags)
 {
 	char buf[PATH_MAX];
-	int fd = open_plain(resolver->root, lexical_name(object, buf), (uint64_t)(unsigned)flags);
+	int fd = open_plain(lexical_from(resolver, object), lexical_name(object, buf), (uint64_t)(unsigned)flags);
 
 	return fd < 0 ? lexical_error(errno) : fd;
 }
@@ -121,22 +132,41 @@ bool object_lexical_prompt(struct resolver *resolver, const struct object *objec
 	kept = atomic_load_explicit(slot, memory_order_relaxed);
 	if (kept && (kept & HINT_NAME) == hint && ((ticks - kept) & HINT_TIME) < HINT_TICKS)
 		return kept & HINT_PROMPT;
-	if (fstatat(resolver->root, lexical_name(object, buf), &st, AT_SYMLINK_NOFOLLOW))
+	if (fstatat(lexical_from(resolver, object), lexical_name(object, buf), &st, AT_SYMLINK_NOFOLLOW))
 		return true;
 	prompt = (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) && resolve_dev_plain(resolver, st.st_dev);
 	atomic_store_explicit(slot, hint | ticks | (prompt ? HINT_PROMPT : 0), memory_order_relaxed);
 	return prompt;
 }
 
-bool resolve_lexical(const struct resolver *resolver, const struct name *name, struct object *object)
+/* What a relative NAME begins at, into .path: a directory that has a path, not on procfs. */
+static bool begins_at(const struct resolver *resolver, const struct name *name, int base, struct object *object)
+{
+	const size_t mark = sizeof(DELETED) - 1;
+	ssize_t len;
+
+	if (base < 0 || resolver->mounts || name->mode == NAME_ENTRY || !name->path[0])
+		return false;
+	len = resolve_path_of(resolver, base, object->path, PATH_MAX);
+	if (len <= 0 || object->path[0] != '/' || (size_t)len + 1 + strlen(name->path) >= PATH_MAX)
+		return false;
+	object->from_len = len == 1 ? 0 : (size_t)len;
+	return ((size_t)len < mark || memcmp(object->path + (size_t)len - mark, DELETED, mark)) &&
+	       (strncmp(object->path, "/proc", 5) || (object->path[5] && object->path[5] != '/'));
+}
+
+bool resolve_lexical(const struct resolver *resolver, const struct name *name, int base, struct object *object)
 {
 	const char *in = name->path;
 	char *out = object->path;
 	size_t last = 0;
 	bool dot = false;
 
-	if (resolver->other_roots || *in != '/' || name->resolve || name->mode == NAME_CREATE)
+	if (resolver->other_roots || name->resolve || name->mode == NAME_CREATE)
 		return false;
+	if (*in != '/' && !begins_at(resolver, name, base, object))
+		return false;
+	out += object->from_len;
 	for (;;) {
 		while (*in == '/')
 			in++;

@@ -71,8 +71,8 @@ int walk_entry(struct walk *walk, const char *name, size_t len, int pin);
 int walk_failed(struct walk *walk, int err, const char *rest);
 
 /* ---- resolve_lexical.c ---- */
-/* The spelled path of NAME, tidied, if that may be what is meant. */
-bool resolve_lexical(const struct resolver *resolver, const struct name *name, struct object *object);
+/* The spelled path of NAME, tidied, if that may be what is meant. BASE: where a relative one begins. Borrowed. */
+bool resolve_lexical(const struct resolver *resolver, const struct name *name, int base, struct object *object);
 
 /* ---- resolve_walk.c ---- */
 enum { WALK_ON = 2 };	/* goes on: the walk is not at its end */

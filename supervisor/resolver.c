@@ -205,6 +205,8 @@ void object_init(struct object *object)
 	object->pin = -1;
 	object->self_fd = -1;
 	object->parent = -1;
+	object->from = -1;
+	object->from_len = 0;
 	object->n_links = 0;
 	object->err = 0;
 	object->exists = object->lexical = object->nameless = object->below = object->slash = object->magic = object->foreign = false;
@@ -223,6 +225,7 @@ void object_unpin(struct object *object)
 void object_clear(struct object *object)
 {
 	object_unpin(object);
+	fd_close(object->from);
 	for (unsigned i = 0; i < object->n_links; i++)
 		free(object->links[i]);
 	object_init(object);

@@ -176,7 +176,7 @@ static inline bool tree_compare(struct tree *tree, int base, const char *path, b
 	(void)snprintf(tree->trouble, sizeof(tree->trouble), "%.400s: kernel %d %.500s, resolver %d %.500s", path, kernel,
 		       want, err, object->path);
 	/* What the lexical level answers must be the same object, or no answer. */
-	if (same && path[0] == '/') {
+	if (same && *path) {
 		if (tree_resolve(tree, base, path, mode, RESOLVE_LEXICAL, &tree->again))
 			abort();
 		lexical = tree->again.lexical ? object_lexical_pin(tree->resolver, &tree->again, !follow) : -EAGAIN;

@@ -440,6 +440,60 @@ static void *race_swap(void *arg)
 	return NULL;
 }
 
+static bool lexical_from(int base, const char *path, enum name_mode mode)
+{
+	assert_int_equal(tree_resolve(&tree, base, path, mode, RESOLVE_LEXICAL, &tree.object), 0);
+	return tree.object.lexical;
+}
+
+/* A relative name is taken as it is spelled where it begins at a directory with a path; and it begins there whatever that is called later. */
+static void lexical_and_relative(void **state)
+{
+	int dir = open("a/b", O_PATH | O_CLOEXEC), file = open("f", O_PATH | O_CLOEXEC), proc = open("/proc/self", O_PATH | O_CLOEXEC);
+	int root = open("/", O_PATH | O_CLOEXEC), pipes[2], moved, gone;
+	struct stat st, want;
+
+	(void)state;
+	assert_int_equal(pipe(pipes), 0);
+	assert_true(lexical_from(AT_FDCWD, "f", NAME_FOLLOW));
+	assert_path(&tree.object, "/f");
+	assert_true(lexical_from(dir, "./c//.//x/", NAME_NOFOLLOW));
+	assert_path(&tree.object, "/a/b/c/x");
+	assert_true(lexical_from(root, "etc/passwd", NAME_FOLLOW));
+	assert_string_equal(tree.object.path, "/etc/passwd");
+	assert_int_equal(object_lexical_pin(tree.resolver, &tree.object, false), 0);
+	assert_true(lexical_from(file, "x", NAME_FOLLOW));
+	assert_int_equal(object_lexical_pin(tree.resolver, &tree.object, false), -ENOTDIR);
+	assert_true(lexical_from(AT_FDCWD, "la/f", NAME_FOLLOW));
+	assert_int_equal(object_lexical_pin(tree.resolver, &tree.object, false), -EAGAIN);
+	assert_false(lexical_from(dir, "../f", NAME_FOLLOW));
+	assert_false(lexical_from(dir, ".", NAME_FOLLOW));
+	assert_false(lexical_from(root, "proc/version", NAME_FOLLOW));
+	assert_false(lexical_from(proc, "status", NAME_FOLLOW));
+	assert_false(lexical_from(pipes[0], "x", NAME_FOLLOW));
+	assert_false(lexical_from(AT_FDCWD, "new", NAME_CREATE));
+	assert_false(lexical_from(AT_FDCWD, "new", NAME_ENTRY));
+
+	assert_int_equal(mkdir("moves", 0755), 0);
+	tree_file("moves/x");
+	assert_int_equal(stat("moves/x", &want), 0);
+	moved = open("moves", O_PATH | O_CLOEXEC);
+	assert_true(lexical_from(moved, "x", NAME_FOLLOW));
+	assert_int_equal(rename("moves", "moved (deleted)"), 0);
+	assert_int_equal(object_lexical_pin(tree.resolver, &tree.object, false), 0);
+	st = tree.object.st;
+	assert_true(st.st_ino == want.st_ino && st.st_dev == want.st_dev);
+	assert_false(lexical_from(moved, "x", NAME_FOLLOW));
+	assert_path(&tree.object, "/moved (deleted)/x");
+	assert_int_equal(mkdir("goes", 0755), 0);
+	gone = open("goes", O_PATH | O_CLOEXEC);
+	assert_int_equal(rmdir("goes"), 0);
+	assert_false(lexical_from(gone, "x", NAME_FOLLOW));
+	assert_int_equal(tree.object.err, -ENOENT);
+	for (size_t i = 0; i < 8; i++)
+		close((const int[]){ dir, file, proc, root, pipes[0], pipes[1], moved, gone }[i]);
+}
+
 /* A directory and a link to another one change places: the lexical level must never go through the link. */
 static void race_of_lexical(void **state)
 {
@@ -567,7 +621,7 @@ int main(void)
 		cmocka_unit_test(entries), cmocka_unit_test(failures_keep_the_path), cmocka_unit_test(nameless),
 		cmocka_unit_test(removed_cwd), cmocka_unit_test(processes), cmocka_unit_test(members), cmocka_unit_test(chrooted),
 		cmocka_unit_test(links_are_told), cmocka_unit_test(own_openat2), cmocka_unit_test(race_of_links),
-		cmocka_unit_test(race_of_lexical), cmocka_unit_test(race_beneath), cmocka_unit_test(race_of_removal),
+		cmocka_unit_test(lexical_and_relative), cmocka_unit_test(race_of_lexical), cmocka_unit_test(race_beneath), cmocka_unit_test(race_of_removal),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
