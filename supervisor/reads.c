@@ -336,6 +336,7 @@ int reads_decide(struct plan *plan)
 	uint32_t ops = plan->restricted & OPS;
 	const struct policy_rule *rule;
 	const struct reads_obstacle *why = special(plan, &rule);
+	int err = 0;
 
 	plan->reads = READS_BROKERED;
 	if (plan->layers == LAYERS_BROKER || !plan->files)
@@ -360,8 +361,14 @@ int reads_decide(struct plan *plan)
 		obstructed(plan, NULL, &(struct reads_obstacle){ "what may be executed is not limited, and must be read for that",
 								 "allow exec of directory trees (allow rx /usr/;) and not of everything" });
 	else
-		return decide_trees(plan, ops);
-	return 0;
+		err = decide_trees(plan, ops);
+	/*
+	 * Each open of the program's own would also be asked whether the file may be truncated later, for which the kernel looks in every
+	 * directory up to the root, in vain. What can truncate, it must ask the broker for.
+	 */
+	if (plan->reads != READS_BROKERED)
+		plan->landlock_fs &= ~(uint64_t)LANDLOCK_ACCESS_FS_TRUNCATE;
+	return err;
 }
 
 bool reads_same(const struct plan *a, const struct plan *b)
