@@ -5,7 +5,7 @@ from xml.sax.saxutils import escape
 from .report import MS, figure, in_unit
 
 WIDTH, LABEL, VALUE, ROW, HEAD = 560, 120, 76, 18, 26
-COLOURS = {"native": "#9aa5b1", "floor": "#6b7785", "landlock": "#6b7785", "allow-all": "#6b7785", "floor+filter": "#6b7785", "wider": "#6b7785"}
+COLOURS = {"native": "#9aa5b1", "floor": "#6b7785", "landlock": "#6b7785", "allow-all": "#6b7785", "floor+filter": "#6b7785", "landlock+filter": "#6b7785", "truncate": "#6b7785"}
 PEERS = {"strace", "proot", "bwrap", "firejail", "runsc"}
 
 

@@ -96,9 +96,9 @@ class Asker:
         yield self.calls("untrapped", "A call that is not trapped", "getppid", "-", w.floor("--allow-all"), w.usher(s.plain), within("a call that is not trapped", 1.05),
                          count=self.scale.count * 20, notes=["floor: a one-line allow-all filter."])
         yield self.calls("landlock", "An open that is left to Landlock", "open", s.target, w.landlock(), w.usher(s.sealed),
-                         within("reads offloaded to Landlock", 1.05), count=self.scale.count * 5, more=[("floor+filter", w.landlock("--allow-all-filter")), ("wider", w.landlock("--allow-all-filter", wider=True))],
+                         within("reads offloaded to Landlock", 1.05), count=self.scale.count * 5, more=[("floor+filter", w.landlock_filter()), ("truncate", w.landlock_filter("--truncate"))],
                          notes=["floor: Landlock alone, with the rights that usher gives; floor+filter: with a one-line allow-all filter besides, which is what the kernel charges for any filter;",
-                                "wider: with all rights in each tree, where the kernel stops at the first rule instead of looking on up to the root for the right to truncate."])
+                                "truncate: the same, and each open asks whether it may truncate, for which the kernel looks on up to the root. usher gave that up."])
         for op, title in (("connect", "A brokered connect to loopback"), ("connect_nonblocking", "The same, not blocking")):
             yield self.calls(op, title, op, "-", w.floor("--connect"), w.usher(s.connects), within("connect to loopback, brokered" + ", not blocking" * (op != "connect"), 1.15),
                              count=self.scale.count // 2)
@@ -144,7 +144,7 @@ class Asker:
         rate = lambda words, of, to, least: Goal(words, of, to, key="rate", least=least)
         # Each nginx has its port and its configuration.
         yield Question("nginx", "nginx, 1 KiB pages, one open a request", {
-            "native": [], "landlock": w.landlock(), "offloaded": w.usher(s.sealed), "floor": w.floor(), "brokered": w.usher(s.plain), **self.others(),
+            "native": [], "landlock": w.landlock(), "landlock+filter": w.landlock_filter(), "offloaded": w.usher(s.sealed), "floor": w.floor(), "brokered": w.usher(s.plain), **self.others(),
         }, Nginx(s, scale.server_seconds, False).sample, [
             rate(SERVED + ": offloaded", "offloaded", "native", 0.95), rate(SERVED + ": brokered", "brokered", "floor", 0.95),
         ], key="rate", repetitions=scale.server_repetitions, peers=tuple(w.peers), peer_repetitions=min(2, scale.peers), seconds=400)
@@ -167,7 +167,7 @@ class Asker:
         ):
             runs = max(1, times * scale.programs // 2)
             work = [s.tool("worker"), "run", str(runs), *command]
-            wrapped = {"native": [], "landlock": w.landlock(), "offloaded": w.usher(s.sealed), "floor": w.floor(), "brokered": w.usher(s.plain), **self.others()}
+            wrapped = {"native": [], "landlock": w.landlock(), "landlock+filter": w.landlock_filter(), "offloaded": w.usher(s.sealed), "floor": w.floor(), "brokered": w.usher(s.plain), **self.others()}
             yield Question(name, title, {label: wrapper + work for label, wrapper in wrapped.items()}, self.worker_sample, [
                 Goal(f"{title}: offloaded", "offloaded", "native", most=1.05), Goal(f"{title}: brokered", "brokered", "floor", most=1.10),
             ], calls=runs, repetitions=scale.program_repetitions, peers=tuple(w.peers), peer_repetitions=min(2, scale.peers),

@@ -26,10 +26,13 @@ class Wrappers:
     def floor(self, *options):
         return [self.site.tool("bench_floor"), *options, "--"]
 
-    def landlock(self, *options, wider=False):
-        """The rights that usher gives under the sealed policy; or all of them everywhere, with which an open is cheaper."""
-        plus = [tree for tree in self.site.trees if wider or tree in self.site.writable]
-        return [self.site.tool("bench_landlock"), *options, *("+" * (tree in plus) + tree for tree in self.site.trees), "--"]
+    def landlock(self, *options):
+        """The rights that usher gives under the sealed policy."""
+        return [self.site.tool("bench_landlock"), *options, *("+" * (tree in self.site.writable) + tree for tree in self.site.trees), "--"]
+
+    def landlock_filter(self, *options):
+        """And a filter of one line: the least that the kernel charges for two layers."""
+        return self.landlock("--allow-all-filter", *options)
 
     def usher(self, policy, *options):
         return [self.site.usher, "run", "-p", policy, "--quiet", *options, "--"]
