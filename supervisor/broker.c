@@ -377,6 +377,7 @@ static bool broker_end(struct request *req, int err)
 		broker_would(req);
 		describe_look(req);
 	}
+	reply_ready(req);
 	broker_record(req);
 	reply_send(req);
 	request_end(req);

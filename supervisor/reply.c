@@ -29,65 +29,69 @@ static void reply_sigpipe(const struct request *req)
 		(void)syscall(SYS_tgkill, target->tgid, target->tid, SIGPIPE);
 }
 
-static void reply_error(struct request *req, int err)
+static void reply_fails(struct reply *reply, int err)
 {
-	req->reply.kind = REPLY_DENY;
-	req->reply.error = err;
-	(void)listener_send(req->sandbox->listener, req->notif.id, 0, err);
+	reply->kind = REPLY_DENY;
+	reply->error = err;
+	reply->fd = fd_close(reply->fd);
 }
 
 /* Our copy is closed before the target runs: it would keep locks, pipes and running images busy. */
 static void reply_install(struct request *req)
 {
-	int number = listener_addfd(req->sandbox->listener, req->notif.id, req->reply.fd, req->reply.cloexec);
+	struct reply *reply = &req->reply;
+	int number = listener_addfd(req->sandbox->listener, req->notif.id, reply->fd, reply->cloexec);
 
-	req->reply.fd = fd_close(req->reply.fd);
-	if (number == -ENOENT)
-		return;
-	if (number < 0) {
-		reply_error(req, number);
-		return;
-	}
-	req->reply.value = number;
-	(void)listener_send(req->sandbox->listener, req->notif.id, number, 0);
+	reply->fd = fd_close(reply->fd);
+	if (number >= 0)
+		(void)reply_value(req, number);
+	else if (number == -ENOENT)
+		reply->kind = REPLY_NONE;
+	else
+		reply_fails(reply, number);
 }
 
 /* ENOENT from the listener, everywhere: the target is gone, nobody waits for the answer. */
-void reply_send(struct request *req)
+void reply_ready(struct request *req)
 {
 	struct reply *reply = &req->reply;
 	int err;
 
 	/* What is reached by its number must still be who called: resolving may have taken long. */
-	if ((reply->sigpipe || reply->out[0].data) && listener_valid(req->sandbox->listener, req->notif.id))
+	if (reply->out[0].data && listener_valid(req->sandbox->listener, req->notif.id))
 		return;
 	err = reply_write(req);
-	if (err) {
-		reply_error(req, err);
-		return;
-	}
+	if (err)
+		reply_fails(reply, err);
+	/* Without a signal these leak to the program. */
+	if (reply->kind == REPLY_DENY && reply->error <= -512 && reply->error >= -516 && !req->parked && !*req->interrupted)
+		reply->error = -EINTR;
+	if (reply->kind == REPLY_FD)
+		reply_install(req);
+}
+
+void reply_send(struct request *req)
+{
+	const struct reply *reply = &req->reply;
+	int listener = req->sandbox->listener;
+
 	/* What is pinned or held is busy, and its blocks are in use: the program might see that. And while this thread goes on working the
 	 * program that it wakes is moved to another CPU. */
 	request_release(req);
-	if (reply->sigpipe)
+	if (reply->sigpipe && !listener_valid(listener, req->notif.id))
 		reply_sigpipe(req);
 	switch (reply->kind) {
 	case REPLY_DENY:
-		/* Without a signal these leak to the program. */
-		if (reply->error <= -512 && reply->error >= -516 && !req->parked && !*req->interrupted)
-			reply->error = -EINTR;
-		reply_error(req, reply->error < 0 ? reply->error : -EACCES);
+		(void)listener_send(listener, req->notif.id, 0, reply->error < 0 ? reply->error : -EACCES);
 		break;
 	case REPLY_VALUE:
-		(void)listener_send(req->sandbox->listener, req->notif.id, reply->value, 0);
-		break;
-	case REPLY_FD:
-		reply_install(req);
+		(void)listener_send(listener, req->notif.id, reply->value, 0);
 		break;
 	case REPLY_CONTINUE:
 		ASSERT(!req->call || req->call->may_continue);
-		(void)listener_continue(req->sandbox->listener, req->notif.id);
+		(void)listener_continue(listener, req->notif.id);
 		break;
+	case REPLY_FD:		/* gone before it could be installed */
 	case REPLY_PARKED:
 	case REPLY_NONE:
 		break;

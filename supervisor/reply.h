@@ -4,7 +4,11 @@
 
 #include "request.h"
 
-/* Gives REQ's target what req->reply says, once. Nobody else writes to a target or answers it. */
+/* Nobody else writes to a target or answers it. */
+
+/* What goes before the answer: memory is written, the descriptor is there. What fails is the answer instead. */
+void reply_ready(struct request *req);
+/* Releases REQ, and gives its target what req->reply says, once. */
 void reply_send(struct request *req);
 
 #endif

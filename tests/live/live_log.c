@@ -195,7 +195,7 @@ static void the_next_one_says_what_a_kill_lost(void **state)
 	forget(live->audit);
 }
 
-/* The record of a denial is made after the answer, when the program may be gone already: that it was known is seen to before. */
+/* What is killed may be gone when the record is made: that it was known is seen to before. */
 static void whoever_is_gone_is_named(void **state)
 {
 	struct live *live = *state;
@@ -209,6 +209,22 @@ static void whoever_is_gone_is_named(void **state)
 	assert_int_equal(live_audited(live, "deny", "/secret"), 500);
 	assert_int_equal(usher(live, "log", "--denied", "--program", shell, "--json", live->audit), 0);
 	assert_int_equal(records(live->out), 500);
+	forget(live->audit);
+}
+
+/* What the rules allow may fail when the program is given it, which comes last. */
+static void what_fails_at_last_failed(void **state)
+{
+	struct live *live = *state;
+	char path[120];
+	live->options[0] = NULL;
+	snprintf(path, sizeof(path), "@%s", live_file(live, "a", 0644, "x\n"));
+	live_policy(live, LIVE_BASE "files { cover all; allow all $dir/; } audit { level all; }");
+	live_expect(live, "EFAULT", "call", "newfstatat", "cwd", path, "!bad", "0", ",", "nofile", "3", ",", "open", path + 1, "r", NULL);
+	char *log = live_audit(live);
+	assert_says(log, "/a\",\"errno\":\"EFAULT\"");
+	assert_says(log, "/a\",\"errno\":\"EMFILE\"");
+	free(log);
 	forget(live->audit);
 }
 
@@ -415,6 +431,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(usr1_opens_it_again),
 	TEST(the_next_one_says_what_a_kill_lost),
 	TEST(whoever_is_gone_is_named),
+	TEST(what_fails_at_last_failed),
 	TEST(what_leaves_no_record_is_counted),
 	TEST(the_kernels_records_are_joined),
 	TEST(log_filters_and_counts),
