@@ -174,6 +174,14 @@ bool alert_is(pid_t pid)
 	return is;
 }
 
+bool alert_leads(pid_t pid)
+{
+	pthread_mutex_lock(&session_lock);
+	bool leads = pid == session;
+	pthread_mutex_unlock(&session_lock);
+	return leads;
+}
+
 /* Until it has ended; one that takes too long is killed. */
 static int tell_command(const char *command, const char *text, int wait_ms)
 {

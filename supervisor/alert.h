@@ -27,6 +27,8 @@ unsigned long alert_free(struct alert *alert);
 
 /* Is PID of a command that runs, and thereby none of the sandbox's orphans? */
 bool alert_is(pid_t pid);
+/* Is it the command itself, whose status is waited for? */
+bool alert_leads(pid_t pid);
 
 /* The command (I 0) or socket (I 1) of POLICY, NULL if it has none: not to be changed by the program. */
 const char *alert_file(const struct policy *policy, unsigned i);

@@ -141,22 +141,28 @@ static bool is_ours(pid_t pid)
 	return body_is(pid) || alert_is(pid);
 }
 
-/* One that has ended; who started one of ours wants its status. False: there is none, or one of ours is the first. */
-static bool reap_orphan(void)
+/* Who started it wants its status. */
+static bool is_awaited(pid_t pid)
+{
+	return body_is(pid) || alert_leads(pid);
+}
+
+/* 0: none; -1: no children either. */
+static pid_t first_ended(void)
 {
 	siginfo_t ended = { 0 };
 
-	return waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 && ended.si_pid && !is_ours(ended.si_pid) &&
-	       waitpid(ended.si_pid, NULL, WNOHANG | __WALL) == ended.si_pid;
+	return waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 ? ended.si_pid : -1;
 }
 
 /* The guardian is gone and was not the last: its orphans are ours (PR_SET_CHILD_SUBREAPER). */
 static void kill_orphans(void)
 {
 	for (int i = 0; i < KILL_TRIES; i++) {
-		while (reap_orphan())
+		pid_t pid;
+		while ((pid = first_ended()) > 0 && !is_awaited(pid) && waitpid(pid, NULL, WNOHANG | __WALL) == pid)
 			;
-		if (!kin_kill(getpid(), is_ours))
+		if (pid < 0 || !kin_kill(getpid(), is_ours))
 			return;
 		nap();
 	}

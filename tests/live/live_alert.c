@@ -1,5 +1,8 @@
 /* Denials that somebody is told of: a command, a socket. */
+#include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -123,12 +126,64 @@ static void a_command_that_is_not_there_ends_the_start(void **state)
 	assert_says(live->err, "nobody is named");
 }
 
+static pid_t child_of(pid_t parent)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent, (int)parent);
+	char *text = live_read(path);
+	pid_t pid = text ? atoi(text) : 0;
+	free(text);
+	return pid;
+}
+
+static char state_of(pid_t pid)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	char *text = live_read(path);
+	const char *end = text ? strrchr(text, ')') : NULL;
+	char state = end ? end[2] : '\0';
+	free(text);
+	return state;
+}
+
+/* What a command leaves behind is usher's, as are the program's orphans: they are reaped, though the command still runs. */
+static void orphans_do_not_wait_for_the_command(void **state)
+{
+	struct live *live = *state;
+	char script[400], alert[200], line[40] = "";
+	pid_t orphan, command;
+	const char *left = live_path(live, "left"), *go = live_path(live, "go");
+	snprintf(script, sizeof(script), "(sh -c 'echo $$ '$$' >%s' &); read x <%s", left, go);
+	snprintf(alert, sizeof(alert), "command=%s", command_of(live, script));
+	policy(live, alert);
+	assert_int_equal(mkfifo(left, 0600) | mkfifo(go, 0600), 0);
+	snprintf(script, sizeof(script), "read x <%s/secret; sleep 1000", live->dir);
+	pid_t usher = live_start(live, (const char *const[]){ "/bin/sh", "-c", script, NULL });
+	int from = open(left, O_RDONLY | O_CLOEXEC), to = open(go, O_RDWR | O_CLOEXEC);
+	assert_true(from >= 0 && to >= 0 && read(from, line, sizeof(line) - 1) > 0);
+	assert_int_equal(sscanf(line, "%d %d", &orphan, &command), 2);
+	while (state_of(orphan) != 'Z')
+		(void)sched_yield();
+	pid_t guardian = child_of(usher), program = child_of(guardian);
+	assert_true(program > 0);
+	assert_int_equal(kill(guardian, SIGKILL), 0);
+	while (kill(program, 0) == 0)
+		usleep(1000);
+	assert_int_equal(kill(command, 0), 0);
+	assert_int_equal(write(to, "\n", 1), 1);
+	assert_int_equal(live_finish(live), 125);
+	close(from);
+	close(to);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, live_setup, live_teardown)
 static const struct CMUnitTest tests[] = {
 	TEST(a_command_gets_the_record),
 	TEST(few_are_told_and_the_rest_is_counted),
 	TEST(the_program_cannot_reach_them),
 	TEST(a_command_that_is_not_there_ends_the_start),
+	TEST(orphans_do_not_wait_for_the_command),
 };
 
 int main(int argc, char **argv)
