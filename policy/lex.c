@@ -37,7 +37,7 @@ static size_t lex_character(struct lexer *lex, size_t offset)
 	if (c == 0x7f || (c < 0x20 && !is_space((char)c))) {
 		struct policy_diag *diag = lex_error(lex, offset, 1, "control characters cannot stand in a policy");
 		if (diag)
-			policy_diag_help(diag, "write it as \\x%02x in double quotes", c);
+			policy_diag_help(diag, c == 1 ? "write it as \\x%02x in double quotes; what is shown so may be a NUL, which no path has" : "write it as \\x%02x in double quotes", c);
 		return 1;
 	}
 	size_t len = utf8_sequence(lex->text + offset, lex->len - offset);
@@ -204,9 +204,25 @@ static void lex_token(struct lexer *lex)
 	lex->token.len = lex->offset - start;
 }
 
+/* What editors of other systems put in front. Of UTF-16 nothing else is worth a complaint. */
+static void lex_mark(struct lexer *lex)
+{
+	struct policy_diag *diag = NULL;
+	if (lex->len >= 3 && memcmp(lex->text, "\xef\xbb\xbf", 3) == 0) {
+		diag = lex_error(lex, 0, 1, "a byte order mark cannot stand in a policy");
+		lex->offset = 3;
+	} else if (lex->len >= 2 && (memcmp(lex->text, "\xff\xfe", 2) == 0 || memcmp(lex->text, "\xfe\xff", 2) == 0)) {
+		diag = lex_error(lex, 0, 1, "this is UTF-16");
+		lex->len = 0;
+	}
+	if (diag)
+		policy_diag_help(diag, "save the file as UTF-8, without a byte order mark");
+}
+
 void lex_begin(struct lexer *lex, const struct policy_file *file, uint32_t index, struct policy_diags *diags)
 {
 	*lex = (struct lexer){.text = file->text, .len = file->len, .file = index, .line = 1, .diags = diags};
+	lex_mark(lex);
 	lex_token(lex);
 	lex->last = lex->token;
 }

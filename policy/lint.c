@@ -160,7 +160,7 @@ static void lint_hosts(struct lint *lint, const struct policy_rule *rule)
 		if (rule->addrs[i].kind == ADDR_HOST && rule->proto != PROTO_NETLINK)
 			policy_diag_help(lint_add(lint, "W011", DIAG_WARNING, rule->addrs[i].pos, "the program may get another "
 						  "address for '%s' than usher does", rule->addrs[i].text),
-					 "a name behind a CDN has many; 'answer read /etc/hosts' pins it");
+					 "a name behind a CDN has many; 'answer read /etc/hosts with hosts;' pins it");
 }
 
 static void lint_calls(struct lint *lint, const struct policy_rule *rule)

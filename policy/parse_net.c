@@ -122,7 +122,11 @@ static bool parse_host(const char *text, struct policy_addr *addr, struct proble
 	const char *colon = strchr(text, ':');
 	if (colon && strchr(colon + 1, ':')) {
 		wrong(problem, "an IPv6 address stands in brackets");
-		return help(problem, "did you mean '[%.60s]'?", text);
+		const char *port = strrchr(text, ':') + 1;
+		int before = (int)(port - 1 - text);
+		bool with_port = *port && strspn(port, "0123456789") == strlen(port) && before > 1 && text[before - 1] != ':' && before < 60;
+		return with_port ? help(problem, "write '[%.*s]:%s' for that port, '[%.60s]' for all ports of another address", before, text, port, text)
+				 : help(problem, "did you mean '[%.60s]'?", text);
 	}
 	size_t len = colon ? (size_t)(colon - text) : strlen(text);
 	char host[254] = "";

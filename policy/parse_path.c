@@ -40,7 +40,9 @@ static bool path_check(struct parser *parser, const struct token *token, const c
 	if (strncmp(glob, "/", 1) != 0 && strncmp(glob, "**/", 3) != 0) {
 		struct policy_diag *diag = parse_error(parser, token, "a path begins with '/' or '**/', not like %s",
 						       token_quote(token, buf));
-		if (*glob == '~')
+		if (policy_ops_named(glob, strlen(glob)))
+			policy_diag_help(diag, "operations are separated by commas");
+		else if (*glob == '~')
 			policy_diag_help(diag, "write the directory's whole path");
 		else if (*glob && strcspn(glob, "*?[{") < strlen(glob))
 			policy_diag_help(diag, "did you mean '**/%.100s'?", glob);

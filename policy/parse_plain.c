@@ -82,6 +82,20 @@ static bool kind_matches(const char *kind, size_t len, const char *word)
 	return false;
 }
 
+/* How the one of USAGE that is least obvious is written. */
+static const char *kind_example(const char *usage)
+{
+	static const char *const examples[][2] = {
+		{ "SIZE", ", a SIZE as 64k, 512M or 2G" },	{ "RATE", ", a RATE as 10/s, 6/m, 100/h or 1000/d" },
+		{ "DURATION", ", a DURATION as 500ms, 30s, 10m, 12h, 7d or 2w" }, { "CAPABILITY", ", a CAPABILITY as net_admin" },
+		{ "PATH", ", a PATH that begins with /" },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(examples); i++)
+		if (strstr(usage, examples[i][0]))
+			return examples[i][1];
+	return "";
+}
+
 /* One alternative without blanks: LITERAL, KIND or literal=KIND. */
 static bool atom_matches(const char *atom, size_t len, const char *word)
 {
@@ -213,7 +227,7 @@ static void parse_setting(struct parser *parser, int kind)
 		struct policy_diag *diag = i < n_tokens
 			? parse_error(parser, at, "%s does not fit here", token_quote(at, buf))
 			: parse_error(parser, at, "something is missing behind %s", token_quote(at, buf));
-		policy_diag_help(diag, "write: %s %s", word->name, word->usage);
+		policy_diag_help(diag, "write: %s %s%s", word->name, word->usage, kind_example(word->usage));
 		ok = false;
 	}
 	free(tokens);

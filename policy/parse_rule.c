@@ -148,7 +148,7 @@ static bool read_network(struct reading *reading)
 {
 	struct parser *parser = reading->parser;
 	const struct token token = parser->lex.token;
-	const struct word *proto = read_word(reading, WORD_PROTO, "protocol", "tcp, udp, unix, icmp, netlink, packet or raw");
+	const struct word *proto = read_word(reading, WORD_PROTO, "protocol", "tcp, udp, unix, icmp, netlink, vsock, packet or raw");
 	if (!proto)
 		return false;
 	if (proto->later)
