@@ -356,7 +356,7 @@ void audit_event(struct audit *audit, const char *action, const char *message)
 		sink_put(audit->file, text.s, text.len);
 	if (audit->terminal && audit->options.json) {
 		sink_put(audit->terminal, text.s, text.len);
-	} else if (audit->terminal && message && strcmp(action, "error") == 0) {
+	} else if (audit->terminal && message && (strcmp(action, "error") == 0 || strcmp(action, "kill") == 0)) {
 		text.len = 0;
 		text_puts(&text, "usher: ");
 		escape_add(&text, message, strlen(message));

@@ -77,6 +77,7 @@ struct gate {
 	size_t n;
 	timer_t timer;
 	bool ticking;
+	bool ran;		/* something has passed */
 	int timer_err;
 };
 
@@ -134,6 +135,8 @@ static void gate_kill(struct gate *gate, pid_t pid, struct passing *passing, con
 
 	(void)kill(pid, SIGKILL);
 	passing->killed = true;
+	if (!gate->ran)
+		atomic_store(&gate->sandbox->unstarted, why);
 	if (!gate->sandbox->audit)
 		return;
 	(void)snprintf(text, sizeof(text), "process %d was killed at execve: %s", (int)pid, why);
@@ -169,6 +172,7 @@ static void gate_compare(struct gate *gate, pid_t pid)
 		gate_kill(gate, pid, passing, wrong);
 		return;
 	}
+	gate->ran = true;
 	/* It has other credentials than the leader had whose number it may have taken over. */
 	target_forget(gate->sandbox->targets, pid);
 	if (!ptrace(PTRACE_DETACH, pid, NULL, NULL))

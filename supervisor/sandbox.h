@@ -48,6 +48,7 @@ struct sandbox {
 	struct entry_locks entries;	/* names kept in their places (calls/entry.c) */
 	struct denials denials;		/* Landlock's; loop's thread */
 	_Atomic unsigned long calls, denied, would_deny;
+	_Atomic(const char *) unstarted; /* why the gate killed the program before it ran; static, NULL: it did not */
 	void (*gone)(void *ctx);
 	void *ctx;
 	bool hung_up;			/* loop's thread: no task uses the filter any more */

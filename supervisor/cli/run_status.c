@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "run.h"
+#include "sandbox.h"
 
 int run_fail(const struct run *run, const char *what, int error)
 {
@@ -108,5 +109,8 @@ int run_ended(const struct run *run)
 	}
 	if (atomic_load(&page->stage) == WIRE_FAILED)
 		return child_failed(run);
+	const char *unstarted = atomic_load(&run->sandbox->unstarted);
+	if (unstarted && WIFSIGNALED(status))
+		cli_error(run->cli, "%s: killed before it ran: %s (is 'include \"base/glibc.policy\";' missing?)", run->argv[0], unstarted);
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }

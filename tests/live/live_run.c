@@ -57,6 +57,10 @@ static void programs_that_do_not_start(void **state)
 	says(live, 127, "'': not found");
 	live_runl(live, live_file(live, "script", 0755, "#!/no/such/interpreter\n"), NULL);
 	says(live, 126, "its interpreter or loader is missing");
+	/* The exec gate kills what names a loader that is denied: nothing else would say so. */
+	live_policy(live, "files { default deny EACCES; allow rx /usr/bin/, /bin/; }");
+	live_runl(live, "/bin/true", NULL);
+	says(live, 128 + SIGKILL, "/bin/true: killed before it ran: it names a loader that may be neither read nor executed");
 	live_policy(live, "files { default deny EACCES; allow all /; deny exec $dir/; }");
 	live_runl(live, live_file(live, "denied", 0755, "#!/bin/sh\n"), NULL);
 	says(live, 126, "the policy denies exec");
