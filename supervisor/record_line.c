@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "calls/mount.h"
 #include "escape.h"
 #include "request.h"
 #include "sandbox.h"
@@ -33,6 +34,8 @@ void record_question(struct text *text, const struct request *req, enum record_k
 	const struct object *object = record_object(req);
 	char base[PATH_MAX];
 	struct text path = { 0 };
+	if (record_verdict(req, kind)->op == OP_MOUNT && object && mount_question(text, req))
+		return;
 	add_deed(text, req, kind);
 	if (!object)
 		return;

@@ -54,6 +54,9 @@ void shown_put(struct shown *shown, const struct request *req, enum record_kind 
 	struct seen *seen = seen_get(&shown->seens, record_hash(req, kind));
 	if (!shown->file) {
 		struct text question = { 0 };
+		const struct policy_verdict *verdict = record_verdict(req, kind);
+		bool own = verdict->rule && verdict->rule->pos.file == POLICY_BUILTIN && OP_BIT(verdict->op) & OPS_MOUNTS;
+		shown->last_reason = own ? verdict->rule->text : NULL;
 		record_question(&question, req, kind);
 		free(shown->last_question);
 		shown->last_question = text_take(&question);
@@ -79,6 +82,10 @@ static void add_next_command(struct text *text, const struct shown *shown)
 {
 	const char *policy = shown->policy->files[0].path;
 	struct text command = { 0 };
+	if (!shown->file && shown->last_reason) {
+		text_addf(text, "usher: the last one: %s\n", shown->last_reason);
+		return;
+	}
 	text_puts(text, "usher: ");
 	if (shown->file) {
 		text_puts(&command, "usher why --last --audit ");
@@ -102,11 +109,11 @@ void shown_summary(const struct shown *shown, unsigned long calls, unsigned long
 {
 	struct text text = { 0 };
 	text_addf(&text, "usher: %lu denial%s", denied, denied == 1 ? "" : "s");
-	if (denied + would > 1 && shown->seens.n)
-		text_addf(&text, ", %s%zu different", shown->seens.full ? "more than " : "", shown->seens.n);
 	if (would)
 		text_addf(&text, "; %lu call%s would be denied without stage log", would,
 			  would == 1 ? "" : "s");
+	if (denied + would > 1 && shown->seens.n)
+		text_addf(&text, "%s %s%zu different", would ? "; in all" : ",", shown->seens.full ? "more than " : "", shown->seens.n);
 	if (shown->hidden)
 		text_addf(&text, "; %lu not shown", shown->hidden);
 	text_addf(&text, "; %lu brokered call%s%s\n", calls, calls == 1 ? "" : "s",

@@ -20,6 +20,7 @@ struct shown {
 	int64_t tokens_at_ms;
 	unsigned long hidden, hidden_unsaid;
 	char *last_question;			/* without a file: there an id is enough */
+	const char *last_reason;		/* what usher itself had against a mount, which no question tells; static */
 };
 
 void shown_init(struct shown *shown, const struct policy *policy, const struct audit_options *options);

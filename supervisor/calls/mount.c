@@ -390,36 +390,3 @@ int mount_serve(struct request *req)
 	}
 	return -EINVAL;
 }
-
-/* ---- records -------------------------------------------------------------------------------- */
-
-static void describe(struct text *text, const char *key, const char *value)
-{
-	text_addf(text, ",\"%s\":", key);
-	escape_json(text, value, strlen(value));
-}
-
-void mount_describe(struct text *text, const struct request *req)
-{
-	const struct mount_call *call = mount_call_of(req);
-	struct text words = { 0 };
-	struct policy_mount mount;
-
-	if (call && call->kind == MOUNT_KIND_UMOUNT && call->ours)
-		text_puts(text, ",\"own\":true");
-	if (!call || call->kind == MOUNT_KIND_UMOUNT || call->kind == MOUNT_KIND_PROPAGATE || !call->fstype)
-		return;
-	mount = mount_asked(req);
-	describe(text, "fstype", mount.fstype);
-	/* Of what is mounted again the call has no source. */
-	if (mount.from && req->n_names < 2)
-		describe(text, "from", mount.from);
-	mount_text_flags(&words, mount.flags);
-	if (words.len)
-		describe(text, "flags", words.s);
-	words.len = 0;
-	mount_text_options(&words, &mount);
-	if (words.len)
-		describe(text, "options", words.s);
-	free(text_take(&words));
-}

@@ -60,6 +60,8 @@ int pivot_serve(struct request *req);
 void mount_release(struct request *req);
 /* What is mounted, and how, for a record. */
 void mount_describe(struct text *text, const struct request *req);
+/* The same as usher why is asked: words for a shell. False: REQ is no mount. */
+bool mount_question(struct text *text, const struct request *req);
 /* What REQ asks for, as rules see it. */
 struct policy_mount mount_asked(const struct request *req);
 

@@ -18,6 +18,7 @@ struct why_event {
 	char *action, *rule, *kind;   /* of the record: "deny", "web.policy:22", "openat" */
 	char *op, *path, *proto;
 	char *fstype, *from, *flags, *options;	/* of a mount */
+	char *reason;		      /* in words, where no rule of the policy says it */
 	uint64_t args[6];
 	unsigned long times;
 };

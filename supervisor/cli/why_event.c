@@ -104,6 +104,7 @@ static void event_fill(struct why_event *event, const json_t *record)
 	event->from = path_of(details, "from");
 	event->flags = copy_of(details, "flags");
 	event->options = path_of(details, "options");
+	event->reason = copy_of(details, "reason");
 	if (!event->path && event->proto)
 		event->path = copy_of(details, "peer");
 	event->policy = copy_of(record, "policy");
@@ -145,7 +146,8 @@ void why_event_free(struct why_event *event)
 {
 	char *all[] = { event->program, event->time,   event->since,	   event->spelled, event->base,
 			event->error,	event->policy, event->policy_file, event->action,  event->rule,
-			event->kind,	event->op,     event->path,	   event->proto };
+			event->kind,	event->op,     event->path,	   event->proto,   event->fstype,
+			event->from,	event->flags,  event->options,	   event->reason };
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		free(all[i]);
 	json_decref(event->set);

@@ -79,6 +79,9 @@ int why_mount_event(struct why *why)
 	why->mount_from = event->from ? strdup(event->from) : NULL;
 	if (!why->path || (event->from && !why->mount_from))
 		return CLI_UNREACHABLE;
+	/* What usher itself has against a mount no rule about mounts tells. */
+	if (strcmp(event->action, "deny") == 0 && strcmp(event->rule, "built-in") == 0)
+		why->builtin = event->error ? event->error : "EPERM";
 	return mount_asked(why, event->fstype, event->flags, event->options);
 }
 

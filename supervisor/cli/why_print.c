@@ -89,7 +89,7 @@ static void print_match(const struct why *why, const struct match *match)
 	bool tell = match->wins || why->cli->verbose || strncmp(match->reason, "at stage", 8) == 0 ||
 		    strncmp(match->reason, "not brokered", 12) == 0;
 	policy_where(why->policy, match->rule->pos, where, sizeof(where));
-	bool wins = match->wins && !why->out_of;
+	bool wins = match->wins && !why->out_of && !why->builtin;
 	printf("  %s %-16s %s", wins ? "->" : "  ", where, text);
 	if (tell)
 		printf("%*s   %s%s", strlen(text) < 40 ? 40 - (int)strlen(text) : 0, "", wins ? "wins: " : "",
@@ -144,7 +144,9 @@ static void print_out(const struct why *why)
 		printf("  -> %-16s %-40s   beneath: the symlink %s leads out of it\n",
 		       policy_where(why->policy, why->out_of->pos, where, sizeof(where)), text, link);
 	}
-	if (why->builtin)
+	if (why->builtin && why->event && why->event->reason)
+		printf("  -> built-in         %s\n", why->event->reason);
+	else if (why->builtin)
 		printf("  -> built-in         usher refuses this call of itself: it would lead round the "
 		       "policy\n");
 }
@@ -164,7 +166,7 @@ static void print_suggestions(const struct why *why)
 	char where[300];
 	if (why->no_suggestion)
 		printf("%s\n", why->no_suggestion);
-	else if (why_denied(why) && !why->n_suggestions && why->decision.enforced.rule)
+	else if (why_denied(why) && !why->n_suggestions && why->decision.enforced.rule && !why->builtin)
 		printf("to allow it, change %s: no rule beside it would\n",
 		       policy_where(why->policy, why->decision.enforced.rule->pos, where, sizeof(where)));
 	if (!why->n_suggestions)

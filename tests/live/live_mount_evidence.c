@@ -1,4 +1,6 @@
 /* What is learnt of mounts: recorded, replayed, compared, proposed. */
+#include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -159,10 +161,42 @@ static void what_is_no_mount(void **state)
 	assert_says(live->out, "alive");
 }
 
+/* A refusal is followed by a question that usher why takes; what usher itself refuses no question tells, and its record does. */
+static void refusals_are_explained(void **state)
+{
+	struct live *live = *state;
+	char script[400], command[1024];
+	live->options[0] = "--unshare";
+	live->options[1] = own_space();
+	live_mkdir(live, "at", 0755);
+	live_mkdir(live, "to", 0755);
+	live_mkdir(live, "from", 0755);
+	live_policy(live, MOUNTS("allow mount bind from $dir/from on $dir/to;"));
+	snprintf(script, sizeof(script), "mount --bind -o ro %s/from %s/at || mount --bind %s/from %s/at", live->dir, live->dir, live->dir, live->dir);
+	assert_int_not_equal(usher(live, "run", "-p", live->policy, "--unshare", own_space(), "--summary", "--", "/bin/sh", "-c", script), 0);
+	const char *next = strstr(live->err, "\nusher: usher why -p ");
+	assert_non_null(next);
+	assert_says(next, " mount bind from ");
+	snprintf(command, sizeof(command), "%s %.*s >/dev/null", live_usher(), (int)strcspn(next + 14, "\n"), next + 14);
+	assert_int_equal(WEXITSTATUS(system(command)), 1);
+
+	live_policy(live, MOUNTS("allow mount bind from $dir/from on $dir/to;") "files { deny read $dir/from/x; }");
+	snprintf(script, sizeof(script), "mount --bind %s/from %s/to", live->dir, live->dir);
+	assert_int_not_equal(usher(live, "run", "-p", live->policy, "--unshare", own_space(), "--summary", "--", "/bin/sh", "-c", script), 0);
+	assert_says(live->err, "\nusher: the last one: file rules allow something at the new place");
+	assert_int_not_equal(live_sh(live, script), 0);
+	assert_int_equal(usher(live, "why", "--last", "--audit", live->audit), 1);
+	assert_says(live->out, "DENY   mount bind on ");
+	assert_says(live->out, "  -> built-in         file rules allow something at the new place");
+	assert_null(strstr(live->out, "wins"));
+	assert_null(strstr(live->out, "to allow it"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, live_setup, live_teardown)
 
 int main(void)
 {
-	static const struct CMUnitTest tests[] = { TEST(mounts_are_replayed), TEST(mounts_are_compared), TEST(mounts_are_proposed), TEST(what_is_no_mount) };
+	static const struct CMUnitTest tests[] = { TEST(mounts_are_replayed), TEST(mounts_are_compared), TEST(mounts_are_proposed), TEST(what_is_no_mount),
+						    TEST(refusals_are_explained) };
 	return cmocka_run_group_tests_name("live_mount_evidence", tests, NULL, NULL);
 }

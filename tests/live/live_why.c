@@ -383,6 +383,11 @@ static void summary_has_two_lines(void **state)
 	assert_int_equal(usher(live, "run", "-p", live->policy, "--summary", "--", "cat", b, b), 1);
 	assert_says(live->err, "usher: 2 denials, 1 different; ");
 	assert_says(live->err, "\nusher: usher why -p ");
+	/* What would be denied is no denial. */
+	const char *c = live_file(live, "www/c", 0644, "c");
+	live_policy(live, "files { default allow; deny read $dir/www/b; deny read $dir/www/c stage log; }");
+	assert_int_equal(usher(live, "run", "-p", live->policy, "--summary", "--", "cat", b, c), 1);
+	assert_says(live->err, "usher: 1 denial; 1 call would be denied without stage log; in all 2 different; ");
 	/* The next command is one that a shell takes. */
 	live_policy(live, "set $what = nothing; files { default allow; deny read $dir/www/$what; }");
 	const char *quoted = live_file(live, "www/it's b", 0644, "b");
