@@ -23,12 +23,13 @@ static void deny(struct policy_decision *decision, const struct policy_rule *rul
 /* Ruling 6. */
 static void judge_links(const struct policy *policy, const struct access *a, struct policy_decision *decision)
 {
+	int otherwise = policy->defaults[SECTION_FILES].err;
 	for (const char *link = a->via.s, *end = a->via.s + a->via.len; link < end;) {
 		const char *nul = memchr(link, '\0', (size_t)(end - link));
 		size_t len = nul ? (size_t)(nul - link) : (size_t)(end - link);
 		const struct policy_rule *rule = NULL;
 		if (policy_leads_out(policy, a->ops, link, len, a->object.s, a->object.len, &rule) && rule)
-			deny(decision, rule, rule->err > 0 ? rule->err : EACCES, a->ops & rule->ops);
+			deny(decision, rule, rule->err > 0 ? rule->err : otherwise > 0 ? otherwise : EACCES, a->ops & rule->ops);
 		link += len + 1;
 	}
 }

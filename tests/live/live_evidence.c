@@ -312,6 +312,15 @@ static void replay_says_what_would_change(void **state)
 	assert_int_equal(usher(live, "replay", live_path(live, "in"), "--against", live->policy), 5);
 	assert_int_equal(usher(live, "replay", live_path(live, "nothing"), "--against", live->policy), 5);
 	forget_footprint(live);
+
+	/* A link that leads out is answered as the section's default says. */
+	record_into(live);
+	live_policy(live, "files { default deny ENOENT; allow all /; }");
+	assert_int_equal(live_runl(live, "cat", live_path(live, "up/leak"), NULL), 0);
+	live_policy(live, "files { default deny ENOENT; allow all /; allow ro $dir/up/ beneath; }");
+	assert_int_equal(usher(live, "replay", footprint_of(live), "--against", live->policy), 1);
+	assert_says(live->out, "/secret   deny ENOENT   ");
+	forget_footprint(live);
 }
 
 /* An audit log at level all says the same as a footprint. */
