@@ -19,6 +19,7 @@ struct scan {
 	void *ctx;
 	char *line;
 	size_t size;
+	uint64_t broken;
 };
 
 /* The next line, without limit to its length: 1, 0 at the end, or -errno. */
@@ -45,6 +46,13 @@ static int next_line(struct scan *scan, gzFile log)
 	}
 }
 
+/* As far as can be seen without reading it: nothing is torn off, and it is no other text. */
+static bool looks_whole(const char *line)
+{
+	size_t len = strcspn(line, "\r\n");
+	return !len || (line[0] == '{' && line[len - 1] == '}');
+}
+
 static int scan_one(struct scan *scan, const char *file)
 {
 	int error = 0, more = 0;
@@ -61,6 +69,7 @@ static int scan_one(struct scan *scan, const char *file)
 	while (!error && (more = next_line(scan, log)) > 0) {
 		bool wanted = strstr(scan->line, scan->part) || (scan->other && strstr(scan->line, scan->other));
 		json_t *record = wanted ? json_loads(scan->line, 0, NULL) : NULL;
+		scan->broken += !record && (wanted || !looks_whole(scan->line));
 		error = record ? scan->fn(scan->ctx, record) : 0;
 		json_decref(record);
 	}
@@ -80,21 +89,25 @@ static int scan_older(struct scan *scan, const char *file, unsigned number)
 	return error ? error : scan_one(scan, older);
 }
 
-int audit_scan_rotated(const char *file, const char *part, const char *other, audit_scan_fn *fn, void *ctx)
+int audit_scan_rotated(const char *file, const char *part, const char *other, audit_scan_fn *fn, void *ctx, uint64_t *broken)
 {
 	struct scan scan = { .part = part, .other = other, .fn = fn, .ctx = ctx };
 	int error = scan_older(&scan, file, 1);
 	free(scan.line);
+	if (broken)
+		*broken = scan.broken;
 	return error;
 }
 
-int audit_scan(const char *file, const char *part, const char *other, audit_scan_fn *fn, void *ctx)
+int audit_scan(const char *file, const char *part, const char *other, audit_scan_fn *fn, void *ctx, uint64_t *broken)
 {
 	struct scan scan = { .part = part, .other = other, .fn = fn, .ctx = ctx };
 	int error = scan_older(&scan, file, 1);
 	if (!error)
 		error = scan_one(&scan, file);
 	free(scan.line);
+	if (broken)
+		*broken = scan.broken;
 	return error;
 }
 
@@ -137,7 +150,7 @@ int audit_find(const char *file, const char *prefix, json_t **record)
 	char part[64] = "deny\"";
 	if (prefix)
 		snprintf(part, sizeof(part), "\"id\":\"%.32s", prefix);
-	int error = audit_scan(file, part, NULL, prefix ? find_id : find_denial, &find);
+	int error = audit_scan(file, part, NULL, prefix ? find_id : find_denial, &find, NULL);
 	if (error) {
 		json_decref(find.found);
 		return error;

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +58,13 @@ void cli_warn(const struct cli *cli, const char *format, ...)
 	va_start(ap, format);
 	say(cli, "warning: ", COLOR_YELLOW, format, ap);
 	va_end(ap);
+}
+
+void cli_broken(const struct cli *cli, const char *file, uint64_t lines)
+{
+	if (lines)
+		cli_warn(cli, "%s: %" PRIu64 " line%s %s left out: no record%s of usher", file, lines, lines == 1 ? "" : "s",
+			 lines == 1 ? "is" : "are", lines == 1 ? "" : "s");
 }
 
 void cli_note(const struct cli *cli, const char *format, ...)

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
 
@@ -85,6 +86,8 @@ int cli_take_policy(struct cli *cli, const struct cli_verb *verb, int argc, char
 /* "usher: MESSAGE" on stderr (red "error:" never alone); control characters of the text are escaped. */
 __attribute__((format(printf, 2, 3))) void cli_error(const struct cli *cli, const char *format, ...);
 __attribute__((format(printf, 2, 3))) void cli_warn(const struct cli *cli, const char *format, ...);
+/* LINES of FILE, a log, were no records: warns of them, if there are any. */
+void cli_broken(const struct cli *cli, const char *file, uint64_t lines);
 /* Not with --quiet. */
 __attribute__((format(printf, 2, 3))) void cli_note(const struct cli *cli, const char *format, ...);
 /* An error about usage, with "see usher help VERB". Returns CLI_USAGE (run: CLI_RUN_FAILED). */

@@ -341,6 +341,7 @@ static int read_footprint(struct check *check)
 {
 	struct source source = { .file = check->footprint };
 	int error = check->footprint ? source_read(&source, count_access, &check->use) : 0;
+	cli_broken(check->cli, check->footprint, source.broken);
 	if (!error)
 		return 0;
 	cli_error(check->cli, "%s: %s", check->footprint, source.why ? source.why : strerror(-error));

@@ -129,6 +129,7 @@ static int read_one(struct learning *learning, const char *file)
 	learning->learn.network |= source.kind == SOURCE_FOOTPRINT || learning->learn.n_peers > 0;
 	learning->killed += source.killed;
 	learning->skipped += source.skipped;
+	cli_broken(learning->cli, file, source.broken);
 	if (source.lost)
 		cli_warn(learning->cli, "%s: %" PRIu64 " calls are not in it, because usher was killed or the disk was full", file, source.lost);
 	impossible = learning->learn.impossible - impossible;

@@ -178,8 +178,10 @@ static int follow(struct log *log)
 
 static int read_log(struct log *log)
 {
-	int error = (log->follow ? audit_scan_rotated : audit_scan)(log->file, "{", NULL, take, log);
+	uint64_t broken = 0;
+	int error = (log->follow ? audit_scan_rotated : audit_scan)(log->file, "{", NULL, take, log, &broken);
 	(void)fflush(stdout);
+	cli_broken(log->cli, log->file, broken);
 	if (!error && log->follow)
 		error = follow(log);
 	if (error) {

@@ -362,6 +362,7 @@ static int read_record(struct replay *replay, const char *file)
 	replay->killed += source.killed;
 	replay->lost += source.lost;
 	replay->skipped += source.skipped;
+	cli_broken(replay->cli, file, source.broken);
 	return 0;
 }
 

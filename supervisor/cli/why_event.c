@@ -135,7 +135,7 @@ int why_event_read(const struct cli *cli, const char *file, const char *prefix, 
 		return CLI_UNREACHABLE;
 	struct look look = { .event = record, .out = event };
 	event_fill(event, record);
-	error = audit_scan(file, "deny\"", "\"start\"", look_around, &look);
+	error = audit_scan(file, "deny\"", "\"start\"", look_around, &look, NULL);
 	json_decref(record);
 	if (error)
 		cli_error(cli, "cannot read %s: %s", file, strerror(-error));

@@ -60,6 +60,8 @@ static int read_footprint(struct source *source, source_fn *fn, void *ctx)
 		err = store_runs(store, count_run, source);
 	if (!err)
 		err = store_read(store, source->since_ns, fn, ctx);
+	if (err == -EINVAL && !source->why)
+		source->why = "the footprint is damaged";
 	store_close(store);
 	return err;
 }
@@ -68,7 +70,7 @@ int source_read(struct source *source, source_fn *fn, void *ctx)
 {
 	int err = source_detect(source);
 
-	source->runs = source->killed = source->lost = source->skipped = 0;
+	source->runs = source->killed = source->lost = source->skipped = source->broken = 0;
 	if (err)
 		return err;
 	switch (source->kind) {

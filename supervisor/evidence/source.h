@@ -15,6 +15,7 @@ struct source {
 	/* Out. */
 	enum source_kind kind;
 	uint64_t runs, killed, lost;	/* footprints: runs without an end, and calls that were not written */
+	uint64_t broken;		/* lines of a log that are no records */
 	uint64_t skipped;		/* lines that say nothing of an access */
 	const char *why;		/* more about an error; may be NULL */
 };

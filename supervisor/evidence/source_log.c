@@ -160,5 +160,5 @@ static int take_record(void *ctx, json_t *record)
 int source_read_log(struct source *source, source_fn *fn, void *ctx)
 {
 	struct log_reading reading = { source, fn, ctx };
-	return audit_scan(source->file, "\"timestamp\"", NULL, take_record, &reading);
+	return audit_scan(source->file, "\"timestamp\"", NULL, take_record, &reading, &source->broken);
 }

@@ -424,6 +424,37 @@ static void log_follows(void **state)
 	fclose(lines);
 }
 
+/* What is torn or no record at all is left out, and that is said: by who reads evidence, too. */
+static void damage_is_told(void **state)
+{
+	struct live *live = *state;
+	live->options[0] = NULL;
+	const char *no = live_file(live, "no", 0644, "x\n");
+	live_policy(live, LIVE_BASE "files { deny EPERM read $dir/no; }");
+	assert_int_equal(live_runl(live, "cat", no, NULL), 1);
+	char *text = live_audit(live);
+	char *whole = NULL, *mixed = NULL;
+	assert_true(asprintf(&whole, "%s\n", text) > 0);
+	assert_true(asprintf(&mixed, "{torn\nno record\n%s[]\n%.20s", text, text) > 0);
+	const char *file = live_file(live, "whole.jsonl", 0644, whole);
+	assert_int_equal(usher(live, "log", "--denied", file), 0);
+	assert_null(strstr(live->err, "left out"));
+	file = live_file(live, "mixed.jsonl", 0644, mixed);
+	assert_int_equal(usher(live, "log", "--denied", file), 0);
+	assert_says(live->out, "DENY   read ");
+	assert_says(live->err, "mixed.jsonl: 4 lines are left out: no records of usher");
+	(void)usher(live, "replay", file, "--against", live->policy);
+	assert_says(live->err, "mixed.jsonl: 4 lines are left out");
+	(void)usher(live, "learn", "-o", live_path(live, "learnt.policy"), "--from", file);
+	assert_says(live->err, "mixed.jsonl: 4 lines are left out");
+	file = live_file(live, "footprint", 0644, "SQLite format 3");
+	assert_int_equal(usher(live, "log", file), 1);
+	assert_says(live->err, "1 line is left out: no record of usher");
+	free(text);
+	free(whole);
+	free(mixed);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, live_setup, live_teardown)
 static const struct CMUnitTest tests[] = {
 	TEST(it_rotates),
@@ -436,6 +467,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(the_kernels_records_are_joined),
 	TEST(log_filters_and_counts),
 	TEST(log_follows),
+	TEST(damage_is_told),
 };
 
 int main(int argc, char **argv)
