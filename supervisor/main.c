@@ -55,7 +55,7 @@ int main(int argc, char **argv)
 	/* A full disk under `usher check >file` must not look like an answer. */
 	bool failed = ferror(stdout);
 	if ((fflush(stdout) != 0 || failed) && status <= CLI_NO) {
-		cli_error(&cli, "cannot write: %s", strerror(failed ? EIO : errno));
+		cli_error(&cli, "cannot write: %s", failed ? "standard output took only a part" : strerror(errno));
 		status = CLI_UNREACHABLE;
 	}
 	return status;

@@ -72,6 +72,7 @@ int probe_kernel(struct kernel *kernel, const char **what)
 	struct pidfd_facts facts;
 	AUTO_FD pidfd = -1;
 	char *argv[] = { NULL };
+	bool watched;
 
 	*kernel = (struct kernel){ 0 };
 	*what = NULL;
@@ -84,6 +85,7 @@ int probe_kernel(struct kernel *kernel, const char **what)
 		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
 			SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, NULL) < 0 &&
 		errno == EFAULT;
+	watched = !kernel->wait_killable && errno == EBUSY;
 	/* Asking needs a listener; sandbox_open() copes when this guess is wrong. */
 	kernel->sync_wake = kernel->major > 6 || (kernel->major == 6 && kernel->minor >= 6);
 	kernel->recv_hangup = kernel->major > 6 || (kernel->major == 6 && kernel->minor >= 11);
@@ -108,6 +110,10 @@ int probe_kernel(struct kernel *kernel, const char **what)
 		 sizes.seccomp_notif_resp != sizeof(struct seccomp_notif_resp) ||
 		 sizes.seccomp_data != sizeof(struct seccomp_data))
 		*what = "seccomp notifications of the size this program was built for";
+	else if (watched)
+		*what = "a free listener: another supervisor watches this process already, and usher cannot run under it";
+	else if (access("/proc/self/fd", F_OK))
+		*what = "/proc: it is not mounted";
 	else if (!kernel->wait_killable)
 		*what = "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (Linux 5.19)";
 	return *what ? -EOPNOTSUPP : 0;

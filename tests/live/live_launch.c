@@ -241,6 +241,21 @@ static void landlock_stands_behind(void **state)
 	unsetenv("USHER_TEST_DISABLE");
 }
 
+/* It is not the kernel that lacks something. */
+static void what_stands_in_the_way_is_named(void **state)
+{
+	struct live *live = *state;
+	char script[600];
+	const char *other = live_file(live, "other.policy", 0644, "syntax 1;\npolicy other;\nfiles { default allow; }\n");
+	live_policy(live, "files { default allow; }");
+	assert_int_equal(live_runl(live, live_usher(), "run", "-p", other, "--", "true", NULL), 125);
+	assert_non_null(strstr(live->err, "another supervisor watches this process already"));
+	if (!live_root())
+		return;
+	snprintf(script, sizeof(script), "unshare -m sh -c 'umount -l /proc && exec %s run -p %s -- true' 2>&1 | grep -q '/proc: it is not mounted'", live_usher(), other);
+	assert_int_equal(system(script), 0);
+}
+
 /* ---- the end -------------------------------------------------------------------------------- */
 
 static pid_t parent_of(pid_t pid)
@@ -448,6 +463,7 @@ int main(void)
 		CASE(another_user),
 		CASE(nobody_outside_can_be_signalled),
 		CASE(landlock_stands_behind),
+		CASE(what_stands_in_the_way_is_named),
 		CASE(killing_the_supervisor_kills_the_tree),
 		CASE(killing_the_guardian_kills_the_tree),
 		CASE(namespaces_die_with_the_supervisor),
