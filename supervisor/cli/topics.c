@@ -75,7 +75,7 @@ const struct topic topics[] = {
 	  "  timestamp  UTC, microseconds\n"
 	  "  process    pid, exe, uid, domain\n"
 	  "  syscall    its name; null for records of usher's own\n"
-	  "  action     deny, would-deny, allow; start, stop, gap, error\n"
+	  "  action     deny, would-deny, allow; footprint; start, stop, gap, error, kill, ...\n"
 	  "  details    op, path, spelled, errno, ...; path_b64 where path is not UTF-8; of addresses op, proto, peer,\n"
 	  "             address, port, and name where a rule's host name stands for it\n"
 	  "\n"
