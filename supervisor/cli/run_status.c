@@ -14,19 +14,26 @@ int run_fail(const struct run *run, const char *what, int error)
 	return CLI_RUN_FAILED;
 }
 
-/* Does the policy deny exec of the program, as far as we can tell from outside? */
-static bool exec_denied(const struct run *run)
+/* Does the policy deny exec of the program, as far as we can tell from outside? WHERE it does. */
+static bool exec_denied(const struct run *run, char *where, size_t size)
 {
 	char found[PATH_MAX], resolved[PATH_MAX];
 	if (agent_lookup(run->argv[0], run->agent.path, found, sizeof(found)) < 0 || !realpath(found, resolved))
 		return false;
 	struct policy_decision decision = policy_decide_path(run->policy, OP_BIT(OP_EXEC), resolved, strlen(resolved));
+	const struct policy_rule *rule = decision.enforced.rule;
+	struct policy_pos pos = rule ? rule->pos : run->policy->defaults[SECTION_FILES].pos;
+	if (rule || pos.line)
+		(void)policy_where(run->policy, pos, where, size);
+	else
+		(void)snprintf(where, size, "the default");
 	return policy_denies(&decision.enforced);
 }
 
 static void exec_failed(const struct run *run, int error, bool found)
 {
 	const char *name = run->argv[0];
+	char where[300];
 	if (!found && error == ENOENT)
 		cli_error(run->cli, "'%s': %s", name, strchr(name, '/') ? "no such file" : "not found in PATH");
 	else if (!found && error == EACCES)
@@ -35,8 +42,8 @@ static void exec_failed(const struct run *run, int error, bool found)
 	else if (found && error == ENOEXEC)
 		cli_error(run->cli, "%s: cannot be executed: %s (neither a program for this machine nor a script that begins with #!)",
 			  name, strerror(error));
-	else if (found && exec_denied(run))
-		cli_error(run->cli, "%s: the policy denies exec of it (%s)", name, strerror(error));
+	else if (found && exec_denied(run, where, sizeof(where)))
+		cli_error(run->cli, "%s: the policy denies exec of it (%s), at %s", name, strerror(error), where);
 	else if (found && error == ENOENT)
 		cli_error(run->cli, "%s: it is there, but its interpreter or loader is missing or denied", name);
 	else if (found && (error == EACCES || error == EPERM))

@@ -64,6 +64,7 @@ static void programs_that_do_not_start(void **state)
 	live_policy(live, "files { default deny EACCES; allow all /; deny exec $dir/; }");
 	live_runl(live, live_file(live, "denied", 0755, "#!/bin/sh\n"), NULL);
 	says(live, 126, "the policy denies exec");
+	says(live, 126, " of it (Permission denied), at usher-live-");
 	live->options[0] = "--chdir";
 	live->options[1] = "/no/such/directory";
 	live_sh(live, "true");
