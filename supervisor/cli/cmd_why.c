@@ -201,7 +201,8 @@ static int parse_peer(struct why *why, const char *proto, const char *address)
 		return cli_usage(why->cli, &cli_verb_why, "there is no protocol '%s'%s%s%s", proto, nearest ? "; did you mean '" : "",
 				 nearest ? nearest : "", nearest ? "'?" : "");
 	if (policy_peer_parse(address, (enum policy_proto)number, &why->peer, why->name))
-		return cli_usage(why->cli, &cli_verb_why, "'%s' is no single address of %s", address, proto);
+		return cli_usage(why->cli, &cli_verb_why, "'%s' is no single address of %s%s", address, proto,
+				 number == PROTO_TCP || number == PROTO_UDP ? "; write 10.0.0.1:443, [fd00::1]:443 or example.com:443" : "");
 	why->asked.peer = &why->peer;
 	why->asked.path = address;
 	return 0;

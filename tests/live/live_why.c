@@ -145,7 +145,7 @@ static void why_refuses_nonsense(void **state)
 	assert_int_equal(usher(live, "why", "-p", live->policy, "getpid", "-1"), 2);
 	assert_says(live->err, "put -- before a negative number");
 	assert_int_equal(usher(live, "why", "-p", live->policy, "connect", "tcp", "127.0.0.1"), 2);
-	assert_says(live->err, "no single address of tcp");
+	assert_says(live->err, "no single address of tcp; write 10.0.0.1:443");
 	assert_int_equal(usher(live, "why", "-p", live->policy, "connect", "tpc", "127.0.0.1:80"), 2);
 	assert_says(live->err, "did you mean 'tcp'?");
 	assert_int_equal(usher(live, "why", "d3f9"), 2);
