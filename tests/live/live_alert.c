@@ -12,7 +12,7 @@
 
 static const char *command_of(const struct live *live, const char *script)
 {
-	char text[400];
+	char text[500];
 	snprintf(text, sizeof(text), "#!/bin/sh\n%s\n", script);
 	return live_file((struct live *)(uintptr_t)live, "tell", 0755, text);
 }
