@@ -3,7 +3,7 @@
  * nobody in a user namespace as well. What a program says is compared with what it must say; that nothing of it was done to the machine
  * is seen from outside.
  */
-#include "live.h"
+#include "scripted.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,16 +31,6 @@
 #define MOUNTS(rules) FILES "mounts { default deny EPERM;\n" rules "}\n"
 
 /* ---- for the programs; they stand in the test's directory ----------------------------------- */
-
-static const char *error(long result)
-{
-	return result < 0 ? strerrorname_np(errno) : "ok";
-}
-
-static void say(const char *what, long result)
-{
-	printf("%s: %s\n", what, error(result));
-}
 
 static void touch(const char *path, const char *text)
 {
@@ -234,43 +224,19 @@ static void detached(void)
 	say("root", open("/s", O_RDONLY));
 }
 
-static int receive_fd(int from)
-{
-	char byte, space[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space) };
-	int fd = -1;
-	if (recvmsg(from, &msg, 0) == 1 && CMSG_FIRSTHDR(&msg))
-		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
-	return fd;
-}
-
-static void send_fd(int to, int fd)
-{
-	char space[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { "x", 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space) };
-	struct cmsghdr *header = CMSG_FIRSTHDR(&msg);
-	*header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) };
-	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	(void)!sendmsg(to, &msg, 0);
-}
-
 /* The same when the namespace has ended. */
 static void ended(void)
 {
 	int pair[2], fd;
 	(void)!socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
-	fflush(stdout);
 	pid_t pid = fork();
 	if (pid == 0) {
 		say("unshare", unshare(CLONE_NEWNS));
 		say("tmpfs", mount("none", "at", "tmpfs", 0, NULL));
 		touch("at/t", "secret");
 		say("rename", rename("at/t", "at/s"));
-		send_fd(pair[1], open("at", O_RDONLY | O_DIRECTORY));
 		say("read", open("at/s", O_RDONLY));
-		fflush(stdout);
+		send_fd(pair[1], open("at", O_RDONLY | O_DIRECTORY));
 		(void)!read(pair[1], &fd, 1);
 		_exit(0);
 	}
@@ -561,14 +527,12 @@ static void processes(void)
 {
 	char text[64];
 	say("unshare", unshare(CLONE_NEWPID));
-	fflush(stdout);
 	if (fork() == 0) {
 		say("proc", mount("proc", "at", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
 		ssize_t n = readlink("at/self", text, sizeof(text) - 1);
 		printf("self %.*s of %d\n", n > 0 ? (int)n : 0, text, (int)getpid());
 		say("parent", access("at/2", F_OK));
 		say("loosened", mount("proc", "to", "proc", MS_NOSUID, NULL));
-		fflush(stdout);
 		_exit(0);
 	}
 	wait(NULL);
@@ -614,7 +578,6 @@ static void mapped(void)
 		say("bind", mount("from/dir", "to", NULL, MS_BIND, NULL));
 		say("stat", stat("to", &st));
 		printf("%d\n", (int)st.st_uid);
-		fflush(stdout);
 		_exit(0);
 	}
 	(void)!read(made[0], &byte, 1);
@@ -656,25 +619,13 @@ static void hanging(void)
 	kill(other, SIGKILL);
 }
 
-static const struct { const char *name; void (*run)(void); } programs[] = {
+static const struct scripted programs[] = {
 	{ "forms", forms }, { "overlay", overlay }, { "newer", newer }, { "refused", refused }, { "detached", detached }, { "ended", ended },
 	{ "bound_on", bound_on }, { "linked", linked }, { "renamed", renamed }, { "shared_super", shared_super }, { "covered", covered }, { "cgroups", cgroups }, { "cgroups_within", cgroups_within }, { "layers", layers },
 	{ "swapped", swapped }, { "killed", killed }, { "many", many }, { "unshared", unshared }, { "spreading", spreading },
 	{ "processes", processes }, { "nodes", nodes }, { "hanging", hanging }, { "mapped", mapped },
+	{ 0 },
 };
-
-static int program(const char *dir, const char *name)
-{
-	if (chdir(dir))
-		return 99;
-	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++)
-		if (!strcmp(programs[i].name, name)) {
-			programs[i].run();
-			fflush(stdout);
-			_exit(0);	/* where a leak checker could not look round any more */
-		}
-	return 98;
-}
 
 /* ---- the cases ------------------------------------------------------------------------------ */
 
@@ -692,50 +643,15 @@ static void scene(struct live *live)
 	live_symlink(live, "from/secret", "link");
 }
 
-static void run(struct live *live, const char *name, const char *namespaces)
-{
-	const char *argv[] = { live_tool("live_mount"), live->dir, name, NULL };
-	live->options[0] = namespaces ? "--unshare" : NULL;
-	live->options[1] = namespaces;
-	live_run(live, argv);
-}
-
-/* How often the test's directory is spoken of in our own mountinfo; others mount as well meanwhile. */
-static int outside(const struct live *live)
-{
-	char *text = live_read("/proc/self/mountinfo");
-	int n = 0;
-	assert_non_null(text);
-	for (const char *at = text; (at = strstr(at, live->dir)); at++)
-		n++;
-	free(text);
-	return n;
-}
-
-static void expect(struct live *live, const char *policy, const char *name, const char *namespaces, const char *expected)
-{
-	int before = outside(live);
-	live_policy(live, policy);
-	run(live, name, namespaces);
-	if (live->status || strcmp(live->out, expected))
-		fail_msg("%s: status %d, expected:\n%s\ngot:\n%s%s", name, live->status, expected, live->out, live->err);
-	assert_int_equal(outside(live), before);
-}
-
-static const char *own_space(void)
-{
-	return live_root() ? "mnt" : "user,mnt";
-}
-
 static void every_form(void **state)
 {
 	scene(*state);
-	expect(*state,
+	scripted_expect(*state,
 	       "mounts { default deny EPERM;\n"
 	       "allow mount tmpfs on $dir/at force nosuid,nodev options size<=1M, nr_inodes<=100, nosuchoption;\n"
 	       "allow mount bind from $dir/from/, $dir/at/, $dir/missing on $dir/to/ force nosuid,nodev;\n"
 	       "allow mount tmpfs on $dir/at/missing; allow mount move from $dir/to, $dir/from on $dir/else; }\n",
-	       "forms", own_space(), "tmpfs: ok\nat: rw,nosuid,nodev,noexec,relatime\nsize 1024\nread: in tmpfs\nremount: ok\nwrite: EROFS\n"
+	       "forms", live_own_space(), "tmpfs: ok\nat: rw,nosuid,nodev,noexec,relatime\nsize 1024\nread: in tmpfs\nremount: ok\nwrite: EROFS\n"
 	       "at: ro,nosuid,nodev,relatime\nremount rw: ok\nat: rw,nosuid,nodev,relatime\nremount size: ok\nsize 512\n"
 	       "remount large: EPERM\nlink: ok\nlink: in tmpfs\nno links: ok\nlink: ELOOP\nlinks: ok\nprivate: ok\nslave: ok\nshared: EPERM\nno mount: EINVAL\nbind: ok\nread: in tmpfs\n"
 	       "move: ok\nread: in tmpfs\nmoved: ENOENT\nmove no mount: EINVAL\nrbind: ok\nread: f\nbind file: ok\n"
@@ -748,25 +664,25 @@ static void every_form(void **state)
 static void overlays(void **state)
 {
 	scene(*state);
-	expect(*state, FILES "files { deny read $dir/upper/s; } mounts { default deny; allow mount overlay on $dir/at options lowerdir under $dir/low:er, lowerdir under $dir/from, "
+	scripted_expect(*state, FILES "files { deny read $dir/upper/s; } mounts { default deny; allow mount overlay on $dir/at options lowerdir under $dir/low:er, lowerdir under $dir/from, "
 		       "upperdir under $dir/upper, workdir under $dir/work, userxattr; }",
-	       "overlay", own_space(), "overlay: ok\nlower: lower\nupper: new\numount: ok\nelsewhere: EPERM\na secret: EPERM\nredirected: EPERM\n"
+	       "overlay", live_own_space(), "overlay: ok\nlower: lower\nupper: new\numount: ok\nelsewhere: EPERM\na secret: EPERM\nredirected: EPERM\n"
 	       "not said: EPERM\n");
 }
 
 static void the_newer_calls(void **state)
 {
 	scene(*state);
-	expect(*state, MOUNTS("allow mount tmpfs on $dir/at;"), "newer", own_space(), "fsopen: ENOSYS\nopen_tree: ENOSYS\nmove_mount: ENOSYS\nmount_setattr: ENOSYS\npivot_root: EPERM\nns: ok\n"
+	scripted_expect(*state, MOUNTS("allow mount tmpfs on $dir/at;"), "newer", live_own_space(), "fsopen: ENOSYS\nopen_tree: ENOSYS\nmove_mount: ENOSYS\nmount_setattr: ENOSYS\npivot_root: EPERM\nns: ok\n"
 	       "setns: EPERM\nsetns any: EPERM\n");
 }
 
 static void what_is_refused(void **state)
 {
 	scene(*state);
-	expect(*state, MOUNTS("allow mount tmpfs on $dir/at options size<=1M; allow mount bind on $dir/at; allow mount bind on $dir/at-file force ro;\n"
+	scripted_expect(*state, MOUNTS("allow mount tmpfs on $dir/at options size<=1M; allow mount bind on $dir/at; allow mount bind on $dir/at-file force ro;\n"
 			      "allow mount tmpfs on /proc; allow mount bind on /proc/**; allow mount bind on /tmp/*;"),
-	       "refused", own_space(), "elsewhere: EPERM\nanother type: EPERM\ntoo large: EPERM\nunbounded: EPERM\ntwo: EPERM\nescaped: EPERM\n"
+	       "refused", live_own_space(), "elsewhere: EPERM\nanother type: EPERM\ntoo large: EPERM\nunbounded: EPERM\ntwo: EPERM\nescaped: EPERM\n"
 	       "octal: EPERM\nnot said: EPERM\na tree with a secret: EPERM\nthe secret: EPERM\nthe root: EPERM\n"
 	       "through a link: EPERM\nto write: EPERM\nto read: ok\nread: fixed\nwrite: EROFS\nremount: ok\n"
 	       "write: EROFS\nproc: EPERM\nin proc: EPERM\ninherited: EPERM\nroot: EPERM\nthe policy: EPERM\n"
@@ -776,7 +692,7 @@ static void what_is_refused(void **state)
 static void names_below_what_was_taken_away(void **state)
 {
 	scene(*state);
-	expect(*state, MOUNTS("allow mount tmpfs on $dir/at;") "limits { capabilities all; }", "detached", own_space(), "tmpfs: ok\nrename: ok\nread: EACCES\nchdir: ok\ndetach: ok\nby the cwd: EACCES\nby a descriptor: EACCES\n"
+	scripted_expect(*state, MOUNTS("allow mount tmpfs on $dir/at;") "limits { capabilities all; }", "detached", live_own_space(), "tmpfs: ok\nrename: ok\nread: EACCES\nchdir: ok\ndetach: ok\nby the cwd: EACCES\nby a descriptor: EACCES\n"
 	       "by a magic link: EACCES\nby proc: EACCES\nitself: EACCES\nrename: EACCES\nlink: EACCES\nchroot: ok\n"
 	       "root: EACCES\nroot: EACCES\n");
 }
@@ -784,17 +700,17 @@ static void names_below_what_was_taken_away(void **state)
 static void names_in_a_namespace_that_has_ended(void **state)
 {
 	scene(*state);
-	expect(*state, MOUNTS("allow mount tmpfs on $dir/at;") "limits { capabilities all; }", "ended", own_space(), "unshare: ok\ntmpfs: ok\nrename: ok\nread: EACCES\nwhile it lasts: EACCES\nafter its end: EACCES\n"
+	scripted_expect(*state, MOUNTS("allow mount tmpfs on $dir/at;") "limits { capabilities all; }", "ended", live_own_space(), "unshare: ok\ntmpfs: ok\nrename: ok\nread: EACCES\nwhile it lasts: EACCES\nafter its end: EACCES\n"
 	       "other names: EACCES\n");
 }
 
 static void what_is_bound_on(void **state)
 {
 	scene(*state);
-	expect(*state, "files { default allow; deny write $dir/fixed/; }\n"
+	scripted_expect(*state, "files { default allow; deny write $dir/fixed/; }\n"
 		       "mounts { default deny EPERM; allow mount bind from $dir/fixed/ on $dir/at-file force ro; allow mount bind from $dir/at-file on $dir/from/g;"
 		       "allow mount bind from $dir/from/dir on $dir/at force noexec; allow mount overlay on $dir/to options lowerdir, userxattr; }",
-	       "bound_on", own_space(), live_root() ? "bind: ok\non: ok\nwrite: EROFS\nremount: ok\nwrite: EROFS\nfrom/g: ro,nosuid,nodev,relatime\n"
+	       "bound_on", live_own_space(), live_root() ? "bind: ok\non: ok\nwrite: EROFS\nremount: ok\nwrite: EROFS\nfrom/g: ro,nosuid,nodev,relatime\n"
 	       "bind: ok\noverlay: ok\nto: rw,nosuid,nodev,noexec,relatime\n"
 	       : "bind: ok\non: ok\nwrite: EROFS\nremount: ok\nwrite: EROFS\nfrom/g: ro,relatime\n"
 	       "bind: ok\noverlay: ok\nto: rw,noexec,relatime\n");
@@ -805,36 +721,36 @@ static void links_that_lead_out(void **state)
 	scene(*state);
 	live_symlink(*state, "../fixed/f", "from/out");
 	live_mkdir(*state, "from/within", 0777);
-	expect(*state, "files { default allow; allow all $dir/from/ beneath; }\n"
+	scripted_expect(*state, "files { default allow; allow all $dir/from/ beneath; }\n"
 		       "mounts { default deny EPERM; allow mount bind from $dir/from/ on $dir/at, $dir/from/; allow mount move from $dir/from/ on $dir/else;\n"
 		       "allow mount bind from $dir/from on $dir/to force ro;"
 		       "allow mount overlay on $dir/to options lowerdir, userxattr force ro; allow mount tmpfs on $dir/from/dir; }",
-	       "linked", own_space(), "there: ok\nlink: EACCES\nbind: EPERM\nlink: ENOENT\nread-only: EPERM\nlink: ENOENT\nlayer: EPERM\nbind within: ok\n"
+	       "linked", live_own_space(), "there: ok\nlink: EACCES\nbind: EPERM\nlink: ENOENT\nread-only: EPERM\nlink: ENOENT\nlayer: EPERM\nbind within: ok\n"
 	       "tmpfs: ok\nlink: ok\nmove: EPERM\nlink: ENOENT\n");
 }
 
 static void what_is_renamed(void **state)
 {
 	scene(*state);
-	expect(*state, "files { default allow; deny read $dir/from/secret/, $dir/at/, $dir/else/; }\n"
+	scripted_expect(*state, "files { default allow; deny read $dir/from/secret/, $dir/at/, $dir/else/; }\n"
 		       "mounts { default deny EPERM; allow mount bind on $dir/to, $dir/at; allow mount bind on $dir/else force ro; allow mount tmpfs on $dir/to;\n"
 		       "allow mount move on $dir/at; allow mount overlay on $dir/at options lowerdir, upperdir, workdir, userxattr; }\n",
-	       "renamed", own_space(), "bind: ok\nto a secret place: EXDEV\nfrom it: EXDEV\nsame rules: ok\nstricter: EPERM\nto read: ok\ntmpfs: ok\n"
+	       "renamed", live_own_space(), "bind: ok\nto a secret place: EXDEV\nfrom it: EXDEV\nsame rules: ok\nstricter: EPERM\nto read: ok\ntmpfs: ok\n"
 	       "move: EPERM\noverlay: EPERM\n");
 }
 
 static void file_systems_of_the_machine(void **state)
 {
 	scene(*state);
-	expect(*state, MOUNTS("allow mount mqueue on $dir/at;"), "shared_super", live_root() ? "mnt,ipc" : "user,mnt,ipc",
+	scripted_expect(*state, MOUNTS("allow mount mqueue on $dir/at;"), "shared_super", live_root() ? "mnt,ipc" : "user,mnt,ipc",
 	       live_root() ? "mqueue: ok\nremount: ok\nat: ro,nosuid,nodev,relatime\nitself rw\n" : "mqueue: ok\nremount: ok\nat: ro,relatime\nitself rw\n");
 }
 
 static void options_of_the_machine(void **state)
 {
 	scene(*state);
-	expect(*state, MOUNTS("allow mount cgroup2 on $dir/at;"), "cgroups", own_space(), "cgroup2: EPERM\n");
-	expect(*state, MOUNTS("allow mount cgroup2 on $dir/at;"), "cgroups", live_root() ? "mnt,cgroup" : "user,mnt,cgroup", "cgroup2: ok\n");
+	scripted_expect(*state, MOUNTS("allow mount cgroup2 on $dir/at;"), "cgroups", live_own_space(), "cgroup2: EPERM\n");
+	scripted_expect(*state, MOUNTS("allow mount cgroup2 on $dir/at;"), "cgroups", live_root() ? "mnt,cgroup" : "user,mnt,cgroup", "cgroup2: ok\n");
 }
 
 /* Where the machine has cgroup2, which depends on its layout. */
@@ -857,9 +773,9 @@ static void expect_cgroup2(struct live *live, const char *denied, const char *de
 		 "mounts { default deny EPERM; allow mount cgroup2 on $dir/at; } limits { capabilities all; }",
 		 denied, denied_there ? "deny read $dir/at" : "", denied_there ? denied_there : "", denied_there ? ";" : "");
 	if (strstr(said, "unshare"))
-		expect(live, policy, "cgroups_within", "mnt", said);
+		scripted_expect(live, policy, "cgroups_within", "mnt", said);
 	else
-		expect(live, policy, "cgroups", live_root() ? "mnt,cgroup" : "user,mnt,cgroup", said);
+		scripted_expect(live, policy, "cgroups", live_root() ? "mnt,cgroup" : "user,mnt,cgroup", said);
 }
 
 /* Before and after, the test is in the cgroup where it was. */
@@ -916,7 +832,7 @@ static void what_lies_below(void **state)
 	enter(live_root() ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS);
 	assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
 	assert_int_equal(mount("none", live_path(live, "a b/sub"), "tmpfs", 0, NULL), 0);
-	expect(live, "files { default allow; deny read $dir/secret; }\n"
+	scripted_expect(live, "files { default allow; deny read $dir/secret; }\n"
 		     "mounts { default deny EPERM; allow mount bind on $dir/at; allow mount overlay on $dir/at options lowerdir, userxattr; }", "covered", "mnt",
 	       "bind: EINVAL\noverlay: EINVAL\nbelow: ENOENT\nall of it: ok\nbelow: ENOENT\n");
 	assert_int_equal(umount2(live_path(live, "a b/sub"), 0), 0);
@@ -925,43 +841,43 @@ static void what_lies_below(void **state)
 static void names_in_layers(void **state)
 {
 	scene(*state);
-	expect(*state, "files { default allow; deny all $dir/from/secret/, $dir/at/secret/, $dir/upper/secret/, $dir/work/secret/; }\n"
+	scripted_expect(*state, "files { default allow; deny all $dir/from/secret/, $dir/at/secret/, $dir/upper/secret/, $dir/work/secret/; }\n"
 		       "mounts { default allow; } limits { capabilities all; }\n",
-	       "layers", own_space(), live_root() ? "mkdir: ok\noverlay: ok\nhidden: EPERM\numount: ok\nredirect: EPERM\nadd: EPERM\ndata: EPERM\n"
+	       "layers", live_own_space(), live_root() ? "mkdir: ok\noverlay: ok\nhidden: EPERM\numount: ok\nredirect: EPERM\nadd: EPERM\ndata: EPERM\n"
 	       : "mkdir: ok\noverlay: ok\nhidden: ENOENT\numount: ok\nredirect: EPERM\nadd: EPERM\ndata: EPERM\n");
 }
 
 static void swapped_meanwhile(void **state)
 {
 	scene(*state);
-	expect(*state, MOUNTS("allow mount tmpfs on $dir/good/x; allow mount bind from $dir/from/ on $dir/to; allow mount tmpfs on $dir/at options size<=1M;"),
-	       "swapped", own_space(), "target: made, 0 wrong\nsource: made, 0 wrong\noptions: made, 0 wrong\n");
+	scripted_expect(*state, MOUNTS("allow mount tmpfs on $dir/good/x; allow mount bind from $dir/from/ on $dir/to; allow mount tmpfs on $dir/at options size<=1M;"),
+	       "swapped", live_own_space(), "target: made, 0 wrong\nsource: made, 0 wrong\noptions: made, 0 wrong\n");
 }
 
 static void killed_meanwhile(void **state)
 {
 	scene(*state);
-	expect(*state, MOUNTS("allow mount tmpfs on $dir/at; allow mount bind from $dir/from/ on $dir/to;"), "killed", own_space(),
+	scripted_expect(*state, MOUNTS("allow mount tmpfs on $dir/at; allow mount bind from $dir/from/ on $dir/to;"), "killed", live_own_space(),
 	       "few 0\nstill there: ok\n");
 }
 
 static void many_of_them(void **state)
 {
 	scene(*state);
-	expect(*state, MOUNTS("allow mount tmpfs on $dir/at;") "limits { mounts 5; }", "many", own_space(), "failed 0\nlimit: ENOSPC\nat 5\nagain: ok\nand no more: ENOSPC\n");
+	scripted_expect(*state, MOUNTS("allow mount tmpfs on $dir/at;") "limits { mounts 5; }", "many", live_own_space(), "failed 0\nlimit: ENOSPC\nat 5\nagain: ok\nand no more: ENOSPC\n");
 }
 
 static void in_namespaces_of_its_own_making(void **state)
 {
 	scene(*state);
-	expect(*state, MOUNTS("allow mount tmpfs on $dir/at; allow mount bind from $dir/from/ on $dir/to;") "limits { capabilities all; }", "unshared",
+	scripted_expect(*state, MOUNTS("allow mount tmpfs on $dir/at; allow mount bind from $dir/from/ on $dir/to;") "limits { capabilities all; }", "unshared",
 	       NULL, "before: EPERM\nunshare: ok\ntmpfs: ok\nread: inside\ndenied: EACCES\nbind: ok\numount: ok\n");
 }
 
 static void processes_of_their_namespace(void **state)
 {
 	scene(*state);
-	expect(*state, MOUNTS("allow mount proc on $dir/at, $dir/to flags nosuid,nodev,noexec;") "limits { capabilities all; }", "processes",
+	scripted_expect(*state, MOUNTS("allow mount proc on $dir/at, $dir/to flags nosuid,nodev,noexec;") "limits { capabilities all; }", "processes",
 	       live_root() ? "mnt" : "user,mnt,pid", "unshare: ok\nproc: ok\nself 1 of 1\nparent: ENOENT\nloosened: EPERM\n");
 }
 
@@ -970,7 +886,7 @@ static void expect_nodes(struct live *live, const char *namespaces, const char *
 	char expected[400];
 	snprintf(expected, sizeof(expected), "null: ok\nstat: ok\n1\nopen: ok\nwrite: ok\nread 0\nagain: EEXIST\nfull: ok\nmode: ok\nanother: %s\nowner: %s\n"
 		 "kmsg: EPERM\ndisk: EPERM\nelsewhere: EPERM\n", changed, changed);
-	expect(live, FILES "files { answer mknod $dir/dev/{null,zero,full,random,urandom,tty} with device same; }\n"
+	scripted_expect(live, FILES "files { answer mknod $dir/dev/{null,zero,full,random,urandom,tty} with device same; }\n"
 		     "mounts { default deny; allow umount $dir/dev/*; }", "nodes", namespaces, expected);
 }
 
@@ -991,7 +907,7 @@ static void owners_of_its_own(void **state)
 	if (!live_root())
 		skip();
 	scene(*state);
-	expect(*state, MOUNTS("allow mount bind from $dir/from/ on $dir/to idmap;") "limits { capabilities all; }", "mapped", NULL,
+	scripted_expect(*state, MOUNTS("allow mount bind from $dir/from/ on $dir/to idmap;") "limits { capabilities all; }", "mapped", NULL,
 	       "unshare: ok\nstat: ok\n65534\nbind: ok\nstat: ok\n0\n");
 }
 
@@ -1033,7 +949,7 @@ static void one_that_hangs(void **state)
 	live_policy(live, MOUNTS("allow mount tmpfs on $dir/at, $dir/f*/**; allow mount bind on $dir/to;"));
 	/* A search for leaks would wait for threads that nothing can stop. */
 	setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
-	run(live, "hanging", "mnt");
+	scripted_run(live, "hanging", "mnt");
 	unsetenv("ASAN_OPTIONS");
 	kill(server, SIGKILL);
 	waitpid(server, NULL, 0);
@@ -1057,7 +973,7 @@ static void nothing_spreads(void **state)
 	live_mkdir(live, "spread/over", 0755);
 	assert_int_equal(mount("none", live_path(live, "spread/over"), "tmpfs", 0, NULL), 0);
 	assert_int_equal(mount(NULL, live_path(live, "spread"), NULL, MS_SHARED | MS_REC, NULL), 0);
-	expect(live, MOUNTS("allow mount tmpfs on $dir/spread/at; allow umount $dir/spread/over;") "limits { capabilities all; }", "spreading", NULL,
+	scripted_expect(live, MOUNTS("allow mount tmpfs on $dir/spread/at; allow umount $dir/spread/over;") "limits { capabilities all; }", "spreading", NULL,
 	       "unshare: ok\nshared: EPERM\ntake away: EPERM\nprivate: ok\nthen: ok\ntake away: ok\n");
 	assert_int_equal(umount2(live_path(live, "spread/over"), 0), 0);
 	assert_int_equal(umount2(live_path(live, "spread"), 0), 0);
@@ -1090,9 +1006,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(nothing_spreads, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(what_lies_below, live_setup, live_teardown),	/* it stays in a user namespace */
 	};
-	if (argc == 3)
-		return program(argv[1], argv[2]);
-	if (argc == 2)
-		cmocka_set_test_filter(argv[1]);
+	scripted_begin(argc, argv, programs);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

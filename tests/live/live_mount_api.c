@@ -1,7 +1,6 @@
 /* Mounts by descriptors: fsopen, open_tree and their kin. Each case runs this binary again as the program. */
-#include "live.h"
+#include "scripted.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <pthread.h>
@@ -9,7 +8,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -30,11 +28,6 @@ int mount(const char *source, const char *target, const char *type, unsigned lon
 #define SHARED (1 << 20)
 
 /* ---- for the programs ----------------------------------------------------------------------- */
-
-static void say(const char *what, long result)
-{
-	printf("%s: %s\n", what, result < 0 ? strerrorname_np(errno) : "ok");
-}
 
 static int fs_open(const char *type)
 {
@@ -92,14 +85,6 @@ static void say_size(const char *path)
 	printf("size %d\n", statvfs(path, &fs) ? -1 : (int)(fs.f_blocks * fs.f_frsize >> 10));
 }
 
-static void look(const char *path, int flags)
-{
-	int fd = open(path, flags | O_CLOEXEC, 0600);
-	say(path, fd);
-	if (fd >= 0)
-		close(fd);
-}
-
 static void context(void)
 {
 	char byte;
@@ -139,9 +124,9 @@ static void context(void)
 	say_flags("at");
 	say_size("at");
 	say("setattr", setattr(fd, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY, 0, 0));
-	look("at/x", O_WRONLY | O_CREAT);
+	say_open("at/x", O_WRONLY | O_CREAT);
 	say("setattr", setattr(AT_FDCWD, "at", 0, 0, MOUNT_ATTR_RDONLY | MOUNT_ATTR__ATIME, 0));
-	look("at/x", O_WRONLY | O_CREAT);
+	say_open("at/x", O_WRONLY | O_CREAT);
 	say("private", setattr(AT_FDCWD, "at", AT_RECURSIVE, 0, 0, PRIVATE));
 	say("shared", setattr(AT_FDCWD, "at", 0, 0, 0, SHARED));
 	say("both", setattr(AT_FDCWD, "at", 0, MOUNT_ATTR_RDONLY, 0, PRIVATE));
@@ -175,7 +160,7 @@ static void context(void)
 	command(fs, FSCONFIG_CMD_CREATE);
 	fd = fs_mount(fs, 0);
 	say("ro", attach(fd, "at"));
-	look("at/x", O_WRONLY | O_CREAT);
+	say_open("at/x", O_WRONLY | O_CREAT);
 	close(fd);
 	say("umount", umount2("at", 0));
 	fs = fs_open("tmpfs");
@@ -202,10 +187,10 @@ static void trees(void)
 	say("file", attach(fd, "file"));
 	say("move_mount", attach(fd, "to"));
 	say_flags("to");
-	look("to/f", O_RDONLY);
-	look("to/f", O_WRONLY);
+	say_open("to/f", O_RDONLY);
+	say_open("to/f", O_WRONLY);
 	say("setattr", setattr(fd, "", AT_EMPTY_PATH, 0, MOUNT_ATTR_RDONLY, 0));
-	look("to/f", O_WRONLY);
+	say_open("to/f", O_WRONLY);
 	close(fd);
 	say("umount", umount2("to", 0));
 	say("open_tree_attr", fd = (int)syscall(SYS_open_tree_attr, AT_FDCWD, "from", OPEN_TREE_CLONE | AT_RECURSIVE, &attr, sizeof(attr)));
@@ -218,7 +203,7 @@ static void trees(void)
 	say("from a place", fs = (int)syscall(SYS_open_tree, fd, "dir", OPEN_TREE_CLONE));
 	close(fs);
 	say("move", attach(fd, "else"));
-	look("else/f", O_RDONLY);
+	say_open("else/f", O_RDONLY);
 	say("move by name", syscall(SYS_move_mount, AT_FDCWD, "else", fd, "dir", 0));
 	close(fd);
 	say("umount", umount2("else", 0));
@@ -226,7 +211,7 @@ static void trees(void)
 	say("a secret", attach(fd, "to"));
 	close(fd);
 	say("a file", attach(fd = tree("from/f", OPEN_TREE_CLONE), "file"));
-	look("file", O_RDONLY);
+	say_open("file", O_RDONLY);
 	close(fd);
 	say("umount", umount2("file", 0));
 	say("idmap", setattr(AT_FDCWD, "from", 0, MOUNT_ATTR_IDMAP, 0, 0));
@@ -247,7 +232,7 @@ static void trees(void)
 	fs = (int)syscall(SYS_fspick, AT_FDCWD, "at", 0);
 	say("ro", set(fs, "ro", NULL));
 	say("reconfigure", command(fs, FSCONFIG_CMD_RECONFIGURE));
-	look("at/x", O_WRONLY | O_CREAT);
+	say_open("at/x", O_WRONLY | O_CREAT);
 	close(fs);
 	say("umount", umount2("at", 0));
 }
@@ -260,8 +245,8 @@ static void layers(void)
 	say("userxattr", set(fs, "userxattr", NULL));
 	say("create", command(fs, FSCONFIG_CMD_CREATE));
 	say("overlay", attach(fs_mount(fs, 0), "at"));
-	look("at/l", O_RDONLY);
-	look("at/f", O_RDONLY);
+	say_open("at/l", O_RDONLY);
+	say_open("at/f", O_RDONLY);
 	fs = fs_open("overlay");
 	say("lower", set(fs, "lowerdir", "from,lowerdir=secret:from"));
 	set(fs, "userxattr", NULL);
@@ -317,13 +302,11 @@ static void bounded(void)
 	int fs = fs_open("tmpfs"), other = dup(fs);
 	say("size", set(fs, "size", "64k"));
 	close(fs);
-	fflush(stdout);
 	pid_t pid = fork();
 	if (pid == 0) {
 		say("create", command(other, FSCONFIG_CMD_CREATE));
 		say("attach", attach(fs_mount(other, 0), "at"));
 		say_size("at");
-		fflush(stdout);
 		_exit(0);
 	}
 	waitpid(pid, NULL, 0);
@@ -452,29 +435,16 @@ static void none(void)
 	say("setattr", setattr(AT_FDCWD, "/", 0, 1, 0, 0));
 }
 
-static const struct { const char *name; void (*run)(void); } programs[] = {
+static const struct scripted programs[] = {
 	{ "context", context }, { "trees", trees }, { "layers", layers }, { "bounded", bounded }, { "raced", raced }, { "none", none },
+	{ 0 },
 };
-
-static int program(const char *dir, const char *name)
-{
-	if (chdir(dir))
-		return 99;
-	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++)
-		if (!strcmp(programs[i].name, name)) {
-			programs[i].run();
-			fflush(stdout);
-			_exit(0);
-		}
-	return 98;
-}
 
 /* ---- the cases ------------------------------------------------------------------------------ */
 
 static void expect(struct live *live, const char *policy, const char *name, const char *expected)
 {
 	static const char *const dirs[] = { "at", "to", "else", "noexec", "good/x", "bad/x", "from/dir", "secret" };
-	const char *argv[] = { live_tool("live_mount_api"), live->dir, name, NULL };
 
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++)
 		live_mkdir(live, dirs[i], 0777);
@@ -483,12 +453,7 @@ static void expect(struct live *live, const char *policy, const char *name, cons
 	live_file(live, "file", 0644, "file");
 	live_file(live, "lo:w,er/l", 0644, "l");
 	live_symlink(live, "bad", "link");
-	live_policy(live, policy);
-	live->options[0] = "--unshare";
-	live->options[1] = live_root() ? "mnt" : "user,mnt";
-	live_run(live, argv);
-	if (live->status || strcmp(live->out, expected))
-		fail_msg("%s: status %d, expected:\n%s\ngot:\n%s%s", name, live->status, expected, live->out, live->err);
+	scripted_expect(live, policy, name, live_own_space(), expected);
 }
 
 #define RULES(mounts) "files { default allow; deny all $dir/secret/; } mounts { default deny EPERM;\n" mounts "}\nlimits { mount-api brokered; capabilities all; }\n"
@@ -558,9 +523,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(only_if_asked_for, live_setup, live_teardown),
 	};
 
-	if (argc == 3)
-		return program(argv[1], argv[2]);
-	if (argc == 2)
-		cmocka_set_test_filter(argv[1]);
+	scripted_begin(argc, argv, programs);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,16 +2,13 @@
  * Attacks on mounts that usher makes, as live_mount.c: this binary runs itself as the program. What takes mounts away without asking usher
  * (a namespace that ends, a name that is removed), and what ends somebody else's work.
  */
-#include "live.h"
+#include "scripted.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,12 +17,6 @@
 #include <unistd.h>
 
 #define ROUNDS 80
-
-static void say(const char *what, long result)
-{
-	printf("%s: %s\n", what, result < 0 ? strerrorname_np(errno) : "ok");
-	fflush(stdout);
-}
 
 /* ---- the programs --------------------------------------------------------------------------- */
 
@@ -54,28 +45,6 @@ static void points(void)
 	say("node", mknod("dev/null", S_IFCHR | 0666, makedev(1, 3)));
 	say("rename", rename("dev/null", "dev/other"));
 	say("unlink", unlink("dev/other"));
-}
-
-static void send_fd(int to, int fd)
-{
-	char space[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { "x", 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space) };
-	struct cmsghdr *header = CMSG_FIRSTHDR(&msg);
-	*header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) };
-	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	(void)!sendmsg(to, &msg, 0);
-}
-
-static int receive_fd(int from)
-{
-	char byte, space[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space) };
-	int fd = -1;
-	if (recvmsg(from, &msg, 0) == 1 && CMSG_FIRSTHDR(&msg))
-		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
-	return fd;
 }
 
 struct opening { int base; char path[200]; atomic_bool over; int opened; };
@@ -171,41 +140,23 @@ static void hierarchies(void)
 	say("controller", mount("none", "at", "cgroup", 0, "cpuset"));
 }
 
-static const struct { const char *name; void (*run)(void); } programs[] = {
+static const struct scripted programs[] = {
 	{ "points", points }, { "ending", ending }, { "dying", dying }, { "hierarchies", hierarchies },
+	{ 0 },
 };
-
-static int program(const char *dir, const char *name)
-{
-	if (chdir(dir))
-		return 99;
-	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++)
-		if (!strcmp(programs[i].name, name)) {
-			programs[i].run();
-			fflush(stdout);
-			_exit(0);	/* where a leak checker could not look round any more */
-		}
-	return 98;
-}
 
 /* ---- the cases ------------------------------------------------------------------------------ */
 
 static void expect(struct live *live, const char *policy, const char *name, const char *namespaces, const char *expected)
 {
-	const char *argv[] = { live_tool("live_mount_attack"), live->dir, name, NULL };
 	live_mkdir(live, "at", 0777);
-	live_policy(live, policy);
-	live->options[0] = "--unshare";
-	live->options[1] = namespaces;
-	live_run(live, argv);
-	if (live->status || strcmp(live->out, expected))
-		fail_msg("%s: status %d, expected:\n%s\ngot:\n%s%s", name, live->status, expected, live->out, live->err);
+	scripted_expect(live, policy, name, namespaces, expected);
 }
 
 static void what_is_mounted_on_stays(void **state)
 {
 	expect(*state, "files { default allow; deny read $dir/secret/; answer mknod $dir/dev/* with device same; } mounts { default allow; }\n",
-	       "points", live_root() ? "mnt" : "user,mnt",
+	       "points", live_own_space(),
 	       "tmpfs: ok\nbind: ok\nrmdir: EBUSY\nunlink: EBUSY\nunlink a directory: EISDIR\nrename: EBUSY\nrename a file: EBUSY\nover: EBUSY\n"
 	       "exchange: EBUSY\nnot over: EEXIST\nabove: ok\numount: ok\nrmdir: ok\nunlink: ok\nnode: ok\nrename: ok\nunlink: ok\n");
 }
@@ -213,7 +164,7 @@ static void what_is_mounted_on_stays(void **state)
 static void names_while_a_namespace_ends(void **state)
 {
 	expect(*state, "files { default allow; deny read $dir/at/; } mounts { default deny; allow mount tmpfs on $dir/at; } limits { capabilities all; }\n",
-	       "ending", live_root() ? "mnt" : "user,mnt", "opened 0\n");
+	       "ending", live_own_space(), "opened 0\n");
 }
 
 static void a_pid_namespace_that_ends(void **state)
@@ -224,7 +175,7 @@ static void a_pid_namespace_that_ends(void **state)
 
 static void cgroups_of_the_machine(void **state)
 {
-	expect(*state, "files { default allow; deny read $dir/secret/; } mounts { default allow; }\n", "hierarchies", live_root() ? "mnt" : "user,mnt",
+	expect(*state, "files { default allow; deny read $dir/secret/; } mounts { default allow; }\n", "hierarchies", live_own_space(),
 	       "named: EPERM\ncontroller: EPERM\n");
 }
 
@@ -236,9 +187,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(a_pid_namespace_that_ends, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(cgroups_of_the_machine, live_setup, live_teardown),
 	};
-	if (argc == 3)
-		return program(argv[1], argv[2]);
-	if (argc == 2)
-		cmocka_set_test_filter(argv[1]);
+	scripted_begin(argc, argv, programs);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,11 +22,6 @@ static const char *footprint_of(const struct live *live)
 	return file;
 }
 
-static const char *own_space(void)
-{
-	return live_root() ? "mnt" : "user,mnt";
-}
-
 /* One of each: allowed, refused, its own unmounted, and another's, what usher itself refuses, a place that is not there. */
 static void record(struct live *live)
 {
@@ -34,7 +29,7 @@ static void record(struct live *live)
 	live->options[0] = "--record";
 	live->options[1] = footprint_of(live);
 	live->options[2] = "--unshare";
-	live->options[3] = own_space();
+	live->options[3] = live_own_space();
 	live_mkdir(live, "at", 0755);
 	live_mkdir(live, "to", 0755);
 	live_mkdir(live, "layer", 0755);
@@ -137,7 +132,7 @@ static void mounts_are_proposed(void **state)
 	/* And while it runs. */
 	policy = live_path(live, "run.policy");
 	snprintf(script, sizeof(script), "cd %s; mount -t tmpfs none at; mount --bind from to; umount at", live->dir);
-	assert_int_equal(usher(live, "learn", "--tight", "--unshare", own_space(), "-o", policy, "--", "/bin/sh", "-c", script), 0);
+	assert_int_equal(usher(live, "learn", "--tight", "--unshare", live_own_space(), "-o", policy, "--", "/bin/sh", "-c", script), 0);
 	learnt = live_read(policy);
 	snprintf(rule, sizeof(rule), "\tallow mount tmpfs on %s/at;   # 1 call\n\tallow mount bind from %s/from on %s/to;   # 1 call\n", live->dir, live->dir, live->dir);
 	assert_says(learnt, rule);
@@ -152,7 +147,7 @@ static void what_is_no_mount(void **state)
 	live->options[0] = "--record";
 	live->options[1] = footprint_of(live);
 	live->options[2] = "--unshare";
-	live->options[3] = own_space();
+	live->options[3] = live_own_space();
 	live_mkdir(live, "at", 0755);
 	live_policy(live, MOUNTS("allow mount tmpfs on $dir/at; allow pivot_root $dir/at;\n"));
 	snprintf(script, sizeof(script), "PATH=$PATH:/sbin:/usr/sbin; cd %s; pivot_root at at 2>&1; mount -t tmpfs none at && echo alive", live->dir);
@@ -167,13 +162,13 @@ static void refusals_are_explained(void **state)
 	struct live *live = *state;
 	char script[400], command[1024];
 	live->options[0] = "--unshare";
-	live->options[1] = own_space();
+	live->options[1] = live_own_space();
 	live_mkdir(live, "at", 0755);
 	live_mkdir(live, "to", 0755);
 	live_mkdir(live, "from", 0755);
 	live_policy(live, MOUNTS("allow mount bind from $dir/from on $dir/to;"));
 	snprintf(script, sizeof(script), "mount --bind -o ro %s/from %s/at || mount --bind %s/from %s/at", live->dir, live->dir, live->dir, live->dir);
-	assert_int_not_equal(usher(live, "run", "-p", live->policy, "--unshare", own_space(), "--summary", "--", "/bin/sh", "-c", script), 0);
+	assert_int_not_equal(usher(live, "run", "-p", live->policy, "--unshare", live_own_space(), "--summary", "--", "/bin/sh", "-c", script), 0);
 	const char *next = strstr(live->err, "\nusher: usher why -p ");
 	assert_non_null(next);
 	assert_says(next, " mount bind from ");
@@ -182,7 +177,7 @@ static void refusals_are_explained(void **state)
 
 	live_policy(live, MOUNTS("allow mount bind from $dir/from on $dir/to;") "files { deny read $dir/from/x; }");
 	snprintf(script, sizeof(script), "mount --bind %s/from %s/to", live->dir, live->dir);
-	assert_int_not_equal(usher(live, "run", "-p", live->policy, "--unshare", own_space(), "--summary", "--", "/bin/sh", "-c", script), 0);
+	assert_int_not_equal(usher(live, "run", "-p", live->policy, "--unshare", live_own_space(), "--summary", "--", "/bin/sh", "-c", script), 0);
 	assert_says(live->err, "\nusher: the last one: file rules allow something at the new place");
 	assert_int_not_equal(live_sh(live, script), 0);
 	assert_int_equal(usher(live, "why", "--last", "--audit", live->audit), 1);

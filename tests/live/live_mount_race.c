@@ -3,14 +3,13 @@
  * Each call ends as some order of all of them would have it end; what is mounted lies where a rule has it and with the flags that it
  * forces; what rules deny is never reached; and outside nothing happens.
  */
-#include "live.h"
+#include "scripted.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -175,46 +174,24 @@ static void race(void)
 
 /* ---- the case ------------------------------------------------------------------------------- */
 
-static unsigned outside(const struct live *live)
-{
-	char *text = live_read("/proc/self/mountinfo");
-	unsigned n = 0;
-	assert_non_null(text);
-	for (const char *at = text; (at = strstr(at, live->dir)); at++)
-		n++;
-	free(text);
-	return n;
-}
-
 static void all_at_once(void **state)
 {
 	struct live *live = *state;
-	unsigned before = outside(live);
-	const char *argv[] = { live_tool("live_mount_race"), live->dir, NULL };
 	live_mkdir(live, "top", 0777);
 	live_mkdir(live, "to", 0777);
 	live_mkdir(live, "else", 0777);
 	live_file(live, "from/s", 0666, "secret");
-	live->options[0] = "--unshare";
-	live->options[1] = live_root() ? "mnt" : "user,mnt";
-	live_policy(live, "files { default allow; deny read $dir/*/s, $dir/*/in/s; }\n"
+	scripted_expect(live, "files { default allow; deny read $dir/*/s, $dir/*/in/s; }\n"
 			  "mounts { default deny EPERM; allow mount tmpfs on $dir/top, $dir/top/in, $dir/to force nosuid,nodev;\n"
 			  "allow mount bind from $dir/top on $dir/to force nosuid,nodev; allow mount move on $dir/else, $dir/top; }\n"
-			  "limits { mounts 8; }\n");
-	live_run(live, argv);
-	if (live->status || strcmp(live->out, "ENOSPC odd 0, read 0, wrong 0, mounted, moved, few\nleft 0\nENOSPC as before\n"))
-		fail_msg("status %d:\n%s%s", live->status, live->out, live->err);
-	assert_int_equal(outside(live), before);
+			  "limits { mounts 8; }\n",
+			"race", live_own_space(), "ENOSPC odd 0, read 0, wrong 0, mounted, moved, few\nleft 0\nENOSPC as before\n");
 }
 
 int main(int argc, char **argv)
 {
+	static const struct scripted programs[] = { { "race", race }, { 0 } };
 	static const struct CMUnitTest tests[] = { cmocka_unit_test_setup_teardown(all_at_once, live_setup, live_teardown) };
-	if (argc != 2)
-		return cmocka_run_group_tests_name("live_mount_race", tests, NULL, NULL);
-	if (chdir(argv[1]))
-		return 99;
-	race();
-	(void)fflush(stdout);
-	_exit(0);	/* where a leak checker could not look round any more */
+	scripted_begin(argc, argv, programs);
+	return cmocka_run_group_tests_name("live_mount_race", tests, NULL, NULL);
 }

@@ -1,12 +1,11 @@
 /* A new root, as bubblewrap and runc make it. Each case runs this binary again as the program. */
 #include "cli.h"
+#include "scripted.h"
 #include "talk.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -16,22 +15,9 @@
 
 /* ---- for the programs ----------------------------------------------------------------------- */
 
-static void say(const char *what, long result)
-{
-	printf("%s: %s\n", what, result < 0 ? strerrorname_np(errno) : "ok");
-}
-
 static int pivot(const char *to, const char *old)
 {
 	return (int)syscall(SYS_pivot_root, to, old);
-}
-
-static void look(const char *path, int flags)
-{
-	int fd = open(path, flags | O_CLOEXEC, 0600);
-	say(path, fd);
-	if (fd >= 0)
-		close(fd);
 }
 
 /* As bubblewrap does it: the old root below the new one, then another one over the old. */
@@ -44,7 +30,7 @@ static void twice(void)
 	say("no mount", pivot("from", "from"));
 	say("tmpfs", mount("none", "at", "tmpfs", 0, NULL));
 	say("tmpfs", mount("none", "to", "tmpfs", 0, NULL));
-	look("to/x", O_WRONLY | O_CREAT);
+	say_open("to/x", O_WRONLY | O_CREAT);
 	mkdir("at/old", 0755);
 	mkdir("at/new", 0755);
 	close(open("at/made", O_CREAT | O_WRONLY, 0600));
@@ -55,40 +41,38 @@ static void twice(void)
 	say("root", pivot("/", "/"));
 	say("pivot_root", pivot("at", "at/old"));
 	/* Who stands elsewhere stays there. */
-	look("from/f", O_RDONLY);
-	look("from/secret/f", O_RDONLY);
-	look("to/x", O_RDONLY);
+	say_open("from/f", O_RDONLY);
+	say_open("from/secret/f", O_RDONLY);
+	say_open("to/x", O_RDONLY);
 	(void)!chdir("/");
-	look("made", O_RDONLY);
-	look("/../made", O_RDONLY);
+	say_open("made", O_RDONLY);
+	say_open("/../made", O_RDONLY);
 	(void)snprintf(there, sizeof(there), "old%s/from", here);
 	say("bind", mount(there, "new", NULL, MS_BIND | MS_REC, NULL));
-	look("new/f", O_RDONLY);
-	look("new/secret/f", O_RDONLY);
-	look("new/secret/g", O_WRONLY | O_CREAT);
+	say_open("new/f", O_RDONLY);
+	say_open("new/secret/f", O_RDONLY);
+	say_open("new/secret/g", O_WRONLY | O_CREAT);
 	say("not named", mount("none", "old", "tmpfs", 0, NULL));
 	say("private", mount(NULL, "old", NULL, MS_PRIVATE | MS_REC, NULL));
 	say("away", umount2("old", MNT_DETACH));
 	old = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	(void)!chdir("new");
 	say("pivot_root", pivot(".", "."));
-	look("/f", O_RDONLY);
-	look("/secret/f", O_RDONLY);
+	say_open("/f", O_RDONLY);
+	say_open("/secret/f", O_RDONLY);
 	say("the root", umount2("/", MNT_DETACH | UMOUNT_NOFOLLOW));
 	(void)!fchdir(old);
 	say("busy", umount2(".", 0));
 	say("away", umount2(".", MNT_DETACH));
-	look("made", O_RDONLY);
+	say_open("made", O_RDONLY);
 	say("again", umount2(".", MNT_DETACH));
 	(void)!chdir("/");
-	look("f", O_RDONLY);
-	look("secret/f", O_RDONLY);
-	fflush(stdout);
+	say_open("f", O_RDONLY);
+	say_open("secret/f", O_RDONLY);
 	if (fork() == 0) {
 		say("unshare", unshare(CLONE_NEWNS));
-		look("/f", O_RDONLY);
-		look("/secret/f", O_RDONLY);
-		fflush(stdout);
+		say_open("/f", O_RDONLY);
+		say_open("/secret/f", O_RDONLY);
 		_exit(0);
 	}
 	wait(NULL);
@@ -99,8 +83,8 @@ static void once(void)
 	say("tmpfs", mount("none", "at", "tmpfs", 0, NULL));
 	mkdir("at/old", 0755);
 	say("pivot_root", pivot("at", "at/old"));
-	look("from/f", O_RDONLY);
-	look("from/secret/f", O_RDONLY);
+	say_open("from/f", O_RDONLY);
+	say_open("from/secret/f", O_RDONLY);
 }
 
 /* In a root of its own, which is not that of the namespace. */
@@ -133,22 +117,10 @@ static void own(void)
 	unlink(policy);
 }
 
-static const struct { const char *name; void (*run)(void); } programs[] = {
+static const struct scripted programs[] = {
 	{ "twice", twice }, { "once", once }, { "rooted", rooted }, { "own", own },
+	{ 0 },
 };
-
-static int program(const char *dir, const char *name)
-{
-	if (chdir(dir))
-		return 99;
-	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++)
-		if (!strcmp(programs[i].name, name)) {
-			programs[i].run();
-			fflush(stdout);
-			_exit(0);
-		}
-	return 98;
-}
 
 /* ---- the cases ------------------------------------------------------------------------------ */
 
@@ -160,18 +132,6 @@ static void scene(struct live *live)
 	live_file(live, "from/secret/f", 0644, "secret");
 }
 
-static void expect(struct live *live, const char *policy, const char *name, const char *expected)
-{
-	const char *argv[] = { live_tool("live_pivot"), live->dir, name, NULL };
-
-	live_policy(live, policy);
-	live->options[0] = "--unshare";
-	live->options[1] = live_root() ? "mnt" : "user,mnt";
-	live_run(live, argv);
-	if (live->status || strcmp(live->out, expected))
-		fail_msg("%s: status %d, expected:\n%s\ngot:\n%s%s", name, live->status, expected, live->out, live->err);
-}
-
 #define RULES(files) "files { default allow; " files " } mounts { default deny EPERM;\n" \
 	"allow mount tmpfs on $dir/at, $dir/to, /in; allow mount bind from /old$dir/from on /new; allow pivot_root $dir/at, $dir/from, /new, /in; }\n" \
 	"limits { capabilities all; }\n"
@@ -179,7 +139,7 @@ static void expect(struct live *live, const char *policy, const char *name, cons
 static void a_root_and_another(void **state)
 {
 	scene(*state);
-	expect(*state, RULES("deny all /**/secret/;"), "twice",
+	scripted_expect(*state, RULES("deny all /**/secret/;"), "twice", live_own_space(),
 	       "no mount: EINVAL\ntmpfs: ok\ntmpfs: ok\nto/x: ok\noutside: EINVAL\nnowhere: ENOENT\nbad pointer: EFAULT\nnot allowed: EPERM\nroot: EPERM\npivot_root: ok\n"
 	       "from/f: ok\nfrom/secret/f: EACCES\nto/x: ok\nmade: ok\n/../made: ok\nbind: ok\nnew/f: ok\nnew/secret/f: EACCES\nnew/secret/g: EACCES\n"
 	       "not named: EPERM\nprivate: ok\naway: ok\npivot_root: ok\n/f: ok\n/secret/f: EACCES\nthe root: EPERM\nbusy: EPERM\naway: ok\n"
@@ -200,7 +160,7 @@ static void rules_that_would_lie(void **state)
 
 	scene(*state);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		expect(*state, rows[i].policy, "once", rows[i].secret ? "tmpfs: ok\npivot_root: EPERM\nfrom/f: ok\nfrom/secret/f: EACCES\n"
+		scripted_expect(*state, rows[i].policy, "once", live_own_space(), rows[i].secret ? "tmpfs: ok\npivot_root: EPERM\nfrom/f: ok\nfrom/secret/f: EACCES\n"
 								  : "tmpfs: ok\npivot_root: EPERM\nfrom/f: ok\nfrom/secret/f: ok\n");
 		assert_int_equal(live_audited(*state, "deny", "/at"), 1);
 	}
@@ -209,21 +169,21 @@ static void rules_that_would_lie(void **state)
 static void no_rule_no_root(void **state)
 {
 	scene(*state);
-	expect(*state, "files { default allow; } mounts { default deny EPERM; allow mount tmpfs on $dir/at; } limits { capabilities all; }", "once",
+	scripted_expect(*state, "files { default allow; } mounts { default deny EPERM; allow mount tmpfs on $dir/at; } limits { capabilities all; }", "once", live_own_space(),
 	       "tmpfs: ok\npivot_root: EPERM\nfrom/f: ok\nfrom/secret/f: ok\n");
 }
 
 static void no_default_root(void **state)
 {
 	scene(*state);
-	expect(*state, "files { default allow; } mounts { default allow; } limits { capabilities all; }", "once",
+	scripted_expect(*state, "files { default allow; } mounts { default allow; } limits { capabilities all; }", "once", live_own_space(),
 	       "tmpfs: ok\npivot_root: EPERM\nfrom/f: ok\nfrom/secret/f: ok\n");
 }
 
 static void a_root_of_its_own(void **state)
 {
 	scene(*state);
-	expect(*state, "files { default allow; } mounts { default allow; allow pivot_root /; } limits { capabilities all; }", "rooted", "tmpfs: ok\nchroot: ok\ntmpfs: ok\npivot_root: EPERM\n");
+	scripted_expect(*state, "files { default allow; } mounts { default allow; allow pivot_root /; } limits { capabilities all; }", "rooted", live_own_space(), "tmpfs: ok\nchroot: ok\ntmpfs: ok\npivot_root: EPERM\n");
 }
 
 static void own_files_move_along(void **state)
@@ -232,7 +192,7 @@ static void own_files_move_along(void **state)
 
 	(void)snprintf(policy, sizeof(policy), "include? \"%s.missing\";\n" RULES("deny all /**/secret/;"), strrchr(((struct live *)*state)->dir, '/') + 1);
 	scene(*state);
-	expect(*state, policy, "own", "tmpfs: ok\npivot_root: ok\nread: EACCES\nwrite: EACCES\nmake: EACCES\nmake another: ok\n");
+	scripted_expect(*state, policy, "own", live_own_space(), "tmpfs: ok\npivot_root: ok\nread: EACCES\nwrite: EACCES\nmake: EACCES\nmake another: ok\n");
 }
 
 /* Neither gained nor lost on the way: own files are forbidden by other names where it may be. */
@@ -247,7 +207,7 @@ static void no_reload_changes_that(void **state)
 	for (int i = 0; i < 2; i++) {
 		live_policy(live, policies[i]);
 		live->options[0] = "--unshare";
-		live->options[1] = live_root() ? "mnt" : "user,mnt";
+		live->options[1] = live_own_space();
 		live->options[2] = NULL;
 		talk_start(&talk, live);
 		live_policy(live, policies[!i]);
@@ -272,9 +232,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(no_reload_changes_that, live_setup, live_teardown),
 	};
 
-	if (argc == 3)
-		return program(argv[1], argv[2]);
-	if (argc == 2)
-		cmocka_set_test_filter(argv[1]);
+	scripted_begin(argc, argv, programs);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

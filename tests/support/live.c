@@ -29,6 +29,11 @@ bool live_root(void)
 	return geteuid() == 0;
 }
 
+const char *live_own_space(void)
+{
+	return live_root() ? "mnt" : "user,mnt";
+}
+
 const char *live_usher(void)
 {
 	const char *set = getenv("USHER_TEST_USHER");

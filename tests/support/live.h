@@ -52,6 +52,8 @@ struct live {
 int live_setup(void **state);
 int live_teardown(void **state);
 bool live_root(void);
+/* For --unshare: what a mount namespace takes. */
+const char *live_own_space(void);
 const char *live_usher(void);
 const char *live_probe(void);
 /* A program or directory that lies beside this test (as_nobody copies them there): in one of 8 turns of static memory. */
