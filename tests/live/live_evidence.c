@@ -9,21 +9,14 @@
 
 #include "cli.h"
 
-static const char *write_policy(struct live *live, const char *name, const char *rules)
-{
-	char text[2048];
-	snprintf(text, sizeof(text), "syntax 1;\npolicy %s;\nset $dir = %s;\n%s", name, live->dir, rules);
-	return live_file(live, name, 0644, text);
-}
-
 /* ---- diff ---- */
 
 static void diff_says_what_changes(void **state)
 {
 	struct live *live = *state;
-	const char *one = write_policy(live, "one.policy", "files { default deny ENOENT; allow ro $dir/www/; allow read $dir/other; }\n");
-	const char *same = write_policy(live, "same.policy", "files { default deny ENOENT; allow read $dir/other; allow ro $dir/www/**; }\n");
-	const char *two = write_policy(live, "two.policy", "files { default deny ENOENT; allow ro $dir/www/; deny ro $dir/www/**/.git/; "
+	const char *one = policy_file(live, "one.policy", "files { default deny ENOENT; allow ro $dir/www/; allow read $dir/other; }\n");
+	const char *same = policy_file(live, "same.policy", "files { default deny ENOENT; allow read $dir/other; allow ro $dir/www/**; }\n");
+	const char *two = policy_file(live, "two.policy", "files { default deny ENOENT; allow ro $dir/www/; deny ro $dir/www/**/.git/; "
 							   "allow read,write $dir/more; }\n");
 	assert_int_equal(usher(live, "diff", one, same), 0);
 	assert_int_equal(usher(live, "diff", one, two), 1);
@@ -353,8 +346,8 @@ static void diff_is_weighted(void **state)
 	live_policy(live, ALLOW_ALL);
 	snprintf(script, sizeof(script), "cd %s; cat b b b a", live->dir);
 	assert_int_equal(live_sh(live, script), 0);
-	const char *one = write_policy(live, "one.policy", "files { default deny; allow read $dir/a; allow read $dir/b; allow read /x; }\n");
-	const char *two = write_policy(live, "two.policy", "files { default deny; allow read $dir/b stage log; deny read $dir/[a-f]; }\n");
+	const char *one = policy_file(live, "one.policy", "files { default deny; allow read $dir/a; allow read $dir/b; allow read /x; }\n");
+	const char *two = policy_file(live, "two.policy", "files { default deny; allow read $dir/b stage log; deny read $dir/[a-f]; }\n");
 	assert_int_equal(usher(live, "diff", "--footprint", footprint_of(live), one, two), 1);
 	const char *b = strstr(live->out, "/b   1 access, 3 calls"), *a = strstr(live->out, "/a   1 access, 1 call");
 	assert_true(b && a && b < a && strstr(a, "/x\n"));
@@ -377,7 +370,7 @@ static void learn_adds_to_a_policy(void **state)
 	while ((dollar = strstr(rules, "$probe"))) {
 		memcpy(dollar, "/nopro", 6);
 	}
-	const char *policy = write_policy(live, "mine.policy", rules);
+	const char *policy = policy_file(live, "mine.policy", rules);
 	char *before = live_read(policy);
 	assert_int_equal(usher(live, "learn", "--update", policy, "--", "/bin/cat", live_path(live, "a"), live_path(live, "b"), live_path(live, "secret")), 0);
 	assert_says(live->out, "x\nx\nx\n");

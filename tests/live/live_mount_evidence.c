@@ -8,13 +8,6 @@
 #define FILES "files { default allow; deny all $dir/secret; }\n"
 #define MOUNTS(rules) FILES "mounts { default deny EPERM;\n" rules "}\n"
 
-static const char *write_policy(struct live *live, const char *name, const char *rules)
-{
-	char text[2048];
-	snprintf(text, sizeof(text), "syntax 1;\npolicy %s;\nset $dir = %s;\n%s", name, live->dir, rules);
-	return live_file(live, name, 0644, text);
-}
-
 static const char *footprint_of(const struct live *live)
 {
 	static char file[100];
@@ -22,15 +15,20 @@ static const char *footprint_of(const struct live *live)
 	return file;
 }
 
-/* One of each: allowed, refused, its own unmounted, and another's, what usher itself refuses, a place that is not there. */
-static void record(struct live *live)
+static void record_into(struct live *live)
 {
-	char script[800];
 	live->options[0] = "--record";
 	live->options[1] = footprint_of(live);
 	live->options[2] = "--unshare";
 	live->options[3] = live_own_space();
 	live_mkdir(live, "at", 0755);
+}
+
+/* One of each: allowed, refused, its own unmounted, and another's, what usher itself refuses, a place that is not there. */
+static void record(struct live *live)
+{
+	char script[800];
+	record_into(live);
 	live_mkdir(live, "to", 0755);
 	live_mkdir(live, "layer", 0755);
 	live_mkdir(live, "over", 0755);
@@ -86,10 +84,10 @@ static void mounts_are_compared(void **state)
 {
 	struct live *live = *state;
 	record(live);
-	const char *one = write_policy(live, "one.policy", MOUNTS("allow mount tmpfs on $dir/at options size<=1M; allow umount $dir/a;")),
-		   *same = write_policy(live, "same.policy", MOUNTS("allow mount tmpfs on $dir/at options size<=1M; allow umount $dir/a;")),
-		   *two = write_policy(live, "two.policy", MOUNTS("allow mount tmpfs on $dir/at options size<=32k; allow umount $dir/b;")),
-		   *like = write_policy(live, "like.policy", MOUNTS("allow umount $dir/a; allow mount tmpfs on $dir/{at,at} options size<=1M;"));
+	const char *one = policy_file(live, "one.policy", MOUNTS("allow mount tmpfs on $dir/at options size<=1M; allow umount $dir/a;")),
+		   *same = policy_file(live, "same.policy", MOUNTS("allow mount tmpfs on $dir/at options size<=1M; allow umount $dir/a;")),
+		   *two = policy_file(live, "two.policy", MOUNTS("allow mount tmpfs on $dir/at options size<=32k; allow umount $dir/b;")),
+		   *like = policy_file(live, "like.policy", MOUNTS("allow umount $dir/a; allow mount tmpfs on $dir/{at,at} options size<=1M;"));
 	assert_int_equal(usher(live, "diff", one, same), 0);
 	assert_null(strstr(live->out, "Rules about mount"));
 	assert_int_equal(usher(live, "diff", one, two), 1);
@@ -144,11 +142,7 @@ static void what_is_no_mount(void **state)
 {
 	struct live *live = *state;
 	char script[300];
-	live->options[0] = "--record";
-	live->options[1] = footprint_of(live);
-	live->options[2] = "--unshare";
-	live->options[3] = live_own_space();
-	live_mkdir(live, "at", 0755);
+	record_into(live);
 	live_policy(live, MOUNTS("allow mount tmpfs on $dir/at; allow pivot_root $dir/at;\n"));
 	snprintf(script, sizeof(script), "PATH=$PATH:/sbin:/usr/sbin; cd %s; pivot_root at at 2>&1; mount -t tmpfs none at && echo alive", live->dir);
 	assert_int_equal(live_sh(live, script), 0);

@@ -35,6 +35,14 @@ static const char good[] __attribute__((unused)) = "files {\n"
 		}                                                                                            \
 	} while (0)
 
+/* A policy of its own name, beside that of live_policy(). */
+static inline const char *policy_file(const struct live *live, const char *name, const char *rules)
+{
+	char text[2048];
+	snprintf(text, sizeof(text), "syntax 1;\npolicy %s;\nset $dir = %s;\n%s", name, live->dir, rules);
+	return live_file(live, name, 0644, text);
+}
+
 static inline json_t *output_json(const struct live *live)
 {
 	json_error_t error;

@@ -1,4 +1,5 @@
 /* The filter against the evaluator, its size and cost, and on the kernel. */
+#include "arch.h"
 #include "syscall_policy.h"
 
 #include <errno.h>
@@ -16,12 +17,6 @@
 #include <unistd.h>
 
 #include "filter.h"
-
-#ifdef __x86_64__
-#define NATIVE AUDIT_ARCH_X86_64
-#else
-#define NATIVE AUDIT_ARCH_AARCH64
-#endif
 
 #define ROWS_MAX 256
 
@@ -159,7 +154,6 @@ static uint32_t answer(const struct filter *filter, const char *name, uint64_t a
 }
 
 #define ERRNO(e) (SECCOMP_RET_ERRNO | (e))
-#define HIGH UINT64_C(0xdeadbeef00000000)
 
 static void test_hardening(void **state)
 {

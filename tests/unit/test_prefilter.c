@@ -10,29 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <sys/syscall.h>
 
 #include <cmocka.h>
 
-#include "lang_env.h"
+#include "made.h"
 
-#include "call.h"
 #include "calls/open.h"
 #include "err.h"
-#include "filter.h"
-#include "plan.h"
 #include "syscalls.h"
 
-#ifdef __x86_64__
-#define NATIVE AUDIT_ARCH_X86_64
-#else
-#define NATIVE AUDIT_ARCH_AARCH64
-#endif
 #ifndef SYS_openat2
 #define SYS_openat2 437
 #endif
-#define HIGH UINT64_C(0xdeadbeef00000000)
 #define POLICY "files { default deny sealed; allow ro /usr/; }"
 
 /* What open(2) knows, and some bits that it does not. */
@@ -41,34 +31,16 @@ static const uint32_t bits[] = {
 	O_NOATIME | O_NOCTTY | O_DIRECT, O_TMPFILE & ~O_DIRECTORY, O_SYNC & ~O_DSYNC, 4, UINT32_C(1) << 31,
 };
 
-static const struct kernel kernel = { .major = 6, .minor = 18, .wait_killable = true, .landlock_abi = 7 };
-
-struct made {
-	struct policy *policy;
-	struct plan plan;
-	struct filter_row *rows;
-	size_t n_rows;
-	struct filter filter;
-};
-
 static struct made make(const char *text, enum reads reads)
 {
 	struct made made = { .policy = lang_good(text) };
 	struct policy_diags diags = { 0 };
 
 	assert_int_equal(plan_make(&made.plan, made.policy, &kernel, false, LAYERS_ANY, &diags), 0);
-	made.plan.reads = reads;
-	assert_int_equal(call_filter_rows(&made.plan, &made.rows, &made.n_rows), 0);
-	assert_int_equal(filter_compile(made.policy, made.rows, made.n_rows, &made.filter, &diags), 0);
 	policy_diags_free(&diags);
+	made.plan.reads = reads;
+	made_compile(&made);
 	return made;
-}
-
-static void unmake(struct made *made)
-{
-	filter_free(&made->filter);
-	free(made->rows);
-	policy_free(made->policy);
 }
 
 static uint32_t answer(const struct made *made, uint32_t arch, int nr, uint64_t a1, uint64_t a2)

@@ -11,25 +11,16 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/landlock.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#include "call.h"
 #include "calls/numbers.h"
 #include "harden.h"
-#include "lang_env.h"
-#include "plan.h"
+#include "made.h"
 #include "syscalls.h"
-
-#ifdef __x86_64__
-#define NATIVE AUDIT_ARCH_X86_64
-#else
-#define NATIVE AUDIT_ARCH_AARCH64
-#endif
 
 /*
  * What Linux 6.18 has that takes a path, or the address of a socket, or opens by name otherwise. By
@@ -168,23 +159,12 @@ static void test_rows(void **state)
 
 /* ---- filters -------------------------------------------------------------------------------- */
 
-static const struct kernel kernel = { .major = 6, .minor = 18, .wait_killable = true, .landlock_abi = 7 };
-
-struct made {
-	struct policy *policy;
-	struct plan plan;
-	struct filter_row *rows;
-	size_t n_rows;
-	struct filter filter;
-};
-
 enum { PLAN_FILES = 1, PLAN_STAT = 2, PLAN_UNIX = 4, PLAN_EXEC = 8, PLAN_TOPOLOGY = 16, PLAN_CREDS = 32, PLAN_PEERS = 64, PLAN_ALL = 127,
        PLAN_FREE = 128, PLAN_MOUNTS = 512, PLAN_MOUNT_API = 1024, PLAN_PORTS = 256 };
 
 static struct made make(const char *text, unsigned what)
 {
 	struct made made = { .policy = lang_good(text) };
-	struct policy_diags diags = { 0 };
 
 	made.plan = (struct plan){
 		.policy = made.policy, .kernel = &kernel, .restricted = what & PLAN_FILES ? UINT32_MAX : 0,
@@ -194,18 +174,8 @@ static struct made make(const char *text, unsigned what)
 		.topology_fixed = what & PLAN_TOPOLOGY, .creds_vary = what & PLAN_CREDS, .free = what & PLAN_FREE, .mounts = what & PLAN_MOUNTS, .mount_api = what & PLAN_MOUNT_API, .ports = what & PLAN_PORTS,
 		.landlock = true,
 	};
-	assert_int_equal(call_filter_rows(&made.plan, &made.rows, &made.n_rows), 0);
-	assert_int_equal(filter_compile(made.policy, made.rows, made.n_rows, &made.filter, &diags), 0);
-	assert_int_equal(diags.errors, 0);
-	policy_diags_free(&diags);
+	made_compile(&made);
 	return made;
-}
-
-static void unmake(struct made *made)
-{
-	filter_free(&made->filter);
-	free(made->rows);
-	policy_free(made->policy);
 }
 
 static uint32_t answer(const struct made *made, int nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
@@ -215,7 +185,6 @@ static uint32_t answer(const struct made *made, int nr, uint64_t a0, uint64_t a1
 	return filter_run(&made->filter, &data, NULL);
 }
 
-#define HIGH  UINT64_C(0xdeadbeef00000000)
 #define ERR(e) (SECCOMP_RET_ERRNO | (e))
 
 static void check_always(const struct made *made)
