@@ -1,4 +1,4 @@
-/* The same every time. */
+/* The same every time. After <cmocka.h>. */
 #ifndef USHER_TESTS_RANDOM_H
 #define USHER_TESTS_RANDOM_H
 
@@ -6,6 +6,17 @@
 #include <stdlib.h>
 
 static uint64_t seed = 20261121;
+
+/* First in main(): argv[1], if any, says which tests are run. */
+static inline void random_begin(int argc, char **argv)
+{
+	const char *text = getenv("USHER_TEST_SEED");
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	if (text)
+		seed = strtoull(text, NULL, 0) | 1;
+}
 
 static inline unsigned roll(unsigned n)
 {

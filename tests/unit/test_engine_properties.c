@@ -435,11 +435,7 @@ static int universe_free(void **state)
 
 int main(int argc, char **argv)
 {
-	if (argc > 1)
-		cmocka_set_test_filter(argv[1]);
-	const char *text = getenv("USHER_TEST_SEED");
-	if (text)
-		seed = strtoull(text, NULL, 0) | 1;
+	random_begin(argc, argv);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_automaton_equals_the_model),
 		cmocka_unit_test(inclusion_equals_that_of_the_universe),

@@ -550,11 +550,7 @@ static void explanations(void **state)
 
 int main(int argc, char **argv)
 {
-	if (argc > 1)
-		cmocka_set_test_filter(argv[1]);
-	const char *text = getenv("USHER_TEST_SEED");
-	if (text)
-		seed = strtoull(text, NULL, 0) | 1;
+	random_begin(argc, argv);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rules_by_hand),
 		cmocka_unit_test(peers_as_text),
