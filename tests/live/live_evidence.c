@@ -74,6 +74,7 @@ __attribute__((format(printf, 2, 3))) static long long number(const struct live 
 	vsnprintf(sql, sizeof(sql), format, list);
 	va_end(list);
 	assert_int_equal(sqlite3_open_v2(footprint_of(live), &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	sqlite3_busy_timeout(db, 5000);
 	if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK)
 		print_error("%s: %s\n", sql, sqlite3_errmsg(db));
 	if (sqlite3_step(statement) == SQLITE_ROW)
@@ -161,10 +162,16 @@ static void record_survives_a_kill(void **state)
 	record_into(live);
 	live_policy(live, ALLOW_ALL);
 	assert_int_equal(mkfifo(fifo, 0600), 0);
-	/* The first second is over when it says so: the ledger is there, and some of it is written. */
-	snprintf(script, sizeof(script), "sleep 1.5; for i in 1 2 3 4 5 6 7 8; do cat /etc/passwd >/dev/null; done; echo x >%s; exec sleep 100", fifo);
+	/* Some of it is written before the rest happens. */
+	snprintf(script, sizeof(script), "echo x >%s; for i in 1 2 3 4 5 6 7 8; do cat /etc/passwd >/dev/null; done; echo x >%s; exec sleep 100", fifo, fifo);
 	pid_t usher_pid = live_start(live, (const char *const[]){ "/bin/sh", "-c", script, NULL });
+	while (access(footprint_of(live), F_OK) || number(live, "SELECT count(*) FROM sqlite_master WHERE name = 'access'") <= 0 ||
+	       number(live, "SELECT count(*) FROM access") <= 0)
+		usleep(1000);
 	int fd = open(fifo, O_RDONLY);
+	assert_true(fd >= 0 && read(fd, &ready, 1) == 1);
+	close(fd);
+	fd = open(fifo, O_RDONLY);
 	assert_true(fd >= 0 && read(fd, &ready, 1) == 1);
 	close(fd);
 	kill(usher_pid, SIGKILL);

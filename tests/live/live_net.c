@@ -408,11 +408,29 @@ static void black_holes_hold_nobody_up(void **state)
 	close(server);
 }
 
-static void *accept_later(void *server)
+struct later { int server; unsigned port, waiting; };
+
+/* How many sockets wait for an answer from 127.0.0.1:PORT: SYN-SENT. */
+static unsigned in_vain(unsigned port)
 {
+	char *text = live_read("/proc/net/tcp"), peer[40];
+	unsigned n = 0;
+	(void)snprintf(peer, sizeof(peer), " %08X:%04X 02 ", htonl(INADDR_LOOPBACK), port);
+	for (const char *at = text; at && (at = strstr(at, peer)); at++)
+		n++;
+	free(text);
+	return n;
+}
+
+/* Not before as many wait as there should be, and then some signals more. */
+static void *accept_later(void *ctx)
+{
+	const struct later *later = ctx;
+	while (in_vain(later->port) < later->waiting)
+		usleep(1000);
 	usleep(300000);
 	for (int i = 0; i < 2; i++)
-		close(accept(*(int *)server, NULL, NULL));
+		close(accept(later->server, NULL, NULL));
 	return NULL;
 }
 
@@ -440,7 +458,8 @@ static void signals_interrupt(void **state)
 		snprintf(first, sizeof(first), "nconnect 5 127.0.0.1:%u\n", port);
 		snprintf(script, sizeof(script), "nsocket tcp\nnconnect 3 127.0.0.1:%u\nnsocket tcp\nnsocket tcp\nsndtimeo 5 50\n%salarmed 50 1 nconnect 4 127.0.0.1:%u\n",
 			 port, ring ? first : "", port);
-		assert_int_equal(pthread_create(&thread, NULL, accept_later, &server), 0);
+		struct later later = { server, port, ring ? 2 : 1 };
+		assert_int_equal(pthread_create(&thread, NULL, accept_later, &later), 0);
 		snprintf(policy, sizeof(policy), "alarmed 50 1 nconnect 4 127.0.0.1:%u => ok", port);
 		script_expect(live, script, policy);
 		pthread_join(thread, NULL);

@@ -483,6 +483,19 @@ static void control_z_stops_the_job(void **state)
 	term_end(term);
 }
 
+/* Until the terminal is that of a program that has this name: not the shell's any more, nor that of its child before the exec. */
+static void term_is_of(const struct terminal *term, const char *name)
+{
+	char path[64], *comm = NULL;
+	do {
+		free(comm);
+		usleep(1000);
+		snprintf(path, sizeof(path), "/proc/%d/comm", (int)tcgetpgrp(term->fd));
+		comm = live_read(path);
+	} while (!comm || strncmp(comm, name, strlen(name)));
+	free(comm);
+}
+
 static void a_shell_under_usher_has_job_control(void **state)
 {
 	struct live *live = *state;
@@ -492,13 +505,13 @@ static void a_shell_under_usher_has_job_control(void **state)
 	term_expect(term, "INNER> ");
 	term_type(term, "sleep 100\n");
 	term_expect(term, "sleep 100");
-	usleep(200000);			/* until bash has given it the terminal: nothing to be seen of that */
+	term_is_of(term, "sleep\n");
 	term_type(term, "\032");
 	term_expect(term, "Stopped");
 	term_expect(term, "INNER> ");
 	term_type(term, "fg\n");
 	term_expect(term, "sleep 100");
-	usleep(200000);
+	term_is_of(term, "sleep\n");
 	term_type(term, "\003");
 	term_expect(term, "INNER> ");
 	term_type(term, "echo st=$?\n");
