@@ -423,7 +423,7 @@ static void doctor_tries_it(void **state)
 	/* A kernel without what is required. */
 	setenv("USHER_TEST_DISABLE", "wait_killable", 1);
 	assert_int_equal(usher(live, "doctor"), 4);
-	assert_says(live->out, "BAD");
+	assert_says(live->out, "BAD   wait-killable ");
 	live_policy(live, good);
 	assert_int_equal(usher(live, "check", live->policy), 4);
 	unsetenv("USHER_TEST_DISABLE");

@@ -20,10 +20,10 @@ static void diff_says_what_changes(void **state)
 							   "allow read,write $dir/more; }\n");
 	assert_int_equal(usher(live, "diff", one, same), 0);
 	assert_int_equal(usher(live, "diff", one, two), 1);
-	assert_says(live->out, "newly DENIED  2");
+	assert_says(live->out, "newly DENIED  2\n");
 	assert_says(live->out, "/www/.git\n");
 	assert_says(live->out, "/other\n");
-	assert_says(live->out, "newly ALLOWED  1");
+	assert_says(live->out, "newly ALLOWED  1\n");
 	assert_says(live->out, "read,write ");
 	assert_says(live->out, "now deny ENOENT   two.policy:4");
 	assert_int_equal(usher(live, "diff", "-q", one, two), 1);

@@ -91,10 +91,10 @@ static void mounts_are_compared(void **state)
 	assert_int_equal(usher(live, "diff", one, same), 0);
 	assert_null(strstr(live->out, "Rules about mount"));
 	assert_int_equal(usher(live, "diff", one, two), 1);
-	assert_says(live->out, "newly DENIED  2");
+	assert_says(live->out, "newly DENIED  2\n");
 	assert_says(live->out, "mount tmpfs on ");
 	assert_says(live->out, "/at options size=1048576\n");
-	assert_says(live->out, "newly ALLOWED  1");
+	assert_says(live->out, "newly ALLOWED  1\n");
 	assert_says(live->out, "umount ");
 	/* What cannot be proved is said. */
 	assert_int_equal(usher(live, "diff", one, like), 1);

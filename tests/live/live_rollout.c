@@ -221,13 +221,14 @@ static void who_does_not_answer_is_left_out(void **state)
 static void what_expires_is_said(void **state)
 {
 	struct live *live = *state;
-	char text[900], soon[16], later[16];
+	char text[900], soon[16], later[16], expiry[40];
 	time_t now = time(NULL), in_ten = now + 10 * 86400, in_twenty = now + 20 * 86400;
 
 	strftime(soon, sizeof(soon), "%Y-%m-%d", gmtime(&in_ten));
 	strftime(later, sizeof(later), "%Y-%m-%d", gmtime(&in_twenty));
 	snprintf(text, sizeof(text), "files { default deny EACCES; allow ro $dir/; allow rx $probe;\n deny read $dir/a id a stage log expires %s;\n"
 		 "deny read $dir/b stage log expires 2020-01-31;\n deny read $dir/c stage log expires %s;\n }\n", soon, later);
+	snprintf(expiry, sizeof(expiry), "expires on %s", soon);
 	struct talk talk = begin(live, text);
 	const char *const what[] = { "ps", "rollout" };
 	for (int i = 0; i < 2; i++) {
@@ -236,8 +237,7 @@ static void what_expires_is_said(void **state)
 		else
 			assert_int_equal(usher(live, what[i], "status", live->policy, "--rule", "a"), 0);
 		assert_says(live->err, "expired on 2020-01-31");
-		assert_says(live->err, "expires on ");
-		assert_says(live->err, soon);
+		assert_says(live->err, expiry);
 		assert_null(strstr(live->err, later));
 	}
 	assert_int_equal(usher(live, "ps", "--json", talk.name), 0);

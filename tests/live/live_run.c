@@ -176,7 +176,7 @@ static void summary_quiet_and_json(void **state)
 	assert_string_equal(live->err, "");	/* no terminal */
 	live->options[0] = "--summary";
 	live_expect(live, "EACCES", "open", live_path(live, "x"), "r", NULL);
-	assert_non_null(strstr(live->err, "1 denial"));
+	assert_int_equal(strncmp(live->err, "usher: 1 denial; ", strlen("usher: 1 denial; ")), 0);
 	live->options[0] = "--json";
 	live_expect(live, "EACCES", "open", live_path(live, "x"), "r", NULL);
 	assert_non_null(strstr(live->err, "\"action\":\"deny\""));

@@ -214,6 +214,16 @@ void compare_script(struct live *live, void (*prepare)(struct live *live), const
 	assert_int_equal(live->status, 0);
 }
 
+/* PART stands in TEXT, and not in the midst of a word or number. */
+static bool has_words(const char *text, const char *part)
+{
+	size_t len = strlen(part);
+	for (const char *at = text; (at = strstr(at, part)); at++)
+		if ((at == text || at[-1] == '\n' || at[-1] == ' ') && (!at[len] || at[len] == '\n' || at[len] == ' '))
+			return true;
+	return false;
+}
+
 void script_expect(struct live *live, const char *script, const char *expected)
 {
 	live->input = script;
@@ -223,7 +233,7 @@ void script_expect(struct live *live, const char *script, const char *expected)
 	live->input = NULL;
 	char *copy = strdup(expected), *rest = copy;
 	for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n"))
-		if (*line && !strstr(live->out, line))
+		if (*line && !has_words(live->out, line))
 			fail_msg("'%s' is not in\n%s\n%s", line, live->out, live->err);
 	free(copy);
 	if (status)
