@@ -20,7 +20,7 @@ const struct policy_default *default_of_mounts(const struct policy *policy)
 	return policy->defaults[SECTION_MOUNTS].present ? &policy->defaults[SECTION_MOUNTS] : &none;
 }
 
-/* The default that an operation on a path falls to, or NULL: allow. Ruling 9 for sockets. */
+/* The default that an operation on a path falls to, or NULL: allow. Without rules about them unix sockets are files. */
 static const struct policy_default *default_of(const struct policy *policy, enum policy_op op)
 {
 	const struct policy_default *files = &policy->defaults[SECTION_FILES];

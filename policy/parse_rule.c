@@ -220,7 +220,7 @@ static void rule_write(struct reading *reading, const char *objects)
 	rule->text = text_take(&text);
 }
 
-/* Ruling 19: calls that name paths and that nothing serves yet. As members of a group they are just refused. */
+/* Calls that name paths and that nothing serves yet. As members of a group they are just refused. */
 static void check_unserved(struct reading *reading, const struct call_list *calls, const struct token *first)
 {
 	static const char *const unserved[] = {"uselib", "swapon", "acct", "quotactl"};

@@ -391,12 +391,12 @@ int policy_peer_parse(const char *text, enum policy_proto proto, struct policy_p
 #define POLICY_PEER_TEXT (4 * POLICY_NAME_MAX + 16)
 const char *policy_peer_text(const struct policy_peer *peer, char *text);
 
-/* Ruling 6: some rule with beneath and one of OPS matches LINK, a symlink met on the way, but not
+/* Some rule with beneath and one of OPS matches LINK, a symlink met on the way, but not
  * PATH, what was reached. *RULE is that rule. */
 bool policy_leads_out(const struct policy *policy, uint32_t ops, const char *link, size_t link_len,
 		      const char *path, size_t len, const struct policy_rule **rule);
 
-/* Ruling 4: would moving (RENAME) or linking FROM to TO open anything? TREE: FROM is a directory.
+/* Would moving (RENAME) or linking FROM to TO open anything? TREE: FROM is a directory.
  * *RULE is one rule that says so, or NULL. True also when the proof ran out of budget. */
 bool policy_gains(const struct policy *policy, bool rename, bool tree, const char *from, size_t from_len,
 		  const char *to, size_t to_len, const struct policy_rule **rule);
@@ -435,7 +435,7 @@ int policy_some_peer_allowed(const struct policy *policy, enum policy_op op, enu
  * when the budget ended the search. WITNESS (PATH_MAX bytes) gets one such path. For never. */
 int policy_some_allowed(const struct policy *policy, enum policy_op op, const char *glob, char *witness);
 
-/* Ruling 10: nothing at or below PATH (resolved) may be touched, stages and mode log aside. READ_TOO:
+/* Nothing at or below PATH (resolved) may be touched, stages and mode log aside. READ_TOO:
  * reading as well. Call before the first decision. 0 or -ENOMEM. */
 int policy_forbid(struct policy *policy, const char *path, bool read_too);
 

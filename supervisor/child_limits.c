@@ -11,7 +11,7 @@
 
 #define CAP(name) (UINT64_C(1) << CAP_##name)
 
-/* Ruling 16. */
+/* What servers that are started as root need to become somebody else, and what files demand of root. */
 static const uint64_t kept = CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(FOWNER) | CAP(FSETID) | CAP(KILL) | CAP(SETGID) |
 			     CAP(SETUID) | CAP(SETPCAP) | CAP(NET_BIND_SERVICE);
 

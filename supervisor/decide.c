@@ -28,7 +28,7 @@ static bool named_elsewhere(const struct object *object)
 	return object->path[0] == '/' && object->st.st_nlink && !S_ISDIR(object->st.st_mode);
 }
 
-/* Ruling 3: an object without a path is what it is to those who hold it, and no more. */
+/* An object without a path is what it is to those who hold it, and no more. */
 static bool nameless_allows(const struct object *object, uint32_t ops)
 {
 	static const uint32_t free_ops = OP_BIT(OP_STAT) | OP_BIT(OP_CHMOD) | OP_BIT(OP_CHOWN) | OP_BIT(OP_UTIME) | OP_BIT(OP_XATTR);
@@ -70,7 +70,7 @@ static void decide_links(const struct policy *policy, const struct object *objec
 	}
 }
 
-/* Ruling 10 where the target may give paths another meaning. */
+/* Usher's own files, where the target may give paths another meaning: by what they are, not by their names. */
 static bool own_file(const struct ruleset *rules, const struct object *object, uint32_t ops)
 {
 	struct stat dir = { 0 };

@@ -41,10 +41,10 @@ enum harden_when {
 	HARDEN_CONFINED,	/* but where nothing is denied (plan.free) */
 	HARDEN_FILES,	/* while the policy confines paths */
 	HARDEN_APPEND,	/* while something is append-only */
-	HARDEN_CLONE,	/* while somebody looks at the flags of clone: ruling 3, or a section on system calls */
+	HARDEN_CLONE,	/* while somebody looks at the flags of clone: for new namespaces, or for rules on system calls */
 	HARDEN_PEERS,	/* while rules speak of addresses, at stage log as well: they may be enforced before the next start */
 	HARDEN_PORTS,	/* while Landlock decides about connects alone (ports.h) */
-	HARDEN_MOUNT_API,	/* while what paths mean must not change (ruling 3), unless the policy asks for it */
+	HARDEN_MOUNT_API,	/* while what paths mean must not change, unless the policy asks for it */
 };
 
 struct harden {

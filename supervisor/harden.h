@@ -21,7 +21,7 @@ bool harden_refuses(int nr);
 bool harden_named(const struct policy *policy, int nr);
 /* POLICY speaks of system calls at all. */
 bool harden_has_calls(const struct policy *policy);
-/* Some path may be appended to but not written (ruling 5). */
+/* Some path may be appended to but not written. */
 bool harden_append_only(const struct policy *policy);
 
 #endif

@@ -21,7 +21,7 @@ struct plan {
 	const struct kernel *kernel;
 	uint32_t restricted;	/* operations not simply allowed, in any decision */
 	uint32_t recorded;	/* operations that are brokered only because somebody wants to know of them */
-	uint32_t confined;	/* the same without usher's own files (ruling 10) */
+	uint32_t confined;	/* the same without usher's own files, which are always denied */
 	bool files;		/* file paths are brokered */
 	bool stat;		/* and so is stat */
 	bool unix_paths;	/* connect, bind, sends */
@@ -35,7 +35,7 @@ struct plan {
 	bool peers_told;	/* everything is recorded: so are peers of whom no rule speaks */
 	bool peers_enforced;	/* and not only at stage log */
 	bool exec;		/* execve is gated */
-	bool topology_fixed;	/* chroot, namespaces, setns, mounts refused (ruling 3); with .mounts or otherwise own files go by identity */
+	bool topology_fixed;	/* chroot, namespaces, setns, mounts refused: they change what paths mean. With .mounts or otherwise own files go by identity */
 	bool mounts;		/* some are made for the program: then it may have namespaces and a root of its own, but all mounts are brokered */
 	bool mount_api;		/* limits { mount-api brokered; }: by the calls for descriptors as well */
 	bool idmaps;		/* some bind is to show owners as the program's user namespace calls them */
@@ -55,13 +55,13 @@ struct plan {
 /* 0, or -EOPNOTSUPP: something in the policy cannot be enforced (by this version or on this kernel): each is an error in DIAGS. */
 int plan_make(struct plan *plan, const struct policy *policy, const struct kernel *kernel, bool no_landlock,
 	      enum layers layers, struct policy_diags *diags);
-/* Everything that the policy covers is brokered, whether it is restricted or not (ruling 13): for --record. After plan_make(). */
+/* Everything that the policy covers is brokered, whether it is restricted or not: for --record. After plan_make(). */
 void plan_record(struct plan *plan);
 /* What Landlock can decide about TCP ports by itself it does, and is asked alone: for who starts the program, after plan_make(). */
 void plan_ports(struct plan *plan);
 /* A Landlock ruleset for the child as the plan says: an owned descriptor, -1 with *NEEDED false if none is needed, or -errno. */
 int plan_landlock(const struct plan *plan, bool *needed);
-/* May the stage of RULE move without a restart? Not if the filter or Landlock answers by itself (ruling 13). */
+/* May the stage of RULE move without a restart? Not if the filter or Landlock answers by itself. */
 bool plan_moves(const struct plan *plan, const struct policy_rule *rule);
 struct cost_use;
 struct plan_shown {

@@ -64,7 +64,7 @@ static void refuse(struct policy_diags *diags, const struct policy_rule *rule, c
 		diag->help = strdup(help);
 }
 
-/* Ruling 12: not writable by the child. */
+/* Then the child would say itself what it is to be shown. */
 static bool target_writable(const struct policy *policy, const char *path)
 {
 	const uint32_t ways[] = { OP_BIT(OP_WRITE), OP_BIT(OP_APPEND), OP_BIT(OP_TRUNCATE) };

@@ -226,7 +226,7 @@ static uint32_t access_ops(uint64_t flags)
 	case O_WRONLY:
 		return write;
 	default:
-		/* A shared mapping, which needs both, writes anywhere: O_APPEND is only for write(2) (ruling 5). */
+		/* A shared mapping, which needs both, writes anywhere: O_APPEND is only for write(2). */
 		return OP_BIT(OP_READ) | OP_BIT(OP_WRITE) | write;
 	}
 }

@@ -111,7 +111,7 @@ struct cli_load {
 };
 
 /*
- * Finds, reads and compiles policy NAME with CLI->vars. Ruling 15: a NAME with a slash is a file; any other is looked for as
+ * Finds, reads and compiles policy NAME with CLI->vars. A NAME with a slash is a file; any other is looked for as
  * NAME.policy in $XDG_CONFIG_HOME/usher (or ~/.config/usher), /etc/usher and the installed profiles. Messages are printed. Policy files, drop-ins, `audit { log }` and
  * LOAD->audit_file are forbidden to the child, so every verb judges what run enforces. LOAD may
  * be NULL.

@@ -69,7 +69,7 @@ static int search(const char *name, char **path)
 	return -ENOENT;
 }
 
-/* Ruling 15. *PATH of policy NAME, or -ENOENT and why in DIAGS. */
+/* *PATH of policy NAME, or -ENOENT and why in DIAGS. */
 static int find(const char *name, char **path, struct policy_diags *diags)
 {
 	static const char *const endings[] = { "", ".policy" };

@@ -20,7 +20,7 @@ static void deny(struct policy_decision *decision, const struct policy_rule *rul
 		decision->enforced = verdict;
 }
 
-/* Ruling 6. */
+/* Rules with beneath. */
 static void judge_links(const struct policy *policy, const struct access *a, struct policy_decision *decision)
 {
 	int otherwise = policy->defaults[SECTION_FILES].err;
@@ -34,7 +34,7 @@ static void judge_links(const struct policy *policy, const struct access *a, str
 	}
 }
 
-/* Ruling 4, and the name that comes to be. */
+/* The name that comes to be, and that renames and links gain no rights. */
 static void judge_other(const struct policy *policy, const struct access *a, struct policy_decision *decision)
 {
 	struct policy_decision other = policy_decide_path(policy, a->to_ops, a->to.s, a->to.len);

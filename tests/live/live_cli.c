@@ -342,7 +342,6 @@ static void test_judges_expectations(void **state)
 	live_policy(live, good);
 	assert_int_equal(usher(live, "test", live->policy), 0);
 	assert_says(live->out, "4 of 4 hold");
-	/* Ruling 18. */
 	assert_says(live->out, "private/x   (hangs on what is at stage log)");
 	assert_int_equal(usher(live, "test", "--json", live->policy), 0);
 	json_t *json = output_json(live);

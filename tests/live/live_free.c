@@ -317,7 +317,7 @@ static void records_alone_hold_nothing_up(void **state)
 	}
 }
 
-/* Ruling 10 holds by any name. (--rbind: others mount below /tmp, and what hides below a mount may not be bound alone.) */
+/* Usher's own files are denied by any name. (--rbind: others mount below /tmp, and what hides below a mount may not be bound alone.) */
 static void own_files_by_another_name(void **state)
 {
 	struct live *live = *state;

@@ -227,7 +227,6 @@ static void own_files_are_forbidden(void **state)
 	free(after);
 }
 
-/* Ruling 5. */
 static void appending_is_all_that_is_allowed(void **state)
 {
 	struct live *live = *state;
@@ -247,7 +246,7 @@ static void appending_is_all_that_is_allowed(void **state)
 	free(log);
 }
 
-/* Ruling 3: objects without a path give what is held, and topology stays. */
+/* Objects without a path give what is held, and topology stays. */
 static void nameless_objects_give_what_is_held(void **state)
 {
 	struct live *live = *state;
@@ -262,7 +261,7 @@ static void nameless_objects_give_what_is_held(void **state)
 		      "call unshare 0x200 => ok\n");
 }
 
-/* Ruling 7. */
+/* Who may not know that it is there is told so by every call. */
 static void hidden_from_the_looks(void **state)
 {
 	struct live *live = *state;

@@ -217,7 +217,7 @@ static void rules_decide(void **state)
 	assert_int_equal(access(live_path(live, "no"), F_OK), -1);
 }
 
-/* Ruling 9. Without rules about them they follow the files' default. */
+/* Without rules about them they follow the files' default. */
 static void without_rules_the_default_decides(void **state)
 {
 	struct live *live = *state;

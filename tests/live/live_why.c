@@ -68,7 +68,7 @@ static void why_suggests_with_care(void **state)
 	assert_says(live->out, "forbid always wins");
 	assert_says(live->out, "note: ask the owner");
 	assert_null(strstr(live->out, "to allow it"));
-	/* Ruling 10: the policy's own file. */
+	/* The policy's own file is denied whatever the policy says. */
 	assert_int_equal(usher(live, "why", "-p", live->policy, "write", live->policy), 1);
 	assert_null(strstr(live->out, "to allow it"));
 	assert_int_equal(usher(live, "why", "-p", live->policy, "read", "/etc/shadow"), 1);
@@ -275,7 +275,7 @@ static void records_follow_the_rules(void **state)
 	assert_int_equal(st.st_mode & 07777, 0600);
 }
 
-/* Ruling 10: what a child could write in its own records would be worth nothing. */
+/* What a child could write in its own records would be worth nothing. */
 static void the_log_is_out_of_reach(void **state)
 {
 	struct live *live = *state;

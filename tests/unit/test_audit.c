@@ -196,7 +196,7 @@ static void default_and_stages_are_told(void **state)
 	free(text_take(&text));
 }
 
-/* Ruling 17: any bytes make valid JSON, and can be had back. */
+/* Any bytes make valid JSON, and can be had back. */
 static void strange_paths_are_exact_in_base64(void **state)
 {
 	struct fixture *f = *state;
