@@ -103,12 +103,12 @@ static bool limit_keeps(const struct policy_mount_limit *limit, const struct pol
 	return false;
 }
 
-int policy_mount_limit(const struct policy_rule *rule, const struct policy_mount_option *option)
+static bool limits_keep(const struct policy_rule *rule, const struct policy_mount_option *option)
 {
 	for (size_t i = 0; i < rule->n_mount_limits; i++)
 		if (limit_keeps(&rule->mount_limits[i], option))
-			return 0;
-	return -EPERM;
+			return true;
+	return false;
 }
 
 static char *unescape(char *text)
@@ -194,7 +194,7 @@ static bool rule_matches(const struct policy_rule *rule, const struct policy_mou
 	if (!(rule->ops & OP_BIT(OP_MOUNT)) || !type_matches(rule, mount) || !from_matches(rule, mount) || (rule->mount_flags & ~mount->flags))
 		return false;
 	for (size_t i = 0; i < mount->n_options && rule->action == ACTION_ALLOW; i++)
-		if (policy_mount_limit(rule, &mount->options[i]))
+		if (!limits_keep(rule, &mount->options[i]))
 			return false;
 	return true;
 }

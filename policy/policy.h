@@ -362,8 +362,6 @@ uint32_t policy_mount_flags(uint32_t flags);
 struct policy_decision policy_decide_mount(const struct policy *policy, const struct policy_mount *mount);
 /* A file system of that type is made of what somebody else wrote: the kernel parses it. Any type that is not known. */
 bool policy_mount_image(const char *fstype);
-/* May a mount under RULE have OPTION, and with what value? 0 or -EPERM. *NUMBER: of LIMIT_MOST. */
-int policy_mount_limit(const struct policy_rule *rule, const struct policy_mount_option *option);
 /* Splits TEXT, which is changed, as the kernel splits the data of mount(2) for FSTYPE; each layer of an overlay is an option by itself.
  * How many there are, -EINVAL, or -E2BIG: more than MAX. */
 int policy_mount_options(const char *fstype, char *text, struct policy_mount_option *options, size_t max);

@@ -38,7 +38,8 @@ struct kernel_log {
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-bool kernel_event_parse(const char *text, struct kernel_event *event)
+/* False: it is no such record, or of another machine's calls. */
+static bool event_parse(const char *text, struct kernel_event *event)
 {
 	const char *pid = kernel_field(text, " pid="), *uid = kernel_field(text, " uid="), *sig = kernel_field(text, " sig=");
 	const char *arch = kernel_field(text, " arch="), *nr = kernel_field(text, " syscall="), *code = kernel_field(text, " code=");
@@ -61,7 +62,7 @@ static void tell(struct kernel_log *log, int type, const char *text)
 	struct landlock_event denial;
 	struct kernel_event event;
 
-	if (type == AUDIT_SECCOMP && kernel_event_parse(text, &event))
+	if (type == AUDIT_SECCOMP && event_parse(text, &event))
 		log->to->seccomp(log->ctx, &event);
 	else if ((type == AUDIT_LANDLOCK_DENIAL || type == AUDIT_LANDLOCK_MAKER) && landlock_event_parse(&denial, type, text))
 		log->to->landlock(log->ctx, &denial);

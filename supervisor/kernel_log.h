@@ -19,8 +19,6 @@ struct kernel_event {
 	char exe[256];
 };
 
-/* TEXT: what follows "type=1326 ", or a message of the kernel. False: it is no such record, or of another machine's calls. */
-bool kernel_event_parse(const char *text, struct kernel_event *event);
 
 struct kernel_log;
 struct loop;

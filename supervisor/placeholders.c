@@ -36,7 +36,8 @@ void placeholder_forget(struct placeholder *placeholder)
 	placeholder->says_ro = false;
 }
 
-void placeholder_clear(struct placeholder *placeholder)
+/* Frees what it owns. */
+static void clear(struct placeholder *placeholder)
 {
 	placeholder_forget(placeholder);
 	free(placeholder->fstype);
@@ -52,7 +53,7 @@ void placeholders_free(struct placeholders *all)
 		return;
 	for (size_t i = 0; i < PLACEHOLDERS_MAX; i++)
 		if (all->list[i].cookie)
-			placeholder_clear(&all->list[i]);
+			clear(&all->list[i]);
 	pthread_mutex_destroy(&all->lock);
 	free(all);
 }
@@ -69,7 +70,7 @@ void placeholders_sweep(struct placeholders *all)
 	pthread_mutex_lock(&all->lock);
 	for (size_t i = 0; i < PLACEHOLDERS_MAX; i++)
 		if (all->list[i].cookie && !all->list[i].held && is_gone(&all->list[i]))
-			placeholder_clear(&all->list[i]);
+			clear(&all->list[i]);
 	pthread_mutex_unlock(&all->lock);
 }
 
@@ -102,7 +103,7 @@ int placeholder_add(struct placeholders *all, const struct placeholder *new)
 	pthread_mutex_unlock(&all->lock);
 	if (added)
 		return pair[0];
-	placeholder_clear(&own);
+	clear(&own);
 	fd_close(pair[0]);
 	return err;
 }

@@ -55,7 +55,5 @@ int placeholder_hold(struct placeholders *all, int fd, struct placeholder **held
 void placeholder_drop(struct placeholders *all, struct placeholder **held);
 /* Its options, which have been used. */
 void placeholder_forget(struct placeholder *placeholder);
-/* Frees what it owns. */
-void placeholder_clear(struct placeholder *placeholder);
 
 #endif
