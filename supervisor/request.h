@@ -23,6 +23,7 @@ struct sandbox;
 struct ruleset;
 struct request;
 struct mount_call;
+struct socket_call;
 
 enum reply_kind {
 	REPLY_DENY,	/* .error, EACCES when that is 0 */
@@ -54,9 +55,9 @@ union call_args {
 	struct { struct timespec times[2]; bool now; unsigned flags; } utime;
 	struct { char name[256]; void *value; size_t size; uint64_t addr; unsigned flags; } xattr;
 	struct { unsigned flags; char target[PATH_MAX]; } link;
-	struct { int fd; socklen_t addr_len; unsigned flags; size_t len; void *data; struct msghdr *msgs; unsigned n_msgs; uint64_t addr;
-		 struct sockaddr_storage addr_copy; int dup; } sock;
-	struct { unsigned flags; int fd; } exec;
+	struct { struct socket_call *call; } sock;
+	struct { int fd; } append;		/* owned */
+	struct { unsigned flags; } exec;
 	struct { int fd; } list;
 	struct { struct mount_call *call; } mount;
 };

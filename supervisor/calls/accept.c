@@ -26,7 +26,7 @@ int accept_fetch(struct request *req)
 	struct socket_call *call;
 	int err;
 
-	req->args.sock.data = NULL;
+	req->args.sock.call = NULL;
 	if (accept_flags(req) & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
 		return -EINVAL;
 	err = socket_fetch(req);

@@ -16,16 +16,16 @@
 
 int append_fetch(struct request *req)
 {
-	req->args.sock.fd = -1;
+	req->args.append.fd = -1;
 	if (req->notif.data.nr == SYS_ftruncate && (int64_t)req->notif.data.args[1] < 0)
 		return -EINVAL;
-	req->args.sock.fd = fetch_fd(req, request_int(req, 0));
-	return req->args.sock.fd < 0 ? req->args.sock.fd : fetch_descriptor(req, 0);
+	req->args.append.fd = fetch_fd(req, request_int(req, 0));
+	return req->args.append.fd < 0 ? req->args.append.fd : fetch_descriptor(req, 0);
 }
 
 void append_release(struct request *req)
 {
-	req->args.sock.fd = fd_close(req->args.sock.fd);
+	req->args.append.fd = fd_close(req->args.append.fd);
 }
 
 /* Opened with O_ACCMODE it can neither read nor write (open(2)). */
@@ -36,7 +36,7 @@ static bool can_write(int flags)
 
 int append_judge(struct request *req)
 {
-	int flags = fcntl(req->args.sock.fd, F_GETFL);
+	int flags = fcntl(req->args.append.fd, F_GETFL);
 
 	if (flags < 0)
 		return -errno;
@@ -57,7 +57,7 @@ static int append_same(const struct request *req)
 
 	if (!req->ops[0])
 		return 0;
-	if (fstat(req->args.sock.fd, &st))
+	if (fstat(req->args.append.fd, &st))
 		return -errno;
 	if (req->objects[0].pin < 0 || st.st_dev != req->objects[0].st.st_dev || st.st_ino != req->objects[0].st.st_ino)
 		return -EBADF;
@@ -66,11 +66,11 @@ static int append_same(const struct request *req)
 
 static int append_limit(struct request *req, int64_t length)
 {
-	int flags = fcntl(req->args.sock.fd, F_GETFL);
+	int flags = fcntl(req->args.append.fd, F_GETFL);
 	struct stat st;
 
 	/* The kernel has something else to say. */
-	if (flags < 0 || !can_write(flags) || fstat(req->args.sock.fd, &st) || !S_ISREG(st.st_mode))
+	if (flags < 0 || !can_write(flags) || fstat(req->args.append.fd, &st) || !S_ISREG(st.st_mode))
 		return 0;
 	return serve_file_limit(req, st.st_size, length);
 }
@@ -84,7 +84,7 @@ int ftruncate_serve(struct request *req)
 		err = append_limit(req, length);
 	if (err)
 		return err;
-	return ftruncate(req->args.sock.fd, length) ? -errno : reply_value(req, 0);
+	return ftruncate(req->args.append.fd, length) ? -errno : reply_value(req, 0);
 }
 
 int fallocate_serve(struct request *req)
@@ -96,7 +96,7 @@ int fallocate_serve(struct request *req)
 		err = append_limit(req, end);
 	if (err)
 		return err;
-	return fallocate(req->args.sock.fd, request_int(req, 1), offset, length) ? -errno : reply_value(req, 0);
+	return fallocate(req->args.append.fd, request_int(req, 1), offset, length) ? -errno : reply_value(req, 0);
 }
 
 int setfl_serve(struct request *req)
@@ -105,5 +105,5 @@ int setfl_serve(struct request *req)
 
 	if (err)
 		return err;
-	return fcntl(req->args.sock.fd, F_SETFL, request_int(req, 2)) < 0 ? -errno : reply_value(req, 0);
+	return fcntl(req->args.append.fd, F_SETFL, request_int(req, 2)) < 0 ? -errno : reply_value(req, 0);
 }

@@ -18,7 +18,7 @@ int socket_begin(struct request *req)
 {
 	struct socket_call *call = calloc(1, sizeof(*call));
 
-	req->args.sock.data = call;
+	req->args.sock.call = call;
 	if (!call)
 		return -ENOMEM;
 	call->cwd = call->fd = -1;
@@ -68,7 +68,7 @@ void socket_release(struct request *req)
 	(void)fd_close(call->fd);
 	(void)fd_close(call->cwd);
 	free(call);
-	req->args.sock.data = NULL;
+	req->args.sock.call = NULL;
 }
 
 int socket_address(struct request *req, uint64_t at, int len, struct address *address)

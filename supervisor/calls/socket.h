@@ -31,7 +31,6 @@ struct message {
 	struct ucred creds;
 };
 
-/* req->args.sock.data */
 struct socket_call {
 	int fd;			/* the target's socket: one description, so that its flags are never changed. Owned */
 	int domain, type, protocol;
@@ -55,10 +54,10 @@ struct socket_call {
 
 static inline struct socket_call *socket_call(const struct request *req)
 {
-	return req->args.sock.data;
+	return req->args.sock.call;
 }
 
-/* req->args.sock.data is there. 0 or -ENOMEM. */
+/* req->args.sock.call is there. 0 or -ENOMEM. */
 int socket_begin(struct request *req);
 /* Begins a fetch: descriptor args[0] is pinned. 0 or -errno. */
 int socket_fetch(struct request *req);
