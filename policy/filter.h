@@ -59,8 +59,7 @@ enum filter_differ {
 	FILTER_STRICTER,	/* refused, or disturbed, although the new policy would not */
 	FILTER_LOOSER,		/* let pass, or refused more mildly, although the new policy would not */
 };
-/* The call NR, for some arguments, is answered WAS (SECCOMP_RET_) and should be answered WANTED. */
-typedef void filter_differ_fn(void *ctx, int nr, enum filter_differ how, uint32_t was, uint32_t wanted);
+typedef void filter_differ_fn(void *ctx, int nr, enum filter_differ how);
 /* Calls FN for each call that differs, with the worst of it. 0, -E2BIG or -ENOMEM. */
 int filter_differ(const struct filter_source *was, const struct filter_source *now, filter_differ_fn *fn, void *ctx);
 

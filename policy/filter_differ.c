@@ -141,7 +141,7 @@ static void call_differs(const struct side *was, const struct side *now, filter_
 {
 	int nr = was->call.nr;
 	bool first = has_first(now, nr), never = filter_never_notify(now->rows, now->n_rows, nr);
-	struct { enum filter_differ how; uint32_t was, now; } worst = { FILTER_SAME, 0, 0 };
+	enum filter_differ worst = FILTER_SAME;
 
 	for (size_t i = 0; i <= was->call.n; i++) {
 		for (size_t j = 0; j <= now->call.n; j++) {
@@ -149,15 +149,12 @@ static void call_differs(const struct side *was, const struct side *now, filter_
 			const struct policy_mask *part = part_of(&was->call, i, &a), *other = part_of(&now->call, j, &b);
 			enum filter_differ how = answers_differ(a, b, first, never);
 
-			if (how <= worst.how || !parts_meet(part, other, &was->call, &now->call))
-				continue;
-			worst.how = how;
-			worst.was = a;
-			worst.now = b;
+			if (how > worst && parts_meet(part, other, &was->call, &now->call))
+				worst = how;
 		}
 	}
-	if (worst.how != FILTER_SAME)
-		fn(ctx, nr, worst.how, worst.was, worst.now);
+	if (worst != FILTER_SAME)
+		fn(ctx, nr, worst);
 }
 
 int filter_differ(const struct filter_source *was, const struct filter_source *now, filter_differ_fn *fn, void *ctx)

@@ -310,10 +310,10 @@ static int promote_do(struct promote *promote)
 {
 	struct cli *cli = promote->cli;
 	size_t programs = 0;
-	int status = remotes_find(cli, &promote->remotes);
+	int status;
 
 	/* Without a place for sockets there is no program that could follow. */
-	(void)status;
+	(void)remotes_find(cli, &promote->remotes);
 	status = load(promote);
 	if (!status && promote->expect && strcmp(promote->expect, promote->policy->digest) != 0) {
 		cli_error(cli, "the policy is another than was expected: its digest is sha256:%s; nothing was changed", promote->policy->digest);

@@ -55,7 +55,7 @@ const struct cli_verb cli_verb_replay = {
 struct changed {
 	struct bytes object, to;	/* .s owned */
 	char *mount;			/* NULL, or the mount in words; owned */
-	uint32_t ops, to_ops;
+	uint32_t ops;
 	int proto, error;
 	enum access_verdict was;
 	enum change change;
@@ -145,7 +145,7 @@ static void list(struct replay *replay, const struct access *a, enum change chan
 		return;
 	}
 	*mem_push(&replay->list, &replay->n) = (struct changed){
-		.object = copy(a->object), .to = copy(a->to), .ops = a->ops, .to_ops = a->to_ops, .proto = a->proto, .error = a->error,
+		.object = copy(a->object), .to = copy(a->to), .ops = a->ops, .proto = a->proto, .error = a->error,
 		.was = a->verdict, .change = change, .verdict = *verdict, .program = text_dup(a->program.len ? a->program.s : "", a->program.len),
 		.calls = a->count, .mount = mount_of(a),
 	};

@@ -99,7 +99,6 @@ const char *rollout_file(const struct remotes *remotes, const char *name)
 struct rollout {
 	struct cli *cli;
 	const char *rules[2];
-	bool wait;
 	double timeout;
 };
 

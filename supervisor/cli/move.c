@@ -72,11 +72,10 @@ static bool named(const struct policy *policy, const struct policy_pos *pos, con
 
 struct found { enum policy_action action; enum policy_stage stage; bool sealed, system_call; struct policy_pos pos; };
 
-static bool consider(struct moves *moves, const struct steps *steps, enum move_kind kind, const struct found *found, struct move *move)
+static bool consider(const struct steps *steps, enum move_kind kind, const struct found *found, struct move *move)
 {
 	enum policy_stage to = kind == MOVE_SEAL ? found->stage : stage_next(steps, found->action, found->stage, kind == MOVE_PROMOTE);
 
-	(void)moves;
 	if (kind == MOVE_SEAL ? found->sealed || !found->system_call || found->action < ACTION_DENY : to == found->stage)
 		return false;
 	move->from = found->stage;
@@ -112,7 +111,7 @@ static int add(const struct cli *cli, struct moves *moves, const struct steps *s
 			cli_error(cli, "%s stands in a file that is included; only the policy's own file and its drop-ins are changed", name);
 		return names ? CLI_NO : 0;
 	}
-	if (!consider(moves, steps, kind, found, &move)) {
+	if (!consider(steps, kind, found, &move)) {
 		if (names)
 			cli_error(cli, kind == MOVE_SEAL ? "%s cannot be sealed: only refusals of system calls are" : "%s is at %s, and there is no further step",
 				  name, policy_stage_name(found->stage));

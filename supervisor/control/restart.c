@@ -41,13 +41,11 @@ struct names {
 
 struct differences { struct names looser, stricter; };
 
-static void differs(void *ctx, int nr, enum filter_differ how, uint32_t was, uint32_t wanted)
+static void differs(void *ctx, int nr, enum filter_differ how)
 {
 	struct differences *all = ctx;
 	struct names *names = how == FILTER_LOOSER ? &all->looser : &all->stricter;
 
-	(void)was;
-	(void)wanted;
 	if (names->n++ < NAMES_MAX)
 		text_addf(&names->text, "%s%s", names->n > 1 ? ", " : "", syscall_by_nr(nr)->name);
 }

@@ -200,7 +200,7 @@ static void merge_objects(struct learn *learn)
 }
 
 /* Does the program write in the directory of PATH, so that what was not there may be there next time? */
-static bool may_come(struct learn *learn, const struct learn_object *object, const struct strings *written)
+static bool may_come(const struct learn_object *object, const struct strings *written)
 {
 	const char *slash = strrchr(object->path, '/');
 	size_t len = (size_t)(slash - object->path);
@@ -219,7 +219,6 @@ static bool may_come(struct learn *learn, const struct learn_object *object, con
 		else
 			hi = mid;
 	}
-	(void)learn;
 	return false;
 }
 
@@ -236,7 +235,7 @@ static void keep_probes(struct learn *learn)
 	strings_sort(&written);
 	for (size_t i = 0; i < learn->n_objects; i++) {
 		struct learn_object *object = &learn->objects[i];
-		if (object->tried & ~object->ops && may_come(learn, object, &written))
+		if (object->tried & ~object->ops && may_come(object, &written))
 			object->ops |= object->tried;
 		learn->n_probes += !object->ops;
 	}

@@ -11,10 +11,9 @@ struct store;
 struct tally;
 
 struct store_run {
-	int64_t id, started_ns, ended_ns;	/* ended_ns 0: it was killed, or goes on */
-	int64_t status;
-	uint64_t lost;				/* calls that were counted and not written */
-	const char *policy, *digest, *program;
+	int64_t id, ended_ns;	/* ended_ns 0: it was killed, or goes on */
+	uint64_t lost;		/* calls that were counted and not written */
+	const char *program;
 };
 
 /* For writing: made if it is not there (0600). For reading it must be there. *WHY (static or NULL) says more about an error: -EINVAL: it is

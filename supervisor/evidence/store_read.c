@@ -163,8 +163,7 @@ static const char *column_text(sqlite3_stmt *row, int column)
 int store_runs(struct store *store, store_run_fn *fn, void *ctx)
 {
 	sqlite3_stmt *row = NULL;
-	int err = store_errno(sqlite3_prepare_v2(store->db, "SELECT id, started_ns, ended_ns, status, lost, policy, digest, program FROM run"
-						 " ORDER BY id", -1, &row, NULL));
+	int err = store_errno(sqlite3_prepare_v2(store->db, "SELECT id, ended_ns, lost, program FROM run ORDER BY id", -1, &row, NULL));
 
 	while (!err) {
 		int result = sqlite3_step(row);
@@ -173,10 +172,8 @@ int store_runs(struct store *store, store_run_fn *fn, void *ctx)
 			break;
 		}
 		struct store_run run = {
-			.id = sqlite3_column_int64(row, 0), .started_ns = sqlite3_column_int64(row, 1),
-			.ended_ns = sqlite3_column_int64(row, 2), .status = sqlite3_column_int64(row, 3),
-			.lost = (uint64_t)sqlite3_column_int64(row, 4), .policy = column_text(row, 5),
-			.digest = column_text(row, 6), .program = column_text(row, 7),
+			.id = sqlite3_column_int64(row, 0), .ended_ns = sqlite3_column_int64(row, 1),
+			.lost = (uint64_t)sqlite3_column_int64(row, 2), .program = column_text(row, 3),
 		};
 		err = fn(ctx, &run);
 	}

@@ -114,7 +114,7 @@ static bool tally_add(struct tally *tally, const struct key *key, const struct b
 	if (tally->room - tally->used < len && !grow_bytes(tally, len))
 		return false;
 	tally->entries[tally->n] = (struct tally_entry){
-		.hash = hash, .count = 1, .first_ns = now_ns, .last_ns = now_ns, .at = tally->used, .len = len,
+		.hash = hash, .count = 1, .first_ns = now_ns, .last_ns = now_ns, .at = tally->used,
 	};
 	memcpy(tally->bytes + tally->used, key, sizeof(*key));
 	tally->used += (uint32_t)sizeof(*key);

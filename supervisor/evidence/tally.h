@@ -13,7 +13,7 @@
 struct tally_entry {
 	uint64_t hash, count;
 	int64_t first_ns, last_ns;
-	uint32_t at, len;	/* of the key in .bytes */
+	uint32_t at;		/* of the key in .bytes */
 };
 
 struct tally {
