@@ -38,14 +38,15 @@ static struct placeholders *placeholders_of(const struct request *req)
 	return req->sandbox->placeholders;
 }
 
-int mount_api_begin(struct request *req, struct mount_call **call)
+int mount_api_begin(struct request *req, unsigned unknown, struct mount_call **call)
 {
 	int err = mount_call_begin(req);
 
 	*call = err ? NULL : mount_call_of(req);
-	if (!err)
-		(*call)->kind = MOUNT_KIND_NONE;
-	return err;
+	if (err)
+		return err;
+	(*call)->kind = MOUNT_KIND_NONE;
+	return unknown ? -EINVAL : 0;
 }
 
 /* The placeholder of descriptor NUMBER belongs to this call until it is answered. KIND: of that and no other. */
@@ -198,7 +199,7 @@ static int open_tree_fetch_flags(struct request *req, struct mount_call *call)
 int open_tree_fetch(struct request *req)
 {
 	struct mount_call *call;
-	int err = mount_api_begin(req, &call);
+	int err = mount_api_begin(req, 0, &call);
 
 	return err ? err : open_tree_fetch_flags(req, call);
 }
@@ -206,7 +207,7 @@ int open_tree_fetch(struct request *req)
 int open_tree_attr_fetch(struct request *req)
 {
 	struct mount_call *call;
-	int err = mount_api_begin(req, &call);
+	int err = mount_api_begin(req, 0, &call);
 
 	if (!err && req->notif.data.args[3])
 		err = fetch_attr(req, req->notif.data.args[3], req->notif.data.args[4], &call->change);
@@ -245,10 +246,8 @@ int fspick_fetch(struct request *req)
 	const unsigned known = FSPICK_CLOEXEC | FSPICK_SYMLINK_NOFOLLOW | FSPICK_NO_AUTOMOUNT | FSPICK_EMPTY_PATH;
 	struct mount_call *call;
 	unsigned flags = (unsigned)request_int(req, 2);
-	int err = mount_api_begin(req, &call);
+	int err = mount_api_begin(req, flags & ~known, &call);
 
-	if (!err && flags & ~known)
-		err = -EINVAL;
 	return err ? err : fetch_place(req, 0, 1, !(flags & FSPICK_SYMLINK_NOFOLLOW), flags & FSPICK_EMPTY_PATH, NULL);
 }
 
@@ -267,10 +266,8 @@ int mount_setattr_fetch(struct request *req)
 	unsigned flags = (unsigned)request_int(req, 2);
 	struct mount_call *call;
 	bool held = false;
-	int err = mount_api_begin(req, &call);
+	int err = mount_api_begin(req, flags & ~known, &call);
 
-	if (!err && flags & ~known)
-		err = -EINVAL;
 	if (!err)
 		err = fetch_attr(req, req->notif.data.args[3], req->notif.data.args[4], &call->change);
 	if (!err)
@@ -313,10 +310,8 @@ int move_mount_fetch(struct request *req)
 	unsigned flags = (unsigned)request_int(req, 4);
 	struct mount_call *call;
 	bool held = false;
-	int err = mount_api_begin(req, &call);
+	int err = mount_api_begin(req, flags & ~known, &call);
 
-	if (!err && flags & ~known)
-		err = -EINVAL;
 	if (!err)
 		err = fetch_place(req, 2, 3, flags & MOVE_MOUNT_T_SYMLINKS, flags & MOVE_MOUNT_T_EMPTY_PATH, NULL);
 	if (!err)

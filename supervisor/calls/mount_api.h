@@ -25,8 +25,8 @@ void mount_api_release(struct request *req);
 
 /* ---- inside ---- */
 
-/* A call of nothing yet. */
-int mount_api_begin(struct request *req, struct mount_call **call);
+/* A call of nothing yet. UNKNOWN: the flags that it must not have. */
+int mount_api_begin(struct request *req, unsigned unknown, struct mount_call **call);
 /* The placeholder of descriptor NUMBER, which must be of that KIND, belongs to this call until it ends: call.held. */
 int mount_api_hold(struct request *req, int number, enum placeholder_kind kind);
 /* The next name is what PIN is. */

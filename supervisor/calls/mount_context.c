@@ -31,10 +31,8 @@ static int fetch_word(struct request *req, int arg, char **word)
 int fsopen_fetch(struct request *req)
 {
 	struct mount_call *call;
-	int err = mount_api_begin(req, &call);
+	int err = mount_api_begin(req, (unsigned)request_int(req, 1) & ~(unsigned)FSOPEN_CLOEXEC, &call);
 
-	if (!err && (unsigned)request_int(req, 1) & ~(unsigned)FSOPEN_CLOEXEC)
-		err = -EINVAL;
 	if (!err)
 		err = mount_fetch_text(req, 0, PATH_MAX, &call->data);
 	return err ? err : call->data ? 0 : -EFAULT;
@@ -50,10 +48,8 @@ int fsopen_serve(struct request *req)
 int fsmount_fetch(struct request *req)
 {
 	struct mount_call *call;
-	int err = mount_api_begin(req, &call);
+	int err = mount_api_begin(req, (unsigned)request_int(req, 1) & ~(unsigned)FSMOUNT_CLOEXEC, &call);
 
-	if (!err && (unsigned)request_int(req, 1) & ~(unsigned)FSMOUNT_CLOEXEC)
-		err = -EINVAL;
 	if (!err)
 		err = mount_api_check((unsigned)request_int(req, 2));
 	return err ? err : mount_api_hold(req, request_int(req, 0), PLACEHOLDER_CONTEXT);
@@ -136,7 +132,7 @@ int fsconfig_fetch(struct request *req)
 	struct mount_call *call;
 	unsigned command = (unsigned)request_int(req, 1);
 	bool key = req->notif.data.args[2], value = req->notif.data.args[3];
-	int err = mount_api_begin(req, &call);
+	int err = mount_api_begin(req, 0, &call);
 
 	if (err)
 		return err;
