@@ -42,8 +42,8 @@ struct mounts {
 	struct mount_record *records;
 	size_t n_records, forgotten;
 	_Atomic uint64_t generation;
-	_Atomic unsigned changing;
-	pthread_mutex_t unmount;
+	atomic_bool changing;
+	pthread_mutex_t change;
 	char up[3 * UP_STEPS + 1];
 };
 
@@ -224,9 +224,9 @@ int mounts_rooted(struct mounts *mounts, int root, int old)
 	return err;
 }
 
-void mounts_unrooted(struct mounts *mounts, uint64_t mount)
+/* The mount of that number is no root any more. With the lock held. */
+static void space_unroot(struct mounts *mounts, uint64_t mount)
 {
-	pthread_mutex_lock(&mounts->lock);
 	for (unsigned i = 0; i < mounts->n_spaces;) {
 		if (mounts->spaces[i].root_id != mount) {
 			i++;
@@ -236,7 +236,6 @@ void mounts_unrooted(struct mounts *mounts, uint64_t mount)
 		fd_close(mounts->spaces[i].top);
 		mounts->spaces[i] = mounts->spaces[--mounts->n_spaces];
 	}
-	pthread_mutex_unlock(&mounts->lock);
 }
 
 bool mounts_leads(struct mounts *mounts, int dir, const char *path, const struct stat *st)
@@ -267,7 +266,7 @@ struct mounts_mark mounts_mark(struct mounts *mounts)
 {
 	struct mounts_mark mark = { .generation = atomic_load(&mounts->generation) };
 
-	mark.changing = atomic_load(&mounts->changing) != 0;
+	mark.changing = atomic_load(&mounts->changing);
 	return mark;
 }
 
@@ -278,24 +277,16 @@ bool mounts_changed(struct mounts *mounts, const struct mounts_mark *mark)
 
 void mounts_change(struct mounts *mounts)
 {
-	atomic_fetch_add(&mounts->changing, 1);
+	pthread_mutex_lock(&mounts->change);
+	atomic_store(&mounts->changing, true);
 	atomic_fetch_add(&mounts->generation, 1);
 }
 
 void mounts_change_end(struct mounts *mounts)
 {
 	atomic_fetch_add(&mounts->generation, 1);
-	atomic_fetch_sub(&mounts->changing, 1);
-}
-
-void mounts_lock_unmount(struct mounts *mounts)
-{
-	pthread_mutex_lock(&mounts->unmount);
-}
-
-void mounts_unlock_unmount(struct mounts *mounts)
-{
-	pthread_mutex_unlock(&mounts->unmount);
+	atomic_store(&mounts->changing, false);
+	pthread_mutex_unlock(&mounts->change);
 }
 
 /* ---- records -------------------------------------------------------------------------------- */
@@ -345,7 +336,7 @@ static struct mount_record *record_of(struct mounts *mounts, uint64_t id)
 	return NULL;
 }
 
-void mounts_remove(struct mounts *mounts, uint64_t id)
+void mounts_remove(struct mounts *mounts, uint64_t id, uint64_t number)
 {
 	struct mount_record *record;
 
@@ -355,6 +346,7 @@ void mounts_remove(struct mounts *mounts, uint64_t id)
 		mount_record_free(record);
 		*record = mounts->records[--mounts->n_records];
 	}
+	space_unroot(mounts, number);
 	pthread_mutex_unlock(&mounts->lock);
 }
 
@@ -426,7 +418,7 @@ int mounts_new(struct mounts **mounts, int root, unsigned n)
 	if (!new)
 		return -ENOMEM;
 	pthread_mutex_init(&new->lock, NULL);
-	pthread_mutex_init(&new->unmount, NULL);
+	pthread_mutex_init(&new->change, NULL);
 	for (int i = 0; i < UP_STEPS; i++)
 		memcpy(new->up + 3 * i, "../", 4);
 	new->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -458,6 +450,6 @@ void mounts_free(struct mounts *mounts)
 	free(mounts->records);
 	fd_close(mounts->proc);
 	pthread_mutex_destroy(&mounts->lock);
-	pthread_mutex_destroy(&mounts->unmount);
+	pthread_mutex_destroy(&mounts->change);
 	free(mounts);
 }

@@ -33,8 +33,6 @@ bool mounts_attached(struct mounts *mounts, int dir);
 void mounts_learn(struct mounts *mounts, const struct target *target, int root);
 /* ROOT is what "/" is from now on in its namespace, in place of OLD, which is still there. */
 int mounts_rooted(struct mounts *mounts, int root, int old);
-/* The mount of that number is no root any more: it was taken away. */
-void mounts_unrooted(struct mounts *mounts, uint64_t mount);
 /* Does PATH, from the root of the namespace in which the directory DIR lies, lead to what ST is of? */
 bool mounts_leads(struct mounts *mounts, int dir, const char *path, const struct stat *st);
 
@@ -42,7 +40,7 @@ struct mounts_mark { uint64_t generation; bool changing; };
 struct mounts_mark mounts_mark(struct mounts *mounts);
 /* Since MARK something may have been unmounted or moved. */
 bool mounts_changed(struct mounts *mounts, const struct mounts_mark *mark);
-/* Around each such change. */
+/* Around each such change, one at a time: what was looked at must still be there then. */
 void mounts_change(struct mounts *mounts);
 void mounts_change_end(struct mounts *mounts);
 
@@ -60,7 +58,8 @@ struct mount_record {
 uint64_t mounts_id(int fd);
 /* What RECORD points to is handed over, also on failure. */
 void mounts_add(struct mounts *mounts, struct mount_record *record);
-void mounts_remove(struct mounts *mounts, uint64_t id);
+/* The mount of that ID and NUMBER was taken away: it is not ours, and no root. */
+void mounts_remove(struct mounts *mounts, uint64_t id, uint64_t number);
 /* A copy of the record of ID, to be freed with mount_record_free(). False: not ours. */
 bool mounts_find(struct mounts *mounts, uint64_t id, struct mount_record *record);
 void mount_record_free(struct mount_record *record);
@@ -68,8 +67,5 @@ void mount_record_free(struct mount_record *record);
 int mounts_proc(const struct mounts *mounts);
 /* How many mounts there were at launch. */
 unsigned mounts_before(const struct mounts *mounts);
-/* One unmounts at a time: what is looked at must still be there then. */
-void mounts_lock_unmount(struct mounts *mounts);
-void mounts_unlock_unmount(struct mounts *mounts);
 
 #endif

@@ -90,16 +90,13 @@ static int end_there(struct mounts *mounts, const char *name, uint64_t mount, in
 	AUTO_FD there = -1;
 	int err;
 
-	mounts_lock_unmount(mounts);
+	mounts_change(mounts);
 	there = open(name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	err = there < 0 ? -errno : mount_number(there) != mount || !mount ? -EINVAL : 0;
 	there = fd_close(there);
-	if (!err) {
-		mounts_change(mounts);
+	if (!err)
 		err = mount_result((int)syscall(SYS_umount2, name, flags));
-		mounts_change_end(mounts);
-	}
-	mounts_unlock_unmount(mounts);
+	mounts_change_end(mounts);
 	return err;
 }
 
@@ -132,7 +129,6 @@ int mount_make_end(struct request *req, int flags)
 	free(name);
 	if (err)
 		return err;
-	mounts_remove(mounts, id);
-	mounts_unrooted(mounts, number);
+	mounts_remove(mounts, id, number);
 	return reply_value(req, 0);
 }

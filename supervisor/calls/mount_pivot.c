@@ -72,13 +72,11 @@ int mount_make_pivot(struct request *req)
 		return err;
 	(void)snprintf(to, sizeof(to), "self/fd/%d", req->objects[0].pin);
 	(void)snprintf(old, sizeof(old), "self/fd/%d", req->objects[1].pin);
-	mounts_lock_unmount(mounts);
 	mounts_change(mounts);
 	err = mount_result((int)syscall(SYS_pivot_root, to, old));
 	if (!err)
 		err = mounts_rooted(mounts, req->objects[0].pin, req->root);
 	mounts_change_end(mounts);
-	mounts_unlock_unmount(mounts);
 	if (err)
 		return err;
 	/* Who exchanged it may take it away. */
@@ -101,14 +99,11 @@ int mount_make_old_root_end(struct request *req)
 		err = mount_drop_power(req);
 	if (err)
 		return err;
-	mounts_lock_unmount(mounts);
 	mounts_change(mounts);
 	err = mount_result(umount2(".", MNT_DETACH));
 	mounts_change_end(mounts);
-	mounts_unlock_unmount(mounts);
 	if (err)
 		return err;
-	mounts_remove(mounts, id);
-	mounts_unrooted(mounts, number);
+	mounts_remove(mounts, id, number);
 	return reply_value(req, 0);
 }
