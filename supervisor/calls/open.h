@@ -1,4 +1,4 @@
-/* open, creat, openat, openat2. */
+/* open, creat, openat, openat2: open_how.c knows what is asked for, open.c judges and serves it. */
 #ifndef USHER_CALLS_OPEN_H
 #define USHER_CALLS_OPEN_H
 
