@@ -1,4 +1,4 @@
-/* Calls that make, remove and move names: mkdir, rmdir, unlink, rename, link, symlink, mknod. */
+/* Calls that make names (nodes.c: mkdir, mknod, symlink), and that remove, move and add them (names.c: rmdir, unlink, rename, link). */
 #ifndef USHER_CALLS_NAMES_H
 #define USHER_CALLS_NAMES_H
 
