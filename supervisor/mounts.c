@@ -5,7 +5,6 @@
 #include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -15,6 +14,7 @@
 #include "cred_worker.h"
 #include "err.h"
 #include "fd.h"
+#include "mountinfo.h"
 #include "raise.h"
 #include "target.h"
 
@@ -381,35 +381,6 @@ unsigned mounts_before(const struct mounts *mounts)
 	return mounts->before;
 }
 
-unsigned mounts_count(const char *path)
-{
-	FILE *file = fopen(path, "re");
-	unsigned n = 0;
-	int c;
-
-	while (file && (c = getc(file)) != EOF)
-		n += c == '\n';
-	if (file)
-		(void)fclose(file);
-	return n;
-}
-
-void mounts_unescape(char *path)
-{
-	static const char octal[] = "01234567";
-	char *to = path;
-
-	for (const char *from = path; *from; to++) {
-		if (*from == '\\' && strspn(from + 1, octal) >= 3) {
-			*to = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
-			from += 4;
-		} else {
-			*to = *from++;
-		}
-	}
-	*to = '\0';
-}
-
 int mounts_new(struct mounts **mounts, int root, unsigned n)
 {
 	struct mounts *new = calloc(1, sizeof(*new));
@@ -422,7 +393,7 @@ int mounts_new(struct mounts **mounts, int root, unsigned n)
 	for (int i = 0; i < UP_STEPS; i++)
 		memcpy(new->up + 3 * i, "../", 4);
 	new->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	new->before = n ? n : mounts_count("/proc/self/mountinfo");
+	new->before = n ? n : mountinfo_count("/proc/self/mountinfo");
 	own = fcntl(root, F_DUPFD_CLOEXEC, 3);
 	err = new->proc < 0 || own < 0 ? -errno : 0;
 	if (!err)

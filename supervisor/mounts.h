@@ -19,10 +19,6 @@ struct target;
 
 /* ROOT: O_PATH of the program's, at launch, where there are N mounts, or as many as here. 0 or -errno. */
 int mounts_new(struct mounts **mounts, int root, unsigned n);
-/* The lines of a mountinfo. */
-unsigned mounts_count(const char *path);
-/* A path as mountinfo writes it (\040) becomes what it is, in its place. */
-void mounts_unescape(char *path);
 void mounts_free(struct mounts *mounts);
 
 /* ---- names ---- */

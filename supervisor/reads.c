@@ -28,7 +28,7 @@
 #include "evidence/shape.h"
 #include "fd.h"
 #include "landlock.h"
-#include "mounts.h"
+#include "mountinfo.h"
 #include "reads_trees.h"
 #include "text.h"
 #include "verdict.h"
@@ -208,7 +208,7 @@ static char *procfs_in(const struct landlock_trees *trees)
 	while (file && !found && getline(&line, &size, file) > 0) {
 		if (!strstr(line, " - proc ") || sscanf(line, "%*u %*u %*s %*s %16383s", path) != 1)
 			continue;
-		mounts_unescape(path);
+		mountinfo_unescape(path);
 		for (size_t i = 0; i < trees->n && !found; i++)
 			if (trees->list[i].path[1] && landlock_tree_has(&trees->list[i], path))
 				found = strdup(path);

@@ -23,6 +23,7 @@
 
 #include "err.h"
 #include "fd.h"
+#include "mountinfo.h"
 #include "mounts.h"
 #include "resolve_walk.h"
 
@@ -323,15 +324,12 @@ static int walk_nameless(struct walk *walk)
 /* What a process may see of itself counts as what it is (proc_judge()), but its mount must be there. */
 static bool proc_attached(const struct walk *walk, int fd)
 {
-	AUTO_FD info = openat(walk->target->proc, "mountinfo", O_RDONLY | O_CLOEXEC);
-	FILE *file = info < 0 ? NULL : fdopen(info, "re");
+	FILE *file = mountinfo_open(walk->target->proc, "mountinfo");
 	AUTO_FREE char *line = NULL;
 	uint64_t its;
 	bool found = false;
 	size_t size = 0;
 
-	if (file)
-		(void)fd_take(&info);
 	if (file && !mount_of(fd, &its))
 		while (!found && getline(&line, &size, file) > 0)
 			found = strtoull(line, NULL, 10) == its;

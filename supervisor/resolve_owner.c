@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "fd.h"
+#include "mountinfo.h"
 #include "raise.h"
 
 #define PROC_DEPTH 5	/* /proc/PID/task/TID/net/... */
@@ -71,8 +72,7 @@ static bool stands_above(const struct walk *walk, const char *path)
 /* What of its file system the mount holds that FD is on: "/", or less where somebody has bound it. */
 static int mount_root(const struct walk *walk, int fd, char path[PATH_MAX])
 {
-	AUTO_FD info = openat(walk->target->proc, "mountinfo", O_RDONLY | O_CLOEXEC);
-	FILE *file = info < 0 ? NULL : fdopen(info, "r");
+	FILE *file = mountinfo_open(walk->target->proc, "mountinfo");
 	unsigned long long mount;
 	int err = -EACCES;
 	uint64_t its;
@@ -81,7 +81,6 @@ static int mount_root(const struct walk *walk, int fd, char path[PATH_MAX])
 
 	if (!file)
 		return err;
-	info = -1;
 	if (!mount_of(fd, &its))
 		while (err && getline(&line, &size, file) > 0)
 			if (sscanf(line, "%llu %*u %*s %4095s", &mount, path) == 2 && mount == its)

@@ -26,6 +26,7 @@
 #include "decide.h"
 #include "err.h"
 #include "fd.h"
+#include "mountinfo.h"
 #include "sandbox.h"
 
 #ifndef MOUNT_ATTR_NOSYMFOLLOW
@@ -109,8 +110,7 @@ int mount_look_round(struct request *req, uint64_t place, bool more)
 {
 	const struct policy_setting *limit = policy_setting(req->rules->policy, "limits", "mounts");
 	uint64_t most = MOUNTS_DEFAULT, n = 0;
-	AUTO_FD info = openat(mounts_proc(req->sandbox->mounts), "self/mountinfo", O_RDONLY | O_CLOEXEC);
-	FILE *file = info < 0 ? NULL : fdopen(info, "re");
+	FILE *file = mountinfo_open(mounts_proc(req->sandbox->mounts), "self/mountinfo");
 	AUTO_FREE char *line = NULL;
 	bool shared = true, found = false;
 	size_t size = 0;
@@ -119,7 +119,6 @@ int mount_look_round(struct request *req, uint64_t place, bool more)
 		(void)policy_mount_number(limit->words[0], &most);
 	if (!file)
 		return -EPERM;
-	(void)fd_take(&info);
 	for (; getline(&line, &size, file) > 0; n++) {
 		char *options = strstr(line, " - ");
 		if (found || strtoull(line, NULL, 10) != place || !options)

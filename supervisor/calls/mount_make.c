@@ -19,6 +19,7 @@
 #include "decide.h"
 #include "err.h"
 #include "fd.h"
+#include "mountinfo.h"
 #include "placeholders.h"
 #include "sandbox.h"
 
@@ -242,8 +243,7 @@ static int make_proc(struct making *making)
 /* Is something mounted below PATH? */
 static bool mounted_below(const struct request *req, const char *path)
 {
-	AUTO_FD info = openat(mounts_proc(req->sandbox->mounts), "self/mountinfo", O_RDONLY | O_CLOEXEC);
-	FILE *file = info < 0 ? NULL : fdopen(info, "re");
+	FILE *file = mountinfo_open(mounts_proc(req->sandbox->mounts), "self/mountinfo");
 	AUTO_FREE char *line = NULL;
 	char place[4 * PATH_MAX];
 	size_t size = 0, len = path[1] ? strlen(path) : 0;
@@ -251,12 +251,11 @@ static bool mounted_below(const struct request *req, const char *path)
 
 	if (!file)
 		return true;
-	(void)fd_take(&info);
 	while (!found && getline(&line, &size, file) > 0) {
 		/* Longer than any path is what it may be when it is escaped. */
 		if (sscanf(line, "%*u %*u %*s %*s %16383s", place) != 1)
 			continue;
-		mounts_unescape(place);
+		mountinfo_unescape(place);
 		found = !strncmp(place, path, len) && place[len] == '/' && place[len + 1];
 	}
 	(void)fclose(file);

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "fd.h"
+#include "mountinfo.h"
 #include "mounts.h"
 #include "sandbox.h"
 
@@ -27,16 +28,6 @@ bool mount_views_any(const char *fstype)
 }
 
 /* ---- roots that the mount may have ---------------------------------------------------------- */
-
-static FILE *open_lines(int dir, const char *name)
-{
-	AUTO_FD fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "re");
-
-	if (file)
-		(void)fd_take(&fd);
-	return file;
-}
 
 /* ROOT and each that is above it, but for the first. */
 static void add_roots(struct strings *roots, char *root)
@@ -54,7 +45,7 @@ static void add_roots(struct strings *roots, char *root)
 /* Lines are "0::/user.slice" for version 2, and "4:memory:/user.slice". The first root of all is "". */
 static int read_roots(const struct request *req, const char *fstype, struct strings *roots)
 {
-	FILE *file = open_lines(req->target->proc, "cgroup");
+	FILE *file = mountinfo_open(req->target->proc, "cgroup");
 	AUTO_FREE char *line = NULL;
 	size_t size = 0;
 
@@ -112,7 +103,7 @@ static void add_views(struct strings *views, const struct strings *roots, const 
 
 static int read_views(const struct request *req, const char *fstype, const struct strings *roots, struct strings *views)
 {
-	FILE *file = open_lines(mounts_proc(req->sandbox->mounts), "self/mountinfo");
+	FILE *file = mountinfo_open(mounts_proc(req->sandbox->mounts), "self/mountinfo");
 	char from[4 * PATH_MAX], place[4 * PATH_MAX];
 	size_t size = 0, len = strlen(fstype);
 	AUTO_FREE char *line = NULL;
@@ -124,8 +115,8 @@ static int read_views(const struct request *req, const char *fstype, const struc
 		if (!type || strncmp(type + 3, fstype, len) != 0 || type[3 + len] != ' ' ||
 		    sscanf(line, "%*u %*u %*s %16383s %16383s", from, place) != 2)
 			continue;
-		mounts_unescape(from);
-		mounts_unescape(place);
+		mountinfo_unescape(from);
+		mountinfo_unescape(place);
 		add_views(views, roots, from[1] ? from : "", place);
 	}
 	(void)fclose(file);

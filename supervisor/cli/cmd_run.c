@@ -26,7 +26,7 @@
 #include "joined.h"
 #include "landlock_event.h"
 #include "loop.h"
-#include "mounts.h"
+#include "mountinfo.h"
 #include "probe.h"
 #include "run.h"
 #include "sandbox.h"
@@ -218,7 +218,7 @@ static int program_root(const struct run *run, unsigned *mounts)
 	(void)snprintf(path, sizeof(path), "/proc/%d/root", atomic_load(&run->launch.page->child));
 	int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), err = -errno;
 	(void)snprintf(path, sizeof(path), "/proc/%d/mountinfo", atomic_load(&run->launch.page->child));
-	*mounts = mounts_count(path);
+	*mounts = mountinfo_count(path);
 	return root < 0 ? err : root;
 }
 
