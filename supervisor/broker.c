@@ -15,11 +15,9 @@
 #include "broker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include "audit.h"
 #include "body.h"
@@ -31,10 +29,10 @@
 #include "evidence/footprint.h"
 #include "fd.h"
 #include "listener.h"
-#include "mounts.h"
 #include "park.h"
 #include "record.h"
 #include "reply.h"
+#include "request_names.h"
 #include "sandbox.h"
 #include "stage.h"
 #include "substitute.h"
@@ -45,40 +43,6 @@ enum { BROKER_GONE = 1, BROKER_DENIED, BROKER_EXACT };
 static const struct policy_rule refused_rule = BUILTIN_RULE(SECTION_SYSCALLS, 0, "usher refuses this call while paths are decided");
 
 /* ---- reading -------------------------------------------------------------------------------- */
-
-/* Read before the target's credentials are worn, which may not be allowed to. */
-static int fetch_bases(struct request *req)
-{
-	req->root = fd_close(req->root);
-	if (req->n_names && resolver_other_roots(req->sandbox->resolver)) {
-		req->root = target_root(req->target);
-		if (req->root < 0)
-			return req->root;
-		if (req->sandbox->mounts)
-			mounts_learn(req->sandbox->mounts, req->target, req->root);
-	}
-	for (unsigned i = 0; i < req->n_names; i++) {
-		struct name *name = &req->names[i];
-
-		name->root = req->root;
-		if (name->based)
-			continue;
-		req->bases[i] = fd_close(req->bases[i]);
-		if (name->path[0] == '/' || name->err)
-			continue;
-		if (name->dirfd == AT_FDCWD)
-			req->bases[i] = target_cwd(req->target);
-		else
-			req->bases[i] = (name->len ? target_dir : target_fd)(req->target, name->dirfd);
-		if (req->bases[i] >= 0)
-			continue;
-		/* A second name's is said after what the first one's lookup says; what is but a descriptor is looked at before. */
-		if (!i || name->empty_ok || req->bases[i] == -ESRCH)
-			return req->bases[i];
-		name->err = req->bases[i];
-	}
-	return 0;
-}
 
 static void fetch_undo(struct request *req)
 {
@@ -115,7 +79,7 @@ static int broker_fetch_once(struct request *req)
 		req->fetched = true;
 		err = req->call->fetch(req);
 	}
-	return err ? err : fetch_bases(req);
+	return err ? err : request_bases(req);
 }
 
 static int broker_fetch(struct request *req)
@@ -133,52 +97,6 @@ static int broker_fetch(struct request *req)
 }
 
 /* ---- resolving ------------------------------------------------------------------------------ */
-
-/* Why the call ends with object I. What serve knows how to say, or to make, is no such reason: a last name that is missing or too long. */
-static int object_error(const struct request *req, unsigned i)
-{
-	const struct object *object = &req->objects[i];
-	enum name_mode mode = req->names[i].mode;
-
-	if ((object->err == -ENOENT || object->err == -ENAMETOOLONG) && object->parent >= 0 && (mode == NAME_CREATE || mode == NAME_ENTRY))
-		return 0;
-	return object->err;
-}
-
-/* AGAIN: the second time, when only what was lexical is still open. What comes after an error is not looked up: nothing is asked of
- * it, and nothing is served. */
-static int resolve_names(struct request *req, enum resolve_level level, bool again)
-{
-	unsigned n = req->n_names;
-	int err = 0, ended = 0;
-
-	for (unsigned i = 0; i < n && !err; i++) {
-		struct object *object = &req->objects[i];
-
-		if (again && !object->lexical)
-			continue;
-		if (again)
-			req->bases[i] = fd_take(&object->from);
-		object_clear(object);
-		if (!ended)
-			ended = req->names[i].err;
-		if (ended) {
-			object->err = ended;
-			continue;
-		}
-		err = resolve(req->sandbox->resolver, req->target, &req->names[i], fd_take(&req->bases[i]), level, object);
-		ended = object_error(req, i);
-	}
-	return err;
-}
-
-static bool has_lexical(const struct request *req)
-{
-	for (unsigned i = 0; i < req->n_names; i++)
-		if (req->objects[i].lexical)
-			return true;
-	return false;
-}
 
 static int broker_judge(struct request *req)
 {
@@ -234,15 +152,6 @@ static bool broker_certain(struct request *req, const struct policy_decision *ca
 	return decide_refuses(&req->decision.enforced);
 }
 
-static int resolution_error(const struct request *req)
-{
-	int err = 0;
-
-	for (unsigned i = 0; i < req->n_names && !err; i++)
-		err = object_error(req, i);
-	return err;
-}
-
 /* mkdir, mknod, symlink: the kernel says so before it asks for any right, and mkdir -p relies on it. Not of a hidden name. */
 static bool already_there(const struct request *req)
 {
@@ -258,12 +167,12 @@ static bool already_there(const struct request *req)
 
 static int broker_act(struct request *req, enum resolve_level level, bool again, const struct policy_decision *call)
 {
-	int err = resolve_names(req, level, again), judged;
+	int err = request_resolve(req, level, again), judged;
 
 	if (err)
 		return err;
 	judged = broker_judge(req);
-	if (judged == -EAGAIN && has_lexical(req))
+	if (judged == -EAGAIN && request_lexical(req))
 		return BROKER_EXACT;
 	decide_objects(req, call);
 	if (decide_refuses(&req->decision.enforced)) {
@@ -278,14 +187,14 @@ static int broker_act(struct request *req, enum resolve_level level, bool again,
 	}
 	err = req->rules->substitutes ? substitute_stat(req) : 0;
 	if (!err)
-		err = resolution_error(req);
+		err = request_resolve_error(req);
 	if (!err)
 		err = judged;
 	if (!err)
 		err = req->call->serve(req);
 	if (err && decide_refuses(&req->decision.enforced))
 		return BROKER_DENIED;
-	return err == -EAGAIN && has_lexical(req) ? BROKER_EXACT : err;
+	return err == -EAGAIN && request_lexical(req) ? BROKER_EXACT : err;
 }
 
 /* With the target's credentials worn: resolve, decide, serve. */
@@ -448,27 +357,11 @@ static int broker_steps(struct request *req)
 	return err < 0 && req->call->failed ? req->call->failed(req, err) : err;
 }
 
-/* The row on whose account the call was trapped. NULL: it was not, so that a rule on the system call is the only reason. */
-static const struct call *broker_call(const struct request *req)
-{
-	const struct seccomp_data *data = &req->notif.data;
-	const struct call *call = call_by_nr(data->nr);
-
-	if (!call || !call_wanted(call, data->nr, &req->rules->plan))
-		return NULL;
-	if (call->trapped)
-		return call->trapped(&req->rules->plan, (const uint64_t *)data->args) ? call : NULL;
-	for (size_t i = 0; i < call->n_tests; i++)
-		if ((data->args[call->tests[i].arg] & call->tests[i].mask) == call->tests[i].value)
-			return call;
-	return call->n_tests ? NULL : call;
-}
-
 bool broker_handle(struct request *req)
 {
 	request_begin(req);
 	req->rules = ruleset_take(&req->sandbox->rulesets);
-	req->call = broker_call(req);
+	req->call = call_trapping(&req->rules->plan, &req->notif.data);
 	/* A receiver that cannot see the sender's number cannot read it either. */
 	if (req->notif.pid == 0)
 		return broker_end(req, -EPERM);

@@ -14,7 +14,8 @@ const struct call *call_by_nr(int nr)
 	return &call_table[nr];
 }
 
-bool call_wanted(const struct call *call, int nr, const struct plan *plan)
+/* PLAN traps CALL, the row of NR, at least for some arguments: .tests. */
+static bool call_wanted(const struct call *call, int nr, const struct plan *plan)
 {
 	switch (call->when) {
 	case CALL_FILES:
@@ -58,6 +59,20 @@ bool call_wanted(const struct call *call, int nr, const struct plan *plan)
 	default:
 		return false;
 	}
+}
+
+const struct call *call_trapping(const struct plan *plan, const struct seccomp_data *data)
+{
+	const struct call *call = call_by_nr(data->nr);
+
+	if (!call || !call_wanted(call, data->nr, plan))
+		return NULL;
+	if (call->trapped)
+		return call->trapped(plan, (const uint64_t *)data->args) ? call : NULL;
+	for (size_t i = 0; i < call->n_tests; i++)
+		if ((data->args[call->tests[i].arg] & call->tests[i].mask) == call->tests[i].value)
+			return call;
+	return call->n_tests ? NULL : call;
 }
 
 static int call_rows_add(const struct call *call, int nr, const struct plan *plan, struct filter_rows *rows)

@@ -69,8 +69,8 @@ extern const size_t call_table_size;
 
 /* The row that serves NR, or NULL. */
 const struct call *call_by_nr(int nr);
-/* PLAN traps CALL, the row of NR, at least for some arguments: .tests. Otherwise only a rule on the system call has it notified. */
-bool call_wanted(const struct call *call, int nr, const struct plan *plan);
+/* The row on whose account PLAN has DATA trapped. NULL: it is not, so that a rule on the system call is the only reason. */
+const struct call *call_trapping(const struct plan *plan, const struct seccomp_data *data);
 
 /*
  * The filter rows for POLICY: the table's, as far as the policy needs them, and the hardening of
