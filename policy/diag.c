@@ -30,8 +30,8 @@ __attribute__((format(printf, 1, 0))) static char *format_text(const char *forma
 	return s;
 }
 
-struct policy_diag *policy_diag_add(struct policy_diags *diags, enum policy_severity severity,
-				    struct policy_pos pos, uint32_t width, const char *format, ...)
+__attribute__((format(printf, 4, 0)))
+static struct policy_diag *add(struct policy_diags *diags, enum policy_severity severity, struct policy_pos pos, const char *format, va_list args)
 {
 	size_t errors = diags->errors < KEPT_ERRORS ? diags->errors : KEPT_ERRORS;
 	bool keep = severity == DIAG_ERROR ? errors < KEPT_ERRORS : diags->n - errors < KEPT_OTHERS;
@@ -49,12 +49,28 @@ struct policy_diag *policy_diag_add(struct policy_diags *diags, enum policy_seve
 		diag = &moved[diags->n++];
 		moved[diags->n] = (struct policy_diag){0};
 	}
+	*diag = (struct policy_diag){.severity = severity, .pos = pos, .message = format_text(format, args)};
+	return diag;
+}
+
+struct policy_diag *policy_diag_add(struct policy_diags *diags, enum policy_severity severity,
+				    struct policy_pos pos, const char *format, ...)
+{
 	va_list args;
 	va_start(args, format);
-	*diag = (struct policy_diag){.severity = severity, .pos = pos, .width = width,
-				     .message = format_text(format, args)};
+	struct policy_diag *diag = add(diags, severity, pos, format, args);
 	va_end(args);
 	return diag;
+}
+
+void policy_diag_refuse(struct policy_diags *diags, struct policy_pos pos, const char *help, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	struct policy_diag *diag = add(diags, DIAG_ERROR, pos, format, args);
+	va_end(args);
+	if (help)
+		policy_diag_help(diag, "%s", help);
 }
 
 void policy_diag_help(struct policy_diag *diag, const char *format, ...)

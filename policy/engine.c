@@ -34,9 +34,7 @@ static int rule_add_codes(struct policy_engine *engine, uint32_t rule, struct po
 			return err;
 		if (err < 0) {
 			if (diags)
-				policy_diag_add(diags, DIAG_ERROR, r->patterns[i].pos,
-						(uint32_t)strlen(r->patterns[i].spelled ? r->patterns[i].spelled : ""),
-						"%s", error.why);
+				policy_diag_add(diags, DIAG_ERROR, r->patterns[i].pos, "%s", error.why);
 			result = err;
 		}
 	}

@@ -317,7 +317,7 @@ static int calls_split(struct compiler *compiler, const struct policy *policy, c
 		err = filter_call_split(call, policy, rows, n_rows, nr);
 		compiler->n_calls++;
 		if (err == -E2BIG || (err == 0 && call->n > CUBES_PER_CALL)) {
-			policy_diag_add(diags, DIAG_ERROR, policy->defaults[SECTION_SYSCALLS].pos, 1,
+			policy_diag_add(diags, DIAG_ERROR, policy->defaults[SECTION_SYSCALLS].pos,
 					"the conditions about '%s' are too complex for a filter", info->name);
 			return -EINVAL;
 		}

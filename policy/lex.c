@@ -12,12 +12,12 @@ static struct policy_pos lex_pos(const struct lexer *lex, size_t offset)
 }
 
 /* A mistake is reported once, however often the parser goes back to the token. */
-static struct policy_diag *lex_error(struct lexer *lex, size_t offset, uint32_t width, const char *message)
+static struct policy_diag *lex_error(struct lexer *lex, size_t offset, const char *message)
 {
 	if (!lex->diags || offset < lex->reported)
 		return NULL;
 	lex->reported = offset + 1;
-	return policy_diag_add(lex->diags, DIAG_ERROR, lex_pos(lex, offset), width, "%s", message);
+	return policy_diag_add(lex->diags, DIAG_ERROR, lex_pos(lex, offset), "%s", message);
 }
 
 static bool is_space(char c)
@@ -35,7 +35,7 @@ static size_t lex_character(struct lexer *lex, size_t offset)
 {
 	unsigned char c = (unsigned char)lex->text[offset];
 	if (c == 0x7f || (c < 0x20 && !is_space((char)c))) {
-		struct policy_diag *diag = lex_error(lex, offset, 1, "control characters cannot stand in a policy");
+		struct policy_diag *diag = lex_error(lex, offset, "control characters cannot stand in a policy");
 		if (diag)
 			policy_diag_help(diag, c == 1 ? "write it as \\x%02x in double quotes; what is shown so may be a NUL, which no path has" : "write it as \\x%02x in double quotes", c);
 		return 1;
@@ -43,7 +43,7 @@ static size_t lex_character(struct lexer *lex, size_t offset)
 	size_t len = utf8_sequence(lex->text + offset, lex->len - offset);
 	if (len)
 		return len;
-	struct policy_diag *diag = lex_error(lex, offset, 1, "this is not UTF-8");
+	struct policy_diag *diag = lex_error(lex, offset, "this is not UTF-8");
 	if (diag)
 		policy_diag_help(diag, "write the byte as \\x%02x in double quotes", c);
 	return 1;
@@ -80,7 +80,7 @@ static void lex_string(struct lexer *lex, size_t start, char quote)
 		at++;
 	} else {
 		lex->token.bad = true;
-		struct policy_diag *diag = lex_error(lex, start, 1, "this quote is never closed");
+		struct policy_diag *diag = lex_error(lex, start, "this quote is never closed");
 		if (diag)
 			policy_diag_help(diag, "a text ends on the line where it begins");
 	}
@@ -138,7 +138,7 @@ static void lex_word(struct lexer *lex, size_t start)
 			at++;
 			at += lex_character(lex, at);
 		} else if (c == '"' || c == '\'') {
-			struct policy_diag *diag = lex_error(lex, at, 1, "a quote cannot stand inside a word");
+			struct policy_diag *diag = lex_error(lex, at, "a quote cannot stand inside a word");
 			if (diag)
 				policy_diag_help(diag, "quote the whole word, or write \\%c", c);
 			lex->token.bad = true;
@@ -149,7 +149,7 @@ static void lex_word(struct lexer *lex, size_t start)
 		} else if (c == '{') {
 			size_t end = lex_brace(lex, at);
 			if (!end) {
-				struct policy_diag *diag = lex_error(lex, at, 1, "this '{' stands inside a word and "
+				struct policy_diag *diag = lex_error(lex, at, "this '{' stands inside a word and "
 								     "is not closed there");
 				bool block = at + 1 == lex->len || is_space(lex->text[at + 1]);
 				if (diag)

@@ -74,7 +74,7 @@ static struct policy_diag *lint_add(struct lint *lint, const char *code, enum po
 	va_start(args, format);
 	ASSERT(vasprintf(&message, format, args) >= 0);
 	va_end(args);
-	struct policy_diag *diag = policy_diag_add(lint->diags, severity, pos, 1, "%s", message);
+	struct policy_diag *diag = policy_diag_add(lint->diags, severity, pos, "%s", message);
 	free(message);
 	policy_diag_code(diag, code);
 	return diag;

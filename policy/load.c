@@ -25,7 +25,7 @@ static void set_variables(struct loader *loader)
 	for (size_t i = 0; i < env->n_vars; i++) {
 		const struct policy_var *var = &env->vars[i];
 		if (!name_good(var->name) || !*var->value) {
-			policy_diag_add(loader->diags, DIAG_ERROR, builtin, 0, "--set %s=%s: %s", var->name, var->value,
+			policy_diag_add(loader->diags, DIAG_ERROR, builtin, "--set %s=%s: %s", var->name, var->value,
 					*var->value ? "this is no name of a variable" : "there is no value");
 			continue;
 		}
@@ -52,7 +52,7 @@ static void check_set(struct loader *loader)
 	const struct definitions *variables = &loader->variables;
 	for (size_t i = 0; i < variables->n; i++)
 		if (variables->list[i].pos.file == POLICY_BUILTIN && !variables->list[i].used)
-			policy_diag_add(loader->diags, DIAG_WARNING, variables->list[i].pos, 0,
+			policy_diag_add(loader->diags, DIAG_WARNING, variables->list[i].pos,
 					"--set %s: the policy has no variable '$%s'", variables->list[i].name,
 					variables->list[i].name);
 }
@@ -77,7 +77,6 @@ static void check_definitions(struct loader *loader)
 		const struct definition *second = &variables->list[i];
 		if (first != second && !same_values(&first->values, &second->values))
 			policy_diag_other(policy_diag_add(loader->diags, DIAG_ERROR, second->pos,
-							  (uint32_t)strlen(second->name) + 1,
 							  "'$%s' is set twice, to different values", second->name),
 					  first->pos, "the first");
 	}
@@ -87,12 +86,11 @@ static void check_definitions(struct loader *loader)
 		const struct definition *first = definition_find(groups, second->name, len);
 		AUTO_FREE int *members = syscall_group(second->name, len, &n);
 		if (first != second)
-			policy_diag_other(policy_diag_add(loader->diags, DIAG_ERROR, second->pos, (uint32_t)len,
+			policy_diag_other(policy_diag_add(loader->diags, DIAG_ERROR, second->pos,
 							  "there are two groups '%s'", second->name),
 					  first->pos, "the first");
 		else if (members || word_find(WORD_BIT(WORD_NETWORKS), second->name, len))
-			policy_diag_add(loader->diags, DIAG_ERROR, second->pos, (uint32_t)len,
-					"'%s' is a group that usher has", second->name);
+			policy_diag_add(loader->diags, DIAG_ERROR, second->pos, "'%s' is a group that usher has", second->name);
 	}
 }
 
@@ -108,13 +106,13 @@ static void load_dropins(struct loader *loader, const char *path)
 	int err = env->list(env->ctx, dir, &names.v, &names.n);
 	const struct policy_pos builtin = {.file = POLICY_BUILTIN};
 	if (err && err != -ENOENT)
-		policy_diag_add(loader->diags, DIAG_ERROR, builtin, 0, "cannot read the directory '%s': %s", dir,
+		policy_diag_add(loader->diags, DIAG_ERROR, builtin, "cannot read the directory '%s': %s", dir,
 				strerror(-err));
 	for (size_t i = 0; !err && i < names.n; i++) {
 		AUTO_FREE char *file = path_join(dir, strlen(dir), names.v[i]);
 		int64_t found = file_open(loader, file);
 		if (found < 0) {
-			policy_diag_add(loader->diags, DIAG_ERROR, builtin, 0, "cannot read '%s': %s", file,
+			policy_diag_add(loader->diags, DIAG_ERROR, builtin, "cannot read '%s': %s", file,
 					strerror((int)-found));
 			continue;
 		}

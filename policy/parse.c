@@ -28,8 +28,7 @@ struct policy_diag *parse_error(struct parser *parser, const struct token *token
 			return NULL;
 		}
 	}
-	diag = policy_diag_add(parser->loader->diags, DIAG_ERROR, token->pos,
-			       token->len ? (uint32_t)token->len : 1, "%s", message);
+	diag = policy_diag_add(parser->loader->diags, DIAG_ERROR, token->pos, "%s", message);
 	free(message);
 	return diag;
 }

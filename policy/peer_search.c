@@ -238,7 +238,7 @@ int ties_check_peers(struct policy *policy, struct policy_diags *diags)
 		result = each_point(policy, (enum policy_proto)proto, &everywhere, point_tie, &tie);
 		engine_release(engine);
 		if (result == -E2BIG) {
-			policy_diag_add(diags, DIAG_WARNING, last->pos, 0, "too many redirects and answers overlap to be sure that none tie");
+			policy_diag_add(diags, DIAG_WARNING, last->pos, "too many redirects and answers overlap to be sure that none tie");
 			result = 0;
 		}
 	}

@@ -231,7 +231,6 @@ struct policy_diag {
 	enum policy_severity severity;
 	char code[8];		/* "W012", or empty */
 	struct policy_pos pos;
-	uint32_t width;		/* bytes under the caret */
 	char *message;
 	char *help;		/* NULL if there is none */
 	struct policy_pos other;	/* the second place when two clash; line 0 if there is none */
@@ -243,9 +242,12 @@ struct policy_diags {
 	size_t n, errors;	/* at most 20 errors are kept, .errors counts them all */
 };
 
-__attribute__((format(printf, 5, 6)))
+__attribute__((format(printf, 4, 5)))
 struct policy_diag *policy_diag_add(struct policy_diags *diags, enum policy_severity severity,
-				    struct policy_pos pos, uint32_t width, const char *format, ...);
+				    struct policy_pos pos, const char *format, ...);
+/* An error with HELP, which may be NULL. */
+__attribute__((format(printf, 4, 5)))
+void policy_diag_refuse(struct policy_diags *diags, struct policy_pos pos, const char *help, const char *format, ...);
 /* file:line:col: error: ... with the line, a caret and the help. COLOR: use ANSI colours. */
 void policy_diags_print(const struct policy_diags *diags, const struct policy *policy, FILE *to, bool color);
 void policy_diags_free(struct policy_diags *diags);

@@ -111,7 +111,7 @@ static void report_circle(struct loader *loader, const struct token *token, cons
 	struct text text = {0};
 	for (size_t i = names.n; i-- > 0;)
 		text_addf(&text, "%s%s", files[file].name == names.v[i] && i + 1 == names.n ? "" : " -> ", names.v[i]);
-	policy_diag_add(loader->diags, DIAG_ERROR, token->pos, (uint32_t)token->len, "includes go round in a circle: %s", text.s);
+	policy_diag_add(loader->diags, DIAG_ERROR, token->pos, "includes go round in a circle: %s", text.s);
 	free(text.s);
 	free(names.v);
 }
@@ -129,7 +129,7 @@ static void scan_include(struct loader *loader, const struct chain *chain, struc
 	if (found == -ENOENT && maybe)
 		return;
 	if (found < 0) {
-		struct policy_diag *diag = policy_diag_add(loader->diags, DIAG_ERROR, token->pos, (uint32_t)token->len,
+		struct policy_diag *diag = policy_diag_add(loader->diags, DIAG_ERROR, token->pos,
 							   "cannot read '%s': %s", name, strerror((int)-found));
 		if (found == -ENOENT && *name != '/')
 			policy_diag_help(diag, "looked in %s", places);
@@ -144,8 +144,7 @@ static void scan_include(struct loader *loader, const struct chain *chain, struc
 	 * level. How deep its own includes go is known. */
 	struct scanned *scanned = &loader->scanned[found];
 	if (chain->depth + 1 + scanned->height > MAX_INCLUDE_DEPTH) {
-		policy_diag_add(loader->diags, DIAG_ERROR, token->pos, (uint32_t)token->len,
-				"includes are nested more than %d deep", MAX_INCLUDE_DEPTH);
+		policy_diag_add(loader->diags, DIAG_ERROR, token->pos, "includes are nested more than %d deep", MAX_INCLUDE_DEPTH);
 		return;
 	}
 	*mem_push(&loader->includes, &loader->n_includes) = (struct include){.pos = pos, .file = (uint32_t)found};
@@ -193,7 +192,7 @@ static void scan_definition(struct loader *loader, struct lexer *lex, char sigil
 	if (known && known->pos.line == name.pos.line && known->pos.col == name.pos.col && known->pos.file == name.pos.file)
 		return;
 	if (definitions->n >= MAX_DEFINITIONS) {
-		policy_diag_add(loader->diags, DIAG_ERROR, name.pos, (uint32_t)name.len, "more than %d %s", MAX_DEFINITIONS,
+		policy_diag_add(loader->diags, DIAG_ERROR, name.pos, "more than %d %s", MAX_DEFINITIONS,
 				sigil == '$' ? "variables" : "groups");
 		return;
 	}

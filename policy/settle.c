@@ -44,7 +44,7 @@ static void settle_defaults(struct loader *loader)
 		if (written->domain)
 			continue;
 		if (settled->written && !same_default(settled, &written->value)) {
-			struct policy_diag *diag = policy_diag_add(loader->diags, DIAG_ERROR, written->value.pos, 7,
+			struct policy_diag *diag = policy_diag_add(loader->diags, DIAG_ERROR, written->value.pos,
 								   "the %s section has two different defaults",
 								   policy_section_name(section));
 			policy_diag_other(diag, settled->pos, "the other one");
@@ -89,8 +89,7 @@ static void check_hiding(struct loader *loader)
 		if (rule->section != SECTION_FILES || rule->action < ACTION_DENY || note->domain ||
 		    !(note->named_stat || hides))
 			continue;
-		struct policy_diag *diag = policy_diag_add(loader->diags, DIAG_ERROR, rule->pos,
-			(uint32_t)strlen(policy_action_name(rule->action)), note->named_stat
+		struct policy_diag *diag = policy_diag_add(loader->diags, DIAG_ERROR, rule->pos, note->named_stat
 			? "this denies 'stat', which the policy does not cover"
 			: "this hides names with ENOENT, but 'stat', which the policy does not cover, still shows them");
 		policy_diag_help(diag, note->named_stat ? "add 'cover all;' to files { }"
@@ -124,8 +123,7 @@ static void check_ids(struct loader *loader)
 		if (list[i].domain != list[i - 1].domain || strcmp(list[i].id, list[i - 1].id) != 0)
 			continue;
 		const struct policy_rule *rule = &policy->rules[list[i].rule];
-		policy_diag_other(policy_diag_add(loader->diags, DIAG_ERROR, rule->pos, 1, "there are two rules with the id '%s'",
-						  rule->id),
+		policy_diag_other(policy_diag_add(loader->diags, DIAG_ERROR, rule->pos, "there are two rules with the id '%s'", rule->id),
 				  policy->rules[list[i - 1].rule].pos, "the other one");
 	}
 	free(list);
@@ -145,13 +143,12 @@ static void check_domains(struct loader *loader)
 	for (size_t i = 0; i < loader->n_domains; i++) {
 		const struct domain *domain = &loader->domains[i];
 		if (domain->inherits && !domain_known(loader, domain->inherits))
-			policy_diag_add(loader->diags, DIAG_ERROR, domain->inherits_pos, (uint32_t)strlen(domain->inherits),
-					"there is no domain '%s'", domain->inherits);
+			policy_diag_add(loader->diags, DIAG_ERROR, domain->inherits_pos, "there is no domain '%s'", domain->inherits);
 	}
 	for (size_t i = 0; i < policy->n_expects; i++) {
 		const struct policy_expect *expect = &policy->expects[i];
 		if (expect->in && !domain_known(loader, expect->in))
-			policy_diag_add(loader->diags, DIAG_ERROR, expect->pos, 6, "there is no domain '%s'", expect->in);
+			policy_diag_add(loader->diags, DIAG_ERROR, expect->pos, "there is no domain '%s'", expect->in);
 	}
 }
 
@@ -192,8 +189,7 @@ static void settle_settings(struct loader *loader)
 		}
 		int rank = setting_rank(loader, &setting), known = setting_rank(loader, &list[j]);
 		if (rank == known && !same_words(&list[j], &setting))
-			policy_diag_other(policy_diag_add(loader->diags, DIAG_ERROR, setting.pos,
-							  (uint32_t)strlen(setting.name), "'%s' is set twice, differently",
+			policy_diag_other(policy_diag_add(loader->diags, DIAG_ERROR, setting.pos, "'%s' is set twice, differently",
 							  setting.name),
 					  list[j].pos, "the other one");
 		if (rank > known) {

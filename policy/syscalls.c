@@ -265,8 +265,7 @@ int syscalls_compile(struct policy *policy, struct policy_diags *diags)
 		int err = rule->section == SECTION_SYSCALLS ? rule_compile(policy, (uint32_t)i, &budget) : 0;
 
 		if (err == -E2BIG)
-			policy_diag_add(diags, DIAG_ERROR, rule->pos, 1,
-					"the conditions about this system call are too complex");
+			policy_diag_add(diags, DIAG_ERROR, rule->pos, "the conditions about this system call are too complex");
 		else if (err < 0)
 			return err;
 	}

@@ -113,7 +113,7 @@ static int pair_ties(struct policy_engine *engine, uint32_t a, uint32_t b)
 void ties_error(const struct policy *policy, struct policy_diags *diags, uint32_t a, uint32_t b, bool certain, const char *where)
 {
 	const struct policy_rule *first = &policy->rules[a], *second = &policy->rules[b];
-	struct policy_diag *diag = policy_diag_add(diags, DIAG_ERROR, second->pos, 0,
+	struct policy_diag *diag = policy_diag_add(diags, DIAG_ERROR, second->pos,
 						   "this %s and another rule %s on %s with different targets",
 						   policy_action_name(second->action), certain ? "tie" : "may tie", where);
 	if (!diag)
@@ -161,7 +161,7 @@ static int codes_check(struct policy *policy, struct policy_diags *diags, const 
 			    !pairs_add(pairs, pairs_size, a, b))
 				continue;
 			if (tried++ == TIES_PAIRS_MAX) {
-				policy_diag_add(diags, DIAG_WARNING, rule_b->pos, 0,
+				policy_diag_add(diags, DIAG_WARNING, rule_b->pos,
 						"too many redirects and answers overlap to be sure that none tie");
 				return 0;
 			}

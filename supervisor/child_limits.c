@@ -40,14 +40,10 @@ bool limits_native_mounts(const struct policy *policy)
 	return setting && setting->n_words == 1 && strcmp(setting->words[0], "native") == 0;
 }
 
-static unsigned complain(struct policy_diags *diags, struct policy_pos pos, size_t width, const char *what,
+static unsigned complain(struct policy_diags *diags, struct policy_pos pos, const char *what,
 			 const char *detail, const char *help)
 {
-	struct policy_diag *diag =
-		policy_diag_add(diags, DIAG_ERROR, pos, (uint32_t)width, "%s%s%s%s", what, detail ? " '" : "",
-				detail ? detail : "", detail ? "'" : "");
-	if (diag && help)
-		diag->help = strdup(help);
+	policy_diag_refuse(diags, pos, help, "%s%s%s%s", what, detail ? " '" : "", detail ? detail : "", detail ? "'" : "");
 	return 1;
 }
 
@@ -62,14 +58,14 @@ static unsigned read_capabilities(struct limits *limits, const struct policy_set
 		return 0;
 	}
 	if (strcmp(first, "keep") != 0)
-		return complain(diags, setting->pos, strlen(setting->name), "capabilities takes 'keep' and a list", NULL, help);
+		return complain(diags, setting->pos, "capabilities takes 'keep' and a list", NULL, help);
 	for (size_t i = 1; i < setting->n_words; i++) {
 		const char *word = setting->words[i];
 		int number = limits_capability(word);
 		if (number >= 0)
 			set |= UINT64_C(1) << number;
 		else if (strcmp(word, ",") != 0)
-			errors += complain(diags, setting->pos, strlen(setting->name), "unknown capability", word, help);
+			errors += complain(diags, setting->pos, "unknown capability", word, help);
 	}
 	limits->capabilities = set;
 	return errors;
@@ -86,7 +82,7 @@ static unsigned read_number(uint64_t *value, uint64_t most, const struct policy_
 	for (const char *at = units; unit && at <= unit; at++)
 		number = number > most ? UINT64_MAX : number * 1024;
 	if (word[0] < '0' || word[0] > '9' || (unit ? end[1] : *end) || errno || !number || number > most)
-		return complain(diags, setting->pos, strlen(setting->name), "this limit takes one number above 0", NULL, NULL);
+		return complain(diags, setting->pos, "this limit takes one number above 0", NULL, NULL);
 	*value = number;
 	return 0;
 }
@@ -97,7 +93,7 @@ static unsigned read_exit(struct limits *limits, const struct policy_setting *se
 	limits->kill_on_exit = strcmp(word, "kill") == 0;
 	if (limits->kill_on_exit || strcmp(word, "keep") == 0)
 		return 0;
-	return complain(diags, setting->pos, strlen(setting->name), "supervisor-exit takes 'kill' or 'keep'", NULL,
+	return complain(diags, setting->pos, "supervisor-exit takes 'kill' or 'keep'", NULL,
 			"with 'keep' the tree goes on when usher dies, and every brokered call then fails with ENOSYS");
 }
 
@@ -126,7 +122,7 @@ unsigned limits_read(struct limits *limits, const struct policy *policy, struct 
 			if (!limits_native_mounts(policy))
 				errors += read_number(&unused, INT32_MAX, setting, diags);
 		} else if (strcmp(setting->name, "resolve") != 0 && strcmp(setting->name, "mount-api") != 0) {
-			errors += complain(diags, setting->pos, strlen(setting->name),
+			errors += complain(diags, setting->pos,
 					   "this version does not enforce the limit", setting->name,
 					   "take it out of limits { }; capabilities, files, memory, mount-api, mounts, processes, rate, resolve and supervisor-exit are enforced");
 		}

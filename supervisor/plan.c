@@ -29,19 +29,6 @@ static const struct {
 	{ "audit", "metrics" },
 };
 
-__attribute__((format(printf, 4, 5))) static void refuse(struct policy_diags *diags, struct policy_pos pos, const char *help,
-							 const char *format, ...)
-{
-	char text[512];
-	va_list list;
-	va_start(list, format);
-	(void)vsnprintf(text, sizeof(text), format, list);
-	va_end(list);
-	struct policy_diag *diag = policy_diag_add(diags, DIAG_ERROR, pos, 1, "%s", text);
-	if (diag && help)
-		diag->help = strdup(help);
-}
-
 static void check_rule(const struct policy *policy, const struct policy_rule *rule, struct policy_diags *diags)
 {
 	if (rule->section == SECTION_FILES && (rule->action == ACTION_REDIRECT || rule->action == ACTION_ANSWER))
@@ -49,24 +36,26 @@ static void check_rule(const struct policy *policy, const struct policy_rule *ru
 	else if (rule->section == SECTION_NETWORK && rule->n_addrs && (rule->action == ACTION_REDIRECT || rule->action == ACTION_ANSWER))
 		redirect_check(rule, diags);
 	else if (rule->action == ACTION_REDIRECT || rule->action == ACTION_ANSWER || rule->action == ACTION_ASK)
-		refuse(diags, rule->pos, "use allow or deny, or take the rule out",
-		       "'%s' rules are not served by this version", policy_action_name(rule->action));
+		policy_diag_refuse(diags, rule->pos, "use allow or deny, or take the rule out",
+				   "'%s' rules are not served by this version", policy_action_name(rule->action));
 }
 
 static void check_sections(const struct policy *policy, struct policy_diags *diags)
 {
 	const struct policy_setting *native = limits_native_mounts(policy) ? policy_setting(policy, "limits", "mounts") : NULL;
 	if (native && (policy_mounts_some(policy) || policy->defaults[SECTION_MOUNTS].present))
-		refuse(diags, native->pos, "leave out the one or the other", "native mounts are not asked about, so no rule can speak of them");
+		policy_diag_refuse(diags, native->pos, "leave out the one or the other",
+				   "native mounts are not asked about, so no rule can speak of them");
 	else if (native)
-		policy_diag_add(diags, DIAG_NOTE, native->pos, (uint32_t)strlen(native->name),
+		policy_diag_add(diags, DIAG_NOTE, native->pos,
 				"the program may change what paths mean: file rules then bind only who does not");
 	const struct policy_setting *api = policy_setting(policy, "limits", "mount-api");
 	if (api && (native || !policy_mounts_some(policy)))
-		refuse(diags, api->pos, "add rules about mounts, or take it out", "no rule allows a mount that could be brokered");
+		policy_diag_refuse(diags, api->pos, "add rules about mounts, or take it out",
+				   "no rule allows a mount that could be brokered");
 	if (policy->has_domains)
-		refuse(diags, policy->domain, "take domains and '-> NAME' out",
-		       "domains are not enforced by this version");
+		policy_diag_refuse(diags, policy->domain, "take domains and '-> NAME' out",
+				   "domains are not enforced by this version");
 }
 
 static bool for_later(const struct policy_setting *setting)
@@ -83,16 +72,17 @@ static void check_audit(const struct policy_setting *setting, struct policy_diag
 	const char *word = setting->n_words == 1 ? setting->words[0] : "";
 	if (strcmp(setting->name, "log") == 0) {
 		if (*word != '/')
-			refuse(diags, setting->pos, "write 'log /path/to/file.jsonl;'", "log takes one absolute path");
+			policy_diag_refuse(diags, setting->pos, "write 'log /path/to/file.jsonl;'", "log takes one absolute path");
 	} else if (strcmp(setting->name, "level") == 0) {
 		if (strcmp(word, "deny") != 0 && strcmp(word, "all") != 0)
-			refuse(diags, setting->pos, NULL, "level is 'deny' or 'all'");
+			policy_diag_refuse(diags, setting->pos, NULL, "level is 'deny' or 'all'");
 	} else if (strcmp(setting->name, "alert") == 0) {
 		if (!alert_valid(setting))
-			refuse(diags, setting->pos, "write command=/PROGRAM, socket=/PATH or syslog", "nobody is named who is to be told");
+			policy_diag_refuse(diags, setting->pos, "write command=/PROGRAM, socket=/PATH or syslog",
+					   "nobody is named who is to be told");
 	} else if (strcmp(setting->name, "rotate") != 0 && strcmp(setting->name, "fsync") != 0 && strcmp(setting->name, "footprint") != 0) {
-		refuse(diags, setting->pos, "there are log, level, rotate, fsync, alert and footprint", "unknown setting '%s' of audit",
-		       setting->name);
+		policy_diag_refuse(diags, setting->pos, "there are log, level, rotate, fsync, alert and footprint",
+				   "unknown setting '%s' of audit", setting->name);
 	}
 }
 
@@ -104,7 +94,7 @@ static void check_settings(const struct policy *policy, struct policy_diags *dia
 		if (for_later(setting)) {
 			const char *name = setting->name;
 			if (!noted || strcmp(noted, name) != 0)
-				policy_diag_add(diags, DIAG_NOTE, setting->pos, (uint32_t)strlen(setting->name),
+				policy_diag_add(diags, DIAG_NOTE, setting->pos,
 						"'%s' has no effect in this version", name);
 			noted = name;
 		} else if (strcmp(setting->block, "audit") == 0) {
@@ -119,19 +109,19 @@ static void check_landlock(const struct plan *plan, struct policy_diags *diags)
 	const char *lost, *since;
 	struct policy_pos nowhere = { .file = POLICY_BUILTIN };
 	if (!plan->landlock) {
-		policy_diag_add(diags, DIAG_NOTE, nowhere, 0,
+		policy_diag_add(diags, DIAG_NOTE, nowhere,
 				"without Landlock nothing stands behind the broker, and the program can signal and trace other "
 				"processes of its user");
 		return;
 	}
 	if (plan->kernel->landlock_abi == 0) {
-		refuse(diags, nowhere, "boot with lsm=landlock,... or use --no-landlock, which gives up the second layer",
-		       "this kernel has no Landlock (CONFIG_SECURITY_LANDLOCK, Linux 5.13)");
+		policy_diag_refuse(diags, nowhere, "boot with lsm=landlock,... or use --no-landlock, which gives up the second layer",
+				   "this kernel has no Landlock (CONFIG_SECURITY_LANDLOCK, Linux 5.13)");
 		return;
 	}
 	for (int abi = plan->kernel->landlock_abi + 1; (lost = landlock_lost(abi, &since)); abi++)
 		if (landlock_misses(plan, abi))
-			policy_diag_add(diags, DIAG_NOTE, nowhere, 0, "this kernel's Landlock is version %d; before %d (Linux %s) %s",
+			policy_diag_add(diags, DIAG_NOTE, nowhere, "this kernel's Landlock is version %d; before %d (Linux %s) %s",
 					plan->kernel->landlock_abi, abi, since, lost);
 }
 
@@ -187,8 +177,8 @@ int plan_make(struct plan *plan, const struct policy *policy, const struct kerne
 	if (result < 0)
 		return result;
 	if (layers == LAYERS_KERNEL && !plan->reads && *plan->reads_why)
-		refuse(diags, plan->reads_rule ? plan->reads_rule->pos : (struct policy_pos){ .file = POLICY_BUILTIN },
-		       "leave --layers out, or ask for what Landlock can do", "reading needs the broker: %s", plan->reads_why);
+		policy_diag_refuse(diags, plan->reads_rule ? plan->reads_rule->pos : (struct policy_pos){ .file = POLICY_BUILTIN },
+				   "leave --layers out, or ask for what Landlock can do", "reading needs the broker: %s", plan->reads_why);
 	return diags->errors > errors ? -EOPNOTSUPP : 0;
 }
 

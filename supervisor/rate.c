@@ -13,14 +13,11 @@ static const struct policy_rule rate_rule = BUILTIN_RULE(SECTION_NETWORK, EAGAIN
 unsigned rate_check(const struct policy_setting *setting, struct policy_diags *diags)
 {
 	int op = policy_op_named(setting->words[0], strlen(setting->words[0]));
-	struct policy_diag *diag;
 
 	if (op >= 0 && OP_BIT(op) & OPS_NETWORK)
 		return 0;
-	diag = policy_diag_add(diags, DIAG_ERROR, setting->pos, (uint32_t)strlen(setting->name),
-			       "this version does not enforce the limit 'rate' for '%s'", setting->words[0]);
-	if (diag)
-		diag->help = strdup("there are rates of connect, bind and sendto");
+	policy_diag_refuse(diags, setting->pos, "there are rates of connect, bind and sendto",
+			   "this version does not enforce the limit 'rate' for '%s'", setting->words[0]);
 	return 1;
 }
 

@@ -56,14 +56,6 @@ bool substitute_any(const struct policy *policy)
 
 /* ---- at load -------------------------------------------------------------------------------- */
 
-static void refuse(struct policy_diags *diags, const struct policy_rule *rule, const char *help, const char *message)
-{
-	struct policy_diag *diag = policy_diag_add(diags, DIAG_ERROR, rule->pos, 1, "%s", message);
-
-	if (diag && help)
-		diag->help = strdup(help);
-}
-
 /* Then the child would say itself what it is to be shown. */
 static bool target_writable(const struct policy *policy, const char *path)
 {
@@ -80,18 +72,17 @@ static bool target_writable(const struct policy *policy, const char *path)
 static void check_target(const struct policy *policy, const struct policy_rule *rule, struct policy_diags *diags)
 {
 	AUTO_FREE char *path = realpath(rule->target, NULL);
-	char message[PATH_MAX + 80];
 	struct stat st;
 
 	if (!path || stat(path, &st)) {
-		(void)snprintf(message, sizeof(message), "%s: %s", rule->target, strerror(errno));
-		refuse(diags, rule, NULL, message);
+		policy_diag_add(diags, DIAG_ERROR, rule->pos, "%s: %s", rule->target, strerror(errno));
 	} else if (!S_ISREG(st.st_mode) && (!S_ISDIR(st.st_mode) || by_content(rule))) {
-		refuse(diags, rule, NULL, "what stands for a file is a file");
+		policy_diag_add(diags, DIAG_ERROR, rule->pos, "what stands for a file is a file");
 	} else if (by_content(rule) && st.st_size > CONTENT_MAX) {
-		refuse(diags, rule, "use redirect, which does not copy it", "an answer is 16 MiB at most");
+		policy_diag_refuse(diags, rule->pos, "use redirect, which does not copy it", "an answer is 16 MiB at most");
 	} else if (rule->action == ACTION_REDIRECT && target_writable(policy, path)) {
-		refuse(diags, rule, "deny write, append and truncate on it", "the program may write what it is redirected to");
+		policy_diag_refuse(diags, rule->pos, "deny write, append and truncate on it",
+				   "the program may write what it is redirected to");
 	}
 }
 
@@ -103,15 +94,17 @@ void substitute_check(const struct policy *policy, const struct policy_rule *rul
 		return;
 	if (rule->action == ACTION_ANSWER && rule->answer == ANSWER_DEVICE) {
 		if (rule->ops & ~OP_BIT(OP_MKNOD))
-			refuse(diags, rule, "write 'answer mknod ...'", "a device answers mknod and nothing else");
+			policy_diag_refuse(diags, rule->pos, "write 'answer mknod ...'", "a device answers mknod and nothing else");
 		return;
 	}
 	if (!replaces_file(rule)) {
-		refuse(diags, rule, "there are 'file', 'content', 'hosts', 'errno' and 'device'", "this does not answer a call about a file");
+		policy_diag_refuse(diags, rule->pos, "there are 'file', 'content', 'hosts', 'errno' and 'device'",
+				   "this does not answer a call about a file");
 		return;
 	}
 	if (rule->ops & ~readable || (by_content(rule) && rule->ops != OP_BIT(OP_READ))) {
-		refuse(diags, rule, "write 'read' for a file, 'read, list' for a directory", "what stands for a file can only be read");
+		policy_diag_refuse(diags, rule->pos, "write 'read' for a file, 'read, list' for a directory",
+				   "what stands for a file can only be read");
 		return;
 	}
 	if (rule->action == ACTION_REDIRECT || rule->answer == ANSWER_FILE)

@@ -79,15 +79,13 @@ void exact_check(struct plan *plan, struct policy_diags *diags)
 	for (size_t i = 0; i < plan->policy->n_rules; i++) {
 		const struct policy_rule *rule = &plan->policy->rules[i];
 		const char *why = rule->exact ? obstacle(plan, rule->ops) : NULL;
-		struct policy_diag *diag;
 
 		if (rule->exact && !why)
 			plan->exact |= rule->ops & (OP_BIT(OP_CONNECT) | OP_BIT(OP_SENDTO));
-		if (!why)
-			continue;
-		diag = policy_diag_add(diags, DIAG_ERROR, rule->pos, 1, "credentials cannot be exact: %s", why);
-		if (diag)
-			diag->help = strdup("take 'credentials exact' out: servers then are told usher's pid, with the program's uid and gid");
+		if (why)
+			policy_diag_refuse(diags, rule->pos,
+					   "take 'credentials exact' out: servers then are told usher's pid, with the program's uid and gid",
+					   "credentials cannot be exact: %s", why);
 	}
 }
 

@@ -36,14 +36,6 @@ struct redirects {
 
 /* ---- at load -------------------------------------------------------------------------------- */
 
-static void refuse(struct policy_diags *diags, const struct policy_rule *rule, const char *help, const char *message)
-{
-	struct policy_diag *diag = policy_diag_add(diags, DIAG_ERROR, rule->pos, 1, "%s", message);
-
-	if (diag && help)
-		diag->help = strdup(help);
-}
-
 static bool target_of(const struct policy_rule *rule, struct policy_peer *target)
 {
 	char name[POLICY_NAME_MAX + 1];
@@ -57,13 +49,16 @@ void redirect_check(const struct policy_rule *rule, struct policy_diags *diags)
 
 	if (rule->action == ACTION_ANSWER) {
 		if (rule->answer != ANSWER_ERRNO)
-			refuse(diags, rule, "write 'with errno ECONNREFUSED', for example", "only an errno answers a call about an address");
+			policy_diag_refuse(diags, rule->pos, "write 'with errno ECONNREFUSED', for example",
+					   "only an errno answers a call about an address");
 		return;
 	}
 	if ((rule->proto != PROTO_TCP && rule->proto != PROTO_UDP) || rule->ops & OP_BIT(OP_BIND) || rule->n_patterns)
-		refuse(diags, rule, "write 'redirect connect tcp ...'", "only connects of TCP and UDP sockets are redirected by this version");
+		policy_diag_refuse(diags, rule->pos, "write 'redirect connect tcp ...'",
+				   "only connects of TCP and UDP sockets are redirected by this version");
 	else if (!target_of(rule, &target))
-		refuse(diags, rule, "write an address and a port", "the target of a redirect is an address, not a name");
+		policy_diag_refuse(diags, rule->pos, "write an address and a port",
+				   "the target of a redirect is an address, not a name");
 }
 
 bool redirect_any(const struct policy *policy)

@@ -78,13 +78,13 @@ static int find(const char *name, char **path, struct policy_diags *diags)
 		return 0;
 	}
 	if (!name_is_plain(name)) {
-		policy_diag_add(diags, DIAG_ERROR, nowhere, 0, "'%s' cannot be the name of a policy", name);
+		policy_diag_add(diags, DIAG_ERROR, nowhere, "'%s' cannot be the name of a policy", name);
 		return -ENOENT;
 	}
 	if (search(name, path) == 0)
 		return 0;
 	AUTO_FREE char *config = config_dir();
-	struct policy_diag *diag = policy_diag_add(diags, DIAG_ERROR, nowhere, 0,
+	struct policy_diag *diag = policy_diag_add(diags, DIAG_ERROR, nowhere,
 						   "there is no policy '%s' in %s, /etc/usher or %s", name,
 						   config ? config : "~/.config/usher", USHER_PROFILE_DIR);
 	for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
@@ -225,7 +225,7 @@ static int forbid_record(struct policy *policy, const char *file, struct policy_
 		error = forbid(policy, path);
 	}
 	if (error)
-		policy_diag_add(diags, DIAG_ERROR, nowhere, 0, "record %s: %s", file, strerror(-error));
+		policy_diag_add(diags, DIAG_ERROR, nowhere, "record %s: %s", file, strerror(-error));
 	return error;
 }
 
@@ -267,7 +267,7 @@ int load_file(const char *path, const char *audit_file, const struct policy_env 
 	const struct audit_settings settings = audit_settings(*policy);
 	error = own ? -EINVAL : path_is_special(audit) ? 0 : forbid_log(*policy, audit, &settings);
 	if (error)
-		policy_diag_add(diags, DIAG_ERROR, nowhere, 0, "audit log %s: %s", audit,
+		policy_diag_add(diags, DIAG_ERROR, nowhere, "audit log %s: %s", audit,
 				own ? "this is a file of the policy itself" : strerror(-error));
 	return error;
 }
@@ -276,7 +276,7 @@ int load_forbid(struct policy *policy, const char *audit, const char *record, st
 {
 	int error = audit ? forbid(policy, audit) : 0;
 	if (error)
-		policy_diag_add(diags, DIAG_ERROR, nowhere, 0, "audit log %s: %s", audit, strerror(-error));
+		policy_diag_add(diags, DIAG_ERROR, nowhere, "audit log %s: %s", audit, strerror(-error));
 	return error || !record ? error : forbid_record(policy, record, diags);
 }
 
@@ -297,7 +297,7 @@ int cli_load_with(const struct cli *cli, const char *name, const struct cli_load
 	if (!error)
 		error = load_forbid(*policy, NULL, load->record_file, &diags);
 	if (error && !diags.errors)
-		policy_diag_add(&diags, DIAG_ERROR, nowhere, 0, "cannot read policy %s: %s", path ? path : name,
+		policy_diag_add(&diags, DIAG_ERROR, nowhere, "cannot read policy %s: %s", path ? path : name,
 				strerror(-error));
 	int status = !error ? CLI_OK : error == -EINVAL ? CLI_POLICY : CLI_UNREACHABLE;
 	if (error && cli->json && load->json)

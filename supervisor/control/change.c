@@ -137,7 +137,7 @@ static bool change_check(struct change *change, struct policy **policy, struct p
 	if (err == -EINVAL) {
 		change_fail(change, CLI_POLICY, "the policy is invalid");
 	} else if (err) {
-		policy_diag_add(diags, DIAG_ERROR, nowhere, 0, "cannot read policy %s: %s", change->path, strerror(-err));
+		policy_diag_add(diags, DIAG_ERROR, nowhere, "cannot read policy %s: %s", change->path, strerror(-err));
 		change_fail(change, CLI_UNREACHABLE, "the policy cannot be read");
 	} else if (change->expect && strcmp(change->expect, (*policy)->digest) != 0) {
 		change_fail(change, CLI_NO, "the policy is another than was expected: its digest differs");
