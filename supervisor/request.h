@@ -48,7 +48,7 @@ struct reply {
 
 /* Arguments of families beside their names. */
 union call_args {
-	struct { struct open_how how; bool old; } open;		/* old: open, openat, creat: flags are masked, not refused */
+	struct { struct open_how how; } open;
 	struct { int mode; } access;
 	struct { uint64_t addr; unsigned flags, mask; int form; size_t size; } stat;	/* form: enum in calls/stat.c */
 	struct { mode_t mode; dev_t dev; uid_t uid; gid_t gid; unsigned flags; int64_t length; } attr;

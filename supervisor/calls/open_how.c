@@ -122,7 +122,6 @@ static int open_fetch_old(struct request *req, int dirfd_arg, int path_arg, uint
 {
 	struct open_how *how = &req->args.open.how;
 
-	req->args.open.old = true;
 	how->flags = (uint32_t)flags & FLAGS_VALID;
 	if (how->flags & O_PATH)
 		how->flags &= FLAGS_PATH;
