@@ -209,10 +209,10 @@ static void lex_mark(struct lexer *lex)
 {
 	struct policy_diag *diag = NULL;
 	if (lex->len >= 3 && memcmp(lex->text, "\xef\xbb\xbf", 3) == 0) {
-		diag = lex_error(lex, 0, 1, "a byte order mark cannot stand in a policy");
+		diag = lex_error(lex, 0, "a byte order mark cannot stand in a policy");
 		lex->offset = 3;
 	} else if (lex->len >= 2 && (memcmp(lex->text, "\xff\xfe", 2) == 0 || memcmp(lex->text, "\xfe\xff", 2) == 0)) {
-		diag = lex_error(lex, 0, 1, "this is UTF-16");
+		diag = lex_error(lex, 0, "this is UTF-16");
 		lex->len = 0;
 	}
 	if (diag)

@@ -7,7 +7,7 @@
  * and served with the target's credentials worn.
  *
  * A name is first taken as it is spelled, where the call can do with that. What is decided of a name is only right
- * if no symlink is in it: serve finds that out (-EAGAIN) when it was allowed, broker_certain() when it was denied.
+ * if no symlink is in it: serve finds that out (-EINEXACT) when it was allowed, broker_certain() when it was denied.
  *
  * When nothing but a rule on the system call had it notified (call == NULL) and it is allowed, the kernel goes on: the
  * decision was about registers, which nobody can change meanwhile, and without that rule the filter would have let it pass.
@@ -139,7 +139,7 @@ static bool broker_certain(struct request *req, const struct policy_decision *ca
 	if (!object->lexical)
 		return true;
 	if (!guessed || (ops == either && refused_alike(req, object)))
-		return object_lexical_exists(req->sandbox->resolver, object, mode == NAME_NOFOLLOW || mode == NAME_ENTRY) != -EAGAIN;
+		return object_lexical_exists(req->sandbox->resolver, object, mode == NAME_NOFOLLOW || mode == NAME_ENTRY) != -EINEXACT;
 	err = object_lexical_pin(req->sandbox->resolver, object, mode == NAME_NOFOLLOW || mode == NAME_ENTRY);
 	if (err && (err != -ENOENT || mode == NAME_CREATE))
 		return false;
@@ -172,7 +172,7 @@ static int broker_act(struct request *req, enum resolve_level level, bool again,
 	if (err)
 		return err;
 	judged = broker_judge(req);
-	if (judged == -EAGAIN && request_lexical(req))
+	if (judged == -EINEXACT && request_lexical(req))
 		return BROKER_EXACT;
 	decide_objects(req, call);
 	if (decide_refuses(&req->decision.enforced)) {
@@ -194,7 +194,7 @@ static int broker_act(struct request *req, enum resolve_level level, bool again,
 		err = req->call->serve(req);
 	if (err && decide_refuses(&req->decision.enforced))
 		return BROKER_DENIED;
-	return err == -EAGAIN && request_lexical(req) ? BROKER_EXACT : err;
+	return err == -EINEXACT ? BROKER_EXACT : err;
 }
 
 /* With the target's credentials worn: resolve, decide, serve. */

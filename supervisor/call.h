@@ -44,7 +44,7 @@ struct call {
 	/* The decision on all of it, where it is not one on each object. NULL: it is. */
 	struct policy_decision (*decide)(struct request *req);
 	/* Acts on the copy and the pins; the target's credentials are worn. 0 with req->reply set, or -errno as the answer.
-	 * -EAGAIN from a request with lexical objects: resolve exactly and come again. */
+	 * -EINEXACT from a request with lexical objects: resolve exactly and come again. */
 	int (*serve)(struct request *req);
 	/* What the call answers instead of -errno ERR: what the kernel says first. NULL: ERR. The credentials are the supervisor's. */
 	int (*failed)(struct request *req, int err);

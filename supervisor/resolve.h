@@ -121,8 +121,10 @@ void object_unpin(struct object *object);
  * .lexical says which. */
 int resolve(struct resolver *resolver, struct target *target, const struct name *name, int base,
 	    enum resolve_level level, struct object *object);
-/* Opens a lexical object: openat2(2) without symlinks, FLAGS as given. The name is then the pin. -EAGAIN: there
- * is a symlink in the way or procfs below, resolve exactly; any other -errno is the kernel's and certain. */
+/* What no system call answers (EAGAIN is what a lease does): the name may not be taken as it is spelled, resolve it exactly. */
+#define EINEXACT 1000
+/* Opens a lexical object: openat2(2) without symlinks, FLAGS as given. The name is then the pin. -EINEXACT: there
+ * is a symlink in the way or procfs below; any other -errno is the kernel's and certain. */
 int object_open_lexical(const struct resolver *resolver, const struct object *object, int flags);
 /* Sets .pin and .st of a lexical object (NOFOLLOW: a last symlink is the object), or .parent alone (object_lexical_parent).
  * 0 or as object_open_lexical(). */

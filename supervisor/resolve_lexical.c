@@ -38,10 +38,10 @@ static const char *lexical_name(const struct object *object, char buf[PATH_MAX])
 	return buf;
 }
 
-/* What NO_SYMLINKS and a rename meanwhile answer is no answer. */
+/* What NO_SYMLINKS answers is no answer. */
 static int lexical_error(int err)
 {
-	return err == ELOOP || err == EAGAIN || err == EXDEV ? -EAGAIN : -err;
+	return err == ELOOP ? -EINEXACT : -err;
 }
 
 static int open_plain(int dir, const char *path, uint64_t flags)
@@ -79,7 +79,7 @@ int object_lexical_pin(const struct resolver *resolver, struct object *object, b
 	if (fstat(object->pin, &object->st))
 		err = -errno;
 	else if (!resolve_dev_plain((struct resolver *)resolver, object->st.st_dev))
-		err = -EAGAIN;
+		err = -EINEXACT;
 	if (err)
 		object_unpin(object);
 	object->exists = !err;

@@ -307,5 +307,5 @@ int substitute_stat(struct request *req)
 	if (!decision.enforced.rule || !replaces_file(decision.enforced.rule) || decision.enforced.action != decision.enforced.rule->action)
 		return 0;
 	/* Rules speak of the name without links in it. */
-	return req->objects[0].lexical ? -EAGAIN : replace(req, &req->objects[0], decision.enforced.rule);
+	return req->objects[0].lexical ? -EINEXACT : replace(req, &req->objects[0], decision.enforced.rule);
 }

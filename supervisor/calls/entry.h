@@ -19,7 +19,7 @@ void entry_locks_init(struct entry_locks *locks);
 /*
  * OBJECT (NAME_ENTRY, or NAME_CREATE and missing) has a parent afterwards, which no rename of the sandbox moves while HELD is held;
  * OPS on it were decided again if one has since it was resolved. ALONE: nothing else is made, moved or removed in the sandbox's
- * part of that file system. 0 or -errno as the answer (-EAGAIN: resolve exactly); HELD is released in both cases, by AUTO_ENTRY.
+ * part of that file system. 0 or -errno as the answer (-EINEXACT: resolve exactly); HELD is released in both cases, by AUTO_ENTRY.
  */
 int entry_hold(struct request *req, struct object *object, uint32_t ops, bool alone, pthread_rwlock_t **held);
 /* The same for a second name, while the first is held. */

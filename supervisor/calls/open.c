@@ -308,7 +308,7 @@ static int open_lexical(struct request *req, const struct object *object)
 
 	/* What may wait is pinned first. A hint only: the crew copes with what it missed. */
 	if (!object_lexical_prompt(req->sandbox->resolver, object, req->start_ns))
-		return -EAGAIN;
+		return -EINEXACT;
 	if (how_has(how, O_TRUNC))
 		err = serve_room(req);
 	if (err)
@@ -329,7 +329,7 @@ int open_serve(struct request *req)
 	if (object->lexical && how_has(how, O_CREAT | O_EXCL))
 		return open_make(req, object);
 	if (object->lexical)
-		return how_makes(how) ? -EAGAIN : open_lexical(req, object);
+		return how_makes(how) ? -EINEXACT : open_lexical(req, object);
 	if (how->flags & TMPFILE_BIT)
 		return open_tmpfile(req, object);
 	if (object->exists)

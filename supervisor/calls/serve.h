@@ -4,7 +4,7 @@
 
 #include "request.h"
 
-/* Object I has a pin afterwards. 0, or -errno as the answer (-EAGAIN: resolve exactly). */
+/* Object I has a pin afterwards. 0, or -errno as the answer (-EINEXACT: resolve exactly). */
 int serve_pin(struct request *req, unsigned i);
 /* The name in the parent, with the slash that was spelled after it: the kernel has rules for that. */
 const char *serve_last(const struct object *object, char name[NAME_MAX + 2]);

@@ -179,11 +179,11 @@ static inline bool tree_compare(struct tree *tree, int base, const char *path, b
 	if (same && *path) {
 		if (tree_resolve(tree, base, path, mode, RESOLVE_LEXICAL, &tree->again))
 			abort();
-		lexical = tree->again.lexical ? object_lexical_pin(tree->resolver, &tree->again, !follow) : -EAGAIN;
+		lexical = tree->again.lexical ? object_lexical_pin(tree->resolver, &tree->again, !follow) : -EINEXACT;
 		if (lexical == 0)
 			same = kernel >= 0 && tree->again.st.st_ino == st.st_ino && tree->again.st.st_dev == st.st_dev &&
 			       !strcmp(tree->again.path, want);
-		else if (lexical != -EAGAIN)
+		else if (lexical != -EINEXACT)
 			same = kernel == lexical;
 		if (!same)
 			(void)snprintf(tree->trouble, sizeof(tree->trouble), "%.400s: kernel %d %.500s, lexical %d %.500s", path,
