@@ -48,6 +48,12 @@ static int directories_differ(const struct object *from, const struct object *to
 	return renameat(from->parent, none, to->parent, none) && (errno == EXDEV || errno == EROFS) ? -errno : 0;
 }
 
+/* ENAMETOOLONG; in a directory that is gone ENOENT. */
+static bool too_long(const struct object *object)
+{
+	return !object->last[0];
+}
+
 /* Not a name: the kernel refuses to move it before it looks. */
 static bool last_special(const struct object *object)
 {
@@ -94,7 +100,7 @@ int unlink_serve(struct request *req)
 	mode_t mounted;
 	int err = entry_hold(req, object, req->ops[0], false, &held);
 
-	if (!err && object->err == -ENAMETOOLONG) {
+	if (!err && too_long(object)) {
 		err = directories_differ(object, object);
 		return err ? err : object->err;
 	}
@@ -221,7 +227,7 @@ static int rename_move(struct request *req, struct object *from, struct object *
 
 	if (!err)
 		err = entry_look(req, to, req->ops[1]);
-	if (!err && (last_special(from) || last_special(to) || !from->exists || to->err == -ENAMETOOLONG ||
+	if (!err && (last_special(from) || last_special(to) || !from->exists || too_long(to) ||
 		     (flags & RENAME_EXCHANGE && !to->exists)))
 		err = directories_differ(from, to);
 	if (err == -EROFS && (last_special(from) || last_special(to)))
@@ -233,7 +239,7 @@ static int rename_move(struct request *req, struct object *from, struct object *
 	/* Not for the kernel to find out: it might be there by then, unjudged. */
 	if (!err && !from->exists)
 		err = from->err == -ENAMETOOLONG ? from->err : -ENOENT;
-	if (!err && to->err == -ENAMETOOLONG)
+	if (!err && too_long(to))
 		err = to->err;
 	if (!err)
 		err = replaces(req, to);

@@ -47,6 +47,7 @@ static const struct {
 	{ 1, "the first" },
 	{ 8004515, "readlinkat of a held link of the program's own in /proc, the descriptor of which was closed" },
 	{ 11000184, "ftruncate beyond RLIMIT_FSIZE of a descriptor that can neither read nor write is EINVAL" },
+	{ 41000279, "rename to a name that is too long, in a directory that is gone and of another mount, is EXDEV" },
 	{ 3000144, "rename of .. is EBUSY or ENOENT also where the directory holds usher's files" },
 	{ 2026112983, "fanotify_mark with FAN_MARK_ONLYDIR of an O_PATH descriptor of a file is EBADF, not ENOTDIR" },
 };
