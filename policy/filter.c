@@ -251,6 +251,9 @@ static int emit_body(struct compiler *compiler)
 	err = body_rules(compiler, context);
 	if (err == 0)
 		err = seccomp_export_bpf(context, fd);
+	/* The system's failure: RLIMIT_FSIZE holds for this as well. */
+	if (err == -ECANCELED && errno)
+		err = -errno;
 	seccomp_release(context);
 	if (err < 0)
 		return err;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <locale.h>
+#include <signal.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -45,9 +46,24 @@ static int usher(int argc, char **argv, struct cli *cli)
 	return verb_unknown(cli, rest[0]);
 }
 
+static void handled(int signal)
+{
+	(void)signal;
+}
+
+/* What goes beyond RLIMIT_FSIZE is then an error of write(2) that can be told. A handler, which no program inherits. */
+static void handle_size_limit(void)
+{
+	struct sigaction action = { .sa_handler = handled, .sa_flags = SA_RESTART }, was;
+
+	if (!sigaction(SIGXFSZ, NULL, &was) && was.sa_handler == SIG_DFL)
+		(void)sigaction(SIGXFSZ, &action, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	struct cli cli = { 0 };
+	handle_size_limit();
 	(void)setlocale(LC_CTYPE, "");
 	cli_colors(&cli, "auto");
 	int status = usher(argc, argv, &cli);

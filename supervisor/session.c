@@ -20,8 +20,8 @@
 #define CONTINUE_NS UINT64_C(30000000)
 #define GIVE_UP_NS  UINT64_C(2000000000)
 
-/* Faults of our own stay ours; so does SIGPIPE. */
-static const int not_passed[] = { SIGCHLD, SIGPIPE, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
+/* Faults of our own stay ours; so do SIGPIPE and SIGXFSZ. */
+static const int not_passed[] = { SIGCHLD, SIGPIPE, SIGXFSZ, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
 
 void session_block(sigset_t *mask, bool *chld)
 {

@@ -1,6 +1,8 @@
 /* The command line as people and scripts meet it: every verb, every exit status, and the sentences that are
  * promised. usher why is in live_why.c. */
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -150,6 +152,32 @@ static void lost_output_is_an_error(void **state)
 		strcpy(script + len, " <&- >/dev/null");
 		assert_int_equal(WEXITSTATUS(system(script)), i == 6);
 	}
+}
+
+/* RLIMIT_FSIZE is an error that is told, here and to the program, and no signal that ends usher. */
+static void size_limits_are_errors(void **state)
+{
+	struct live *live = *state;
+	struct rlimit was, none = { 0 };
+	live_policy(live, LIVE_BASE "files { allow all $dir/; }");
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	none.rlim_max = was.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	int checked = usher(live, "check", live->policy);
+	bool said = strstr(live->err, "File too large");
+	int ran = live_runl(live, "true", NULL);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	assert_int_equal(checked, 4);
+	assert_true(said);
+	assert_int_equal(ran, 125);
+	assert_says(live->err, "File too large");
+	none.rlim_cur = 20000;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	char script[200];
+	snprintf(script, sizeof(script), "exec head -c 30000 /dev/zero >%s/big", live->dir);
+	ran = live_sh(live, script);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	assert_int_equal(ran, 128 + SIGXFSZ);
 }
 
 /* Neither a policy's name nor what is asked about may paint the terminal. */
@@ -439,6 +467,7 @@ int main(void)
 		CASE(help_knows_its_topics),
 		CASE(colour_only_where_it_is_wanted),
 		CASE(lost_output_is_an_error),
+		CASE(size_limits_are_errors),
 		CASE(nothing_paints_the_terminal),
 		CASE(policies_are_found_by_name),
 		CASE(check_says_what_there_is),
