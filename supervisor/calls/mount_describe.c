@@ -14,10 +14,25 @@ static void describe(struct text *text, const char *key, const char *value)
 	escape_json(text, value, strlen(value));
 }
 
+typedef void say_fn(struct text *text, const char *key, const char *value);
+
+static void say_how(struct text *text, const struct policy_mount *mount, say_fn *say)
+{
+	struct text words = { 0 };
+
+	mount_text_flags(&words, mount->flags);
+	if (words.len)
+		say(text, "flags", words.s);
+	words.len = 0;
+	mount_text_options(&words, mount);
+	if (words.len)
+		say(text, "options", words.s);
+	free(text_take(&words));
+}
+
 void mount_describe(struct text *text, const struct request *req)
 {
 	const struct mount_call *call = mount_call_of(req);
-	struct text words = { 0 };
 	struct policy_mount mount;
 
 	if (call && call->kind == MOUNT_KIND_UMOUNT && call->ours)
@@ -29,14 +44,7 @@ void mount_describe(struct text *text, const struct request *req)
 	/* Of what is mounted again the call has no source. */
 	if (mount.from && req->n_names < 2)
 		describe(text, "from", mount.from);
-	mount_text_flags(&words, mount.flags);
-	if (words.len)
-		describe(text, "flags", words.s);
-	words.len = 0;
-	mount_text_options(&words, &mount);
-	if (words.len)
-		describe(text, "options", words.s);
-	free(text_take(&words));
+	say_how(text, &mount, describe);
 }
 
 static void question(struct text *text, const char *key, const char *value)
@@ -49,7 +57,6 @@ bool mount_question(struct text *text, const struct request *req)
 {
 	const struct mount_call *call = mount_call_of(req);
 	const struct policy_mount mount = call && call->fstype ? mount_asked(req) : (struct policy_mount){ 0 };
-	struct text words = { 0 };
 
 	if (!mount.fstype || !mount.on || call->kind == MOUNT_KIND_UMOUNT || call->kind == MOUNT_KIND_PROPAGATE || call->kind == MOUNT_KIND_PIVOT)
 		return false;
@@ -58,13 +65,6 @@ bool mount_question(struct text *text, const struct request *req)
 	if (mount.from)
 		question(text, "from", mount.from);
 	question(text, "on", mount.on);
-	mount_text_flags(&words, mount.flags);
-	if (words.len)
-		question(text, "flags", words.s);
-	words.len = 0;
-	mount_text_options(&words, &mount);
-	if (words.len)
-		question(text, "options", words.s);
-	free(text_take(&words));
+	say_how(text, &mount, question);
 	return true;
 }
