@@ -165,10 +165,14 @@ static void race(void)
 	printf("odd %u, read %u, wrong %u, %s, %s, %s\n", odd, read_denied, wrong, made ? "mounted" : "never mounted", moved ? "moved" : "never moved",
 	       most && n <= most ? "few" : "many");
 	/* All of it can be taken away, and the limit knows. What a recursive bind has brought along goes with it. */
-	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+	char errors[200] = "";
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
 		while (umount2(places[i], MNT_DETACH) == 0)
 			;
-	printf("left %u\n", look_round(&wrong));
+		strcat(strcat(errors, " "), strerrorname_np(errno));
+	}
+	n = look_round(&wrong);
+	printf("left %u%s\n", n, n ? errors : "");
 	printf("%s\n", room() == most ? "as before" : "a mount is lost");
 }
 
