@@ -313,29 +313,24 @@ static void kills(void **state)
 
 /* ---- what waits ---- */
 
-static struct filtered_page *alarmed_page;
-
-/* Counts them, where somebody asks for that. */
 static void on_alarm(int sig)
 {
 	(void)sig;
-	if (alarmed_page)
-		atomic_fetch_add(&alarmed_page->stage, 1);
 }
 
 static int fifo_body(struct filtered_page *page)
 {
 	struct sigaction action = { .sa_handler = on_alarm };
 
-	alarmed_page = page;
 	/* Nobody writes: a signal ends the wait. */
 	sigaction(SIGALRM, &action, NULL);
 	ualarm(50000, 0);
 	if (try_open(fifo_name, O_RDONLY) != EINTR)
 		return 1;
-	/* With SA_RESTART it goes on until the writer comes, which is after the signal. */
+	/* With SA_RESTART it goes on until the writer comes. */
 	action.sa_flags = SA_RESTART;
 	sigaction(SIGALRM, &action, NULL);
+	atomic_store(&page->stage, 1);
 	ualarm(50000, 0);
 	if (try_open(fifo_name, O_RDONLY) != 0)
 		return 2;
@@ -345,10 +340,12 @@ static int fifo_body(struct filtered_page *page)
 static void *fifo_writer(void *arg)
 {
 	struct filtered_page *page = arg;
+	struct timespec later = { .tv_nsec = 150 * 1000000 };
 	int fd;
 
-	while (atomic_load(&page->stage) < 2)
+	while (!atomic_load(&page->stage))
 		sched_yield();
+	nanosleep(&later, NULL);	/* longer than the alarm, whose handler ThreadSanitizer runs only later */
 	fd = open(fifo_name, O_WRONLY | O_CLOEXEC);
 	close(fd);
 	return NULL;
