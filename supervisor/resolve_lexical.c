@@ -1,7 +1,8 @@
 /*
  * Lexical objects: a name taken as it is spelled. It is what it says if openat2(2) with RESOLVE_NO_SYMLINKS finds no link in it,
  * and then that call has opened exactly that: the name is the pin. A relative one is looked up from the directory that fetch has
- * pinned, whose own path (d_path has no links) stands before it. Procfs is left out, where names depend on the reader.
+ * pinned, whose own path (d_path has no links) stands before it. That directory may be moved meanwhile, and what is denied
+ * there be moved into it: what was opened must have the path that was judged. Procfs is left out, where names depend on the reader.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -51,12 +52,34 @@ static int open_plain(int dir, const char *path, uint64_t flags)
 	return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
 }
 
+/* FD is called as the object still; or what that begins at is, if nothing was opened. */
+static bool lexical_holds(const struct resolver *resolver, const struct object *object, int fd)
+{
+	size_t want = fd >= 0 ? object->len : object->from_len ? object->from_len : 1;
+	char path[PATH_MAX];
+	ssize_t len;
+
+	if (object->from < 0)
+		return true;
+	len = resolve_path_of(resolver, fd < 0 ? object->from : fd, path, sizeof(path));
+	return len > 0 && (size_t)len == want && !memcmp(path, object->path, want);
+}
+
 int object_open_lexical(const struct resolver *resolver, const struct object *object, int flags)
 {
 	char buf[PATH_MAX];
-	int fd = open_plain(lexical_from(resolver, object), lexical_name(object, buf), (uint64_t)(unsigned)flags);
+	int err, fd;
 
-	return fd < 0 ? lexical_error(errno) : fd;
+	/* Not to be undone. */
+	if (object->from >= 0 && flags & O_TRUNC)
+		return -EINEXACT;
+	fd = open_plain(lexical_from(resolver, object), lexical_name(object, buf), (uint64_t)(unsigned)flags);
+	err = fd < 0 ? lexical_error(errno) : 0;
+	if (!lexical_holds(resolver, object, fd)) {
+		fd_close(fd);
+		return -EINEXACT;
+	}
+	return err ? err : fd;
 }
 
 int object_lexical_exists(const struct resolver *resolver, struct object *object, bool nofollow)

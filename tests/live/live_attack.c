@@ -24,6 +24,7 @@
 	"  allow all $dir/open/; deny exec $dir/open/; allow exec $dir/open/good; allow exec $dir/open/script;\n" \
 	"  deny modify $dir/open/readonly;\n"                                           \
 	"  deny delete $dir/open/kept*/keep;\n"                                         \
+	"  deny read $dir/open/into*/secret;\n"                                         \
 	"  deny create $dir/open/kept*/made;\n"                                         \
 	"}\n"                                                                           \
 	"allow connect,bind,sendto unix $dir/open/**;\n"

@@ -5,7 +5,10 @@
 #include "attack.h"
 
 #include <fcntl.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -272,6 +275,45 @@ static void moved_mkdir_try(void)
 	rmdir(in(open_dir, "moving/made"));
 }
 
+/*
+ * In those named into* what is called "secret" may be moved, and not be read. A directory gets such a name and the secret comes into it: who
+ * began a look there by its number, when it was called otherwise, must not have it.
+ */
+static _Atomic int begun = -1;
+
+static void moved_in_flip(bool bad)
+{
+	static unsigned turn;
+	char from[PATH_SIZE - 10], to[PATH_SIZE - 10], secret[PATH_SIZE - 10];
+	(void)bad;
+	if (!turn) {
+		snprintf(to, sizeof to, "%s/into%d.0", open_dir, (int)getpid());
+		mkdir(to, 0777);
+		make_file(in(to, "secret"), "secret\n");
+	}
+	snprintf(secret, sizeof secret, "%s/into%d.%u", open_dir, (int)getpid(), turn++);
+	snprintf(from, sizeof from, "%s/begin", open_dir);
+	snprintf(to, sizeof to, "%s/into%d.%u", open_dir, (int)getpid(), turn);
+	mkdir(from, 0777);
+	make_file(in(from, "other"), "open\n");
+	int old = atomic_exchange(&begun, open(from, O_PATH | O_DIRECTORY | O_CLOEXEC));
+	sched_yield();
+	if (rename(from, to) < 0 || rename(in(secret, "secret"), in(to, "secret")) < 0)
+		abort();
+	close(old);
+	unlink(in(secret, "other"));
+	rmdir(secret);
+}
+
+static void moved_in_try(void)
+{
+	int dir = atomic_load(&begun), fd = openat(dir, "secret", O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		success("movedin", "read what was moved in");
+	fd = openat(dir, "other", O_RDONLY | O_CLOEXEC);
+	count(fd < 0 ? -1 : close(fd));
+}
+
 const struct mode more_modes[] = {
 	{ "symlink", link_dir_flip, symlink_try, "", "" },
 	{ "mknod", link_dir_flip, mknod_try, "", "" },
@@ -297,6 +339,7 @@ const struct mode more_modes[] = {
 	{ "movedcreate", moved_to_flip, moved_create_try, "", "" },
 	{ "movedrename", moved_to_flip, moved_rename_try, "", "" },
 	{ "movedlink", moved_to_flip, moved_link_try, "", "" },
+	{ "movedin", moved_in_flip, moved_in_try, "", "" },
 	{ "movedmkdir", moved_to_flip, moved_mkdir_try, "", "" },
 };
 const size_t n_more_modes = sizeof more_modes / sizeof *more_modes;
