@@ -61,21 +61,32 @@ struct body {
 
 /* ---- which ---------------------------------------------------------------------------------- */
 
-int body_namespaces(int proc)
-{
-	int differ = 0;
+static struct stat own[ARRAY_SIZE(kinds)];	/* zero: a kernel without that kind */
 
+static void own_read(void)
+{
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		struct stat own, its;
 		char path[32];
 
 		(void)snprintf(path, sizeof(path), "/proc/self/%s", kinds[i].name);
-		/* A kernel without that kind. */
-		if (stat(path, &own) && errno == ENOENT)
+		ASSERT(!stat(path, &own[i]) || errno == ENOENT);
+	}
+}
+
+int body_namespaces(int proc)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	int differ = 0;
+
+	pthread_once(&once, own_read);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct stat its;
+
+		if (!own[i].st_ino)
 			continue;
 		/* What a worn identity may not see the supervisor may. */
 		if ((fstatat(proc, kinds[i].name, &its, 0) && !(cred_power() && !fstatat(proc, kinds[i].name, &its, 0))) ||
-		    own.st_ino != its.st_ino || own.st_dev != its.st_dev)
+		    own[i].st_ino != its.st_ino || own[i].st_dev != its.st_dev)
 			differ |= kinds[i].flag;
 	}
 	return differ;

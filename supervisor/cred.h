@@ -25,8 +25,11 @@ struct cred {
 };
 
 void cred_free(struct cred *cred);
-/* Reads /proc/TID/status through PROC, an O_PATH descriptor of /proc/TID. Also *TGID, if not NULL. 0 or -errno. */
+/* Reads /proc/TID/status through PROC, an O_PATH descriptor of /proc/TID. Also *TGID, if not NULL. 0 or -errno. The capabilities are taken for
+ * such as they have here: */
 int cred_read(int proc, struct cred *cred, pid_t *tgid);
+/* CRED is of a thread in another user namespace. */
+void cred_set_there(struct cred *cred);
 
 struct cred_worker;	/* what one serving thread wears now */
 /* Call once on the thread: unshare(CLONE_FS), keep capabilities over set*id (securebits). */

@@ -4,14 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "body.h"
 #include "fd.h"
 
 void cred_free(struct cred *cred)
@@ -137,11 +135,6 @@ static int status_parse(const char *status, struct cred *cred, pid_t *tgid)
 	return status_groups(status, cred);
 }
 
-static bool cred_same_namespace(int proc)
-{
-	return !(body_namespaces(proc) & CLONE_NEWUSER);
-}
-
 int cred_read(int proc, struct cred *cred, pid_t *tgid)
 {
 	AUTO_FREE char *status = NULL;
@@ -150,16 +143,16 @@ int cred_read(int proc, struct cred *cred, pid_t *tgid)
 	if (err)
 		return err;
 	err = status_parse(status, cred, tgid);
-	if (err) {
+	if (err)
 		cred_free(cred);
-		return err;
-	}
-	if (cred->permitted && !cred_same_namespace(proc)) {
-		cred->there_effective = cred->effective;
-		cred->there_permitted = cred->permitted;
-		cred->effective = cred->permitted = 0;
-	}
-	return 0;
+	return err;
+}
+
+void cred_set_there(struct cred *cred)
+{
+	cred->there_effective = cred->effective;
+	cred->there_permitted = cred->permitted;
+	cred->effective = cred->permitted = 0;
 }
 
 bool cred_any_pid(void)

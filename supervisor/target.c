@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -194,8 +195,11 @@ static int target_open(const struct targets *targets, pid_t tid, struct target *
 			.rgid = facts.rgid, .egid = facts.egid, .sgid = facts.sgid, .fsgid = facts.fsgid,
 		};
 	}
-	if (err == -ENOTTY)
-		err = cred_read(target->proc, &target->cred, &target->tgid);
+	if (err != -ENOTTY)
+		return err;
+	err = cred_read(target->proc, &target->cred, &target->tgid);
+	if (!err && target->cred.permitted && (targets->elsewhere ? target->elsewhere : body_namespaces(target->proc)) & CLONE_NEWUSER)
+		cred_set_there(&target->cred);
 	return err;
 }
 
