@@ -31,13 +31,15 @@
 #include "decide.h"
 #include "err.h"
 #include "fd.h"
+#include "pidfd.h"
 #include "sandbox.h"
 
 #define STACK_SIZE (1024 * 1024)
 #define GUARD_SIZE (64 * 1024)
 
-static const struct { const char *name; int flag; } kinds[] = {
-	{ "ns/user", CLONE_NEWUSER }, { "ns/net", CLONE_NEWNET }, { "ns/ipc", CLONE_NEWIPC }, { "ns/cgroup", CLONE_NEWCGROUP },
+static const struct { const char *name; int flag; unsigned long get; } kinds[] = {
+	{ "ns/user", CLONE_NEWUSER, PIDFD_GET_USER_NAMESPACE }, { "ns/net", CLONE_NEWNET, PIDFD_GET_NET_NAMESPACE },
+	{ "ns/ipc", CLONE_NEWIPC, PIDFD_GET_IPC_NAMESPACE }, { "ns/cgroup", CLONE_NEWCGROUP, PIDFD_GET_CGROUP_NAMESPACE },
 };
 
 static const struct policy_rule elsewhere_rule =
@@ -63,17 +65,28 @@ struct body {
 
 static struct stat own[ARRAY_SIZE(kinds)];	/* zero: a kernel without that kind */
 
+/* They stay open: what stands for a namespace in the kernel is then there already when it is asked for. */
 static void own_read(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		char path[32];
+		int fd;
 
 		(void)snprintf(path, sizeof(path), "/proc/self/%s", kinds[i].name);
-		ASSERT(!stat(path, &own[i]) || errno == ENOENT);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		ASSERT(fd >= 0 ? !fstat(fd, &own[i]) : errno == ENOENT);
 	}
 }
 
-int body_namespaces(int proc)
+/* By the pidfd if that can be: names make entries in /proc, which costs more. */
+static int its_read(int proc, int pidfd, size_t kind, struct stat *its)
+{
+	AUTO_FD fd = pidfd < 0 ? -1 : ioctl(pidfd, kinds[kind].get, 0);
+
+	return fd >= 0 ? fstat(fd, its) : fstatat(proc, kinds[kind].name, its, 0);
+}
+
+int body_namespaces(int proc, int pidfd)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	int differ = 0;
@@ -85,7 +98,7 @@ int body_namespaces(int proc)
 		if (!own[i].st_ino)
 			continue;
 		/* What a worn identity may not see the supervisor may. */
-		if ((fstatat(proc, kinds[i].name, &its, 0) && !(cred_power() && !fstatat(proc, kinds[i].name, &its, 0))) ||
+		if ((its_read(proc, pidfd, i, &its) && !(cred_power() && !its_read(proc, pidfd, i, &its))) ||
 		    own[i].st_ino != its.st_ino || own[i].st_dev != its.st_dev)
 			differ |= kinds[i].flag;
 	}

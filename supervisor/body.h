@@ -16,9 +16,9 @@
 
 struct request;
 
-/* The CLONE_NEW* of those namespaces that matter here and in which PROC, an O_PATH descriptor of /proc/TID, is not with us. What
- * cannot be told is another. */
-int body_namespaces(int proc);
+/* The CLONE_NEW* of those namespaces that matter here and in which a thread is not with us: PROC is an O_PATH descriptor of its /proc/TID,
+ * PIDFD its pidfd or -1. What cannot be told is another. */
+int body_namespaces(int proc, int pidfd);
 /* True where SERVE for REQ must run in a body. */
 bool body_wanted(const struct request *req);
 /* Calls SERVE in one, with the target's credentials worn there. Its result, or -errno with req->refused_by set if the target's

@@ -175,7 +175,7 @@ static int target_open(const struct targets *targets, pid_t tid, struct target *
 	const struct kernel *kernel = targets->kernel;
 	struct pidfd_facts facts;
 	char path[32];
-	int err = -ENOTTY;
+	int pidfd, err = -ENOTTY;
 
 	snprintf(path, sizeof(path), "/proc/%d", tid);
 	target->proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -184,10 +184,11 @@ static int target_open(const struct targets *targets, pid_t tid, struct target *
 	target->pidfd = pidfd_of(kernel, tid);
 	if (target->pidfd < 0 && kernel->pidfd_thread)
 		return -errno;
+	pidfd = kernel->pidfd_info ? target->pidfd : -1;
 	if (targets->elsewhere)
-		target->elsewhere = body_namespaces(target->proc);
-	if (cred_constant() && kernel->pidfd_info && target->pidfd >= 0 && !target->elsewhere) {
-		err = pidfd_facts(target->pidfd, &facts);
+		target->elsewhere = body_namespaces(target->proc, pidfd);
+	if (cred_constant() && pidfd >= 0 && !target->elsewhere) {
+		err = pidfd_facts(pidfd, &facts);
 		target->tgid = (pid_t)facts.tgid;
 		/* Never worn, but recorded. */
 		target->cred = (struct cred){
@@ -198,7 +199,7 @@ static int target_open(const struct targets *targets, pid_t tid, struct target *
 	if (err != -ENOTTY)
 		return err;
 	err = cred_read(target->proc, &target->cred, &target->tgid);
-	if (!err && target->cred.permitted && (targets->elsewhere ? target->elsewhere : body_namespaces(target->proc)) & CLONE_NEWUSER)
+	if (!err && target->cred.permitted && (targets->elsewhere ? target->elsewhere : body_namespaces(target->proc, pidfd)) & CLONE_NEWUSER)
 		cred_set_there(&target->cred);
 	return err;
 }
