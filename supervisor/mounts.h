@@ -4,7 +4,7 @@
  * A rule speaks of an object by its path, which the kernel tells of a descriptor (d_path). That is the object's name only as long as the
  * mount that it lies on is attached: below a mount that was taken away lazily, or whose namespace has ended, paths begin anew. So
  * every place where a walk begins (root, cwd, descriptors, magic links) is followed up to the top, and the top must be that of a
- * namespace that is known; and a walk during which something was unmounted or moved is looked up by its name once more.
+ * namespace that is known; and a walk during which something was mounted, unmounted or moved is looked up by its name once more.
  */
 #ifndef USHER_MOUNTS_H
 #define USHER_MOUNTS_H
@@ -34,7 +34,7 @@ bool mounts_leads(struct mounts *mounts, int dir, const char *path, const struct
 
 struct mounts_mark { uint64_t generation; bool changing; };
 struct mounts_mark mounts_mark(struct mounts *mounts);
-/* Since MARK something may have been unmounted or moved. */
+/* Since MARK something may have been mounted, unmounted or moved. */
 bool mounts_changed(struct mounts *mounts, const struct mounts_mark *mark);
 /* Around each such change, one at a time: what was looked at must still be there then. */
 void mounts_change(struct mounts *mounts);

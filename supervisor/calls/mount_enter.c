@@ -60,9 +60,14 @@ int mount_result(int got)
 
 /* ---- the kernel's calls --------------------------------------------------------------------- */
 
-int mount_attach(int mount, int target)
+int mount_attach(struct mounts *mounts, int mount, int target)
 {
-	return mount_result((int)syscall(SYS_move_mount, mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
+	int err;
+
+	mounts_change(mounts);
+	err = mount_result((int)syscall(SYS_move_mount, mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
+	mounts_change_end(mounts);
+	return err;
 }
 
 int mount_set_attr(int fd, bool recursive, struct mount_attr attr)

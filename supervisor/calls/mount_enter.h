@@ -32,8 +32,8 @@ int mount_enter_to(struct request *req, int target);
 /* The mount of that number is not shared, and if there is to be MORE, there is room. */
 int mount_look_round(struct request *req, uint64_t place, bool more);
 
-/* Puts the detached MOUNT upon TARGET. */
-int mount_attach(int mount, int target);
+/* Puts MOUNT, which is detached or moves, upon TARGET, but never between what somebody looks at and takes away. */
+int mount_attach(struct mounts *mounts, int mount, int target);
 int mount_set_attr(int fd, bool recursive, struct mount_attr attr);
 /* MOUNT_BIT()s as MOUNT_ATTR_*. */
 uint64_t mount_attr_of(uint32_t flags);

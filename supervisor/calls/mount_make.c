@@ -72,7 +72,7 @@ static int put(struct request *req, int mount, const char *from, uint32_t force,
 		err = -EBUSY;
 
 	if (!err)
-		err = mount_attach(mount, req->objects[0].pin);
+		err = mount_attach(req->sandbox->mounts, mount, req->objects[0].pin);
 	if (err < 0)
 		return err;
 	if (mount_call_of(req)->held)
@@ -399,11 +399,7 @@ int mount_make_move(struct request *req)
 {
 	int err = mount_enter_to(req, req->objects[0].pin);
 
-	if (err)
-		return err;
-	/* Who unmounts must find there what it has looked at, and not what lies below. */
-	mounts_change(req->sandbox->mounts);
-	err = mount_attach(req->objects[1].pin, req->objects[0].pin);
-	mounts_change_end(req->sandbox->mounts);
+	if (!err)
+		err = mount_attach(req->sandbox->mounts, req->objects[1].pin, req->objects[0].pin);
 	return err < 0 ? err : reply_value(req, 0);
 }

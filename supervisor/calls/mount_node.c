@@ -53,7 +53,7 @@ static int node_bind(void *ctx)
 	if (!err)
 		err = mount_set_attr(mount, false, (struct mount_attr){ .attr_set = mount_attr_of(record.force), .propagation = MS_PRIVATE });
 	if (!err)
-		err = mount_attach(mount, node->file);
+		err = mount_attach(req->sandbox->mounts, mount, node->file);
 	record.id = err ? 0 : mounts_id(mount);
 	record.fstype = strdup("bind");
 	if (record.fstype && record.from)
