@@ -197,6 +197,14 @@ static bool covered(const struct landlock_trees *trees, const char *path)
 	return false;
 }
 
+/* SIZE bytes AT of a file, whose first LEN are HEAD. */
+static bool read_at(int fd, const char *head, size_t len, uint64_t at, void *to, size_t size)
+{
+	if (size <= len && at <= len - size)
+		return memcpy(to, head + at, size);
+	return pread(fd, to, size, (off_t)at) == (ssize_t)size;
+}
+
 /* The loader of an ELF image or the interpreter of a script, as it is named in the file; false if there is none. */
 static bool interpreter(int fd, char *name, size_t size)
 {
@@ -222,12 +230,11 @@ static bool interpreter(int fd, char *name, size_t size)
 		return false;
 	for (unsigned i = 0; i < head.elf.e_phnum; i++) {
 		Elf64_Phdr program;
-		off_t at = (off_t)(head.elf.e_phoff + i * sizeof(program));
-		if (pread(fd, &program, sizeof(program), at) != sizeof(program))
+		if (!read_at(fd, head.text, (size_t)n, head.elf.e_phoff + i * sizeof(program), &program, sizeof(program)))
 			return false;
 		if (program.p_type != PT_INTERP || !program.p_filesz || program.p_filesz >= size)
 			continue;
-		if (pread(fd, name, program.p_filesz, (off_t)program.p_offset) != (ssize_t)program.p_filesz)
+		if (!read_at(fd, head.text, (size_t)n, program.p_offset, name, program.p_filesz))
 			return false;
 		name[program.p_filesz] = '\0';
 		return true;
@@ -240,8 +247,10 @@ static int add_interpreters(struct landlock_trees *trees, int dir, const char *f
 {
 	char name[PATH_MAX], resolved[PATH_MAX];
 	AUTO_FD fd = openat(dir, file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (depth > 5 || fd < 0 || !interpreter(fd, name, sizeof(name)) || !realpath(name, resolved) ||
-	    covered(trees, resolved))
+	if (depth > 5 || fd < 0 || !interpreter(fd, name, sizeof(name)) || strcmp(name, trees->last) == 0 || !realpath(name, resolved))
+		return 0;
+	strcpy(trees->last, name);
+	if (covered(trees, resolved))
 		return 0;
 	int result = landlock_tree_add(trees, resolved, RUN);
 	return result < 0 ? result : add_interpreters(trees, AT_FDCWD, resolved, depth + 1);

@@ -2,6 +2,8 @@
 #ifndef USHER_LANDLOCK_H
 #define USHER_LANDLOCK_H
 
+#include <limits.h>
+
 #include "plan.h"
 
 struct landlock_tree {
@@ -12,6 +14,7 @@ struct landlock_tree {
 struct landlock_trees {
 	struct landlock_tree *list;
 	size_t n;
+	char last[PATH_MAX];	/* the interpreter that was looked up last: most files of a directory have the same */
 };
 
 /* The access rights that a domain for PLAN handles: .landlock_fs and .landlock_scoped. 0 or -ENOMEM. */
