@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -36,6 +37,7 @@ struct space {
 struct mounts {
 	int proc;
 	unsigned before;
+	_Atomic uint64_t newest_before;
 	pthread_mutex_t lock;	/* spaces and records */
 	struct space spaces[SPACES_MAX];
 	unsigned n_spaces, next;
@@ -381,8 +383,16 @@ unsigned mounts_before(const struct mounts *mounts)
 	return mounts->before;
 }
 
-int mounts_new(struct mounts **mounts, int root, unsigned n)
+uint64_t mounts_newest_before(struct mounts *mounts, uint64_t newest)
 {
+	uint64_t none = 0;
+
+	return atomic_compare_exchange_strong(&mounts->newest_before, &none, newest) ? newest : none;
+}
+
+int mounts_new(struct mounts **mounts, int root, pid_t program)
+{
+	char path[40];
 	struct mounts *new = calloc(1, sizeof(*new));
 	int own, err;
 
@@ -393,9 +403,10 @@ int mounts_new(struct mounts **mounts, int root, unsigned n)
 	for (int i = 0; i < UP_STEPS; i++)
 		memcpy(new->up + 3 * i, "../", 4);
 	new->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	new->before = n ? n : mountinfo_count("/proc/self/mountinfo");
 	own = fcntl(root, F_DUPFD_CLOEXEC, 3);
 	err = new->proc < 0 || own < 0 ? -errno : 0;
+	(void)snprintf(path, sizeof(path), "/proc/%d/mountinfo", (int)program);
+	new->before = mountinfo_count(path);
 	if (!err)
 		err = space_add(new, own, top_of(new, own));
 	else

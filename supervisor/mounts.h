@@ -11,14 +11,16 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 struct mounts;
 struct target;
 
-/* ROOT: O_PATH of the program's, at launch, where there are N mounts, or as many as here. 0 or -errno. */
-int mounts_new(struct mounts **mounts, int root, unsigned n);
+/* ROOT: O_PATH of that of PROGRAM, at launch. 0 or -errno. */
+int mounts_new(struct mounts **mounts, int root, pid_t program);
 void mounts_free(struct mounts *mounts);
 
 /* ---- names ---- */
@@ -63,5 +65,7 @@ void mount_record_free(struct mount_record *record);
 int mounts_proc(const struct mounts *mounts);
 /* How many mounts there were at launch. */
 unsigned mounts_before(const struct mounts *mounts);
+/* The newest mount, by mounts_id(), before the first of ours: NEWEST if nobody has said so yet. */
+uint64_t mounts_newest_before(struct mounts *mounts, uint64_t newest);
 
 #endif

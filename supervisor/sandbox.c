@@ -37,7 +37,7 @@ static void sandbox_hung_up(struct loop_op *op, int result)
 		loop_stop(sandbox->loop);
 }
 
-static int sandbox_make(struct sandbox *sandbox, int root, unsigned mounts)
+static int sandbox_make(struct sandbox *sandbox, int root)
 {
 	const struct plan *plan = sandbox->launched;
 	int err = targets_new(&sandbox->targets, plan->kernel, plan->exec || plan->creds_vary);
@@ -52,7 +52,7 @@ static int sandbox_make(struct sandbox *sandbox, int root, unsigned mounts)
 	if (root > 0)
 		fd_close(root);
 	if (!err && plan->mounts)
-		err = mounts_new(&sandbox->mounts, resolver_root(sandbox->resolver), mounts);
+		err = mounts_new(&sandbox->mounts, resolver_root(sandbox->resolver), sandbox->child);
 	if (!err && plan->mount_api)
 		err = placeholders_new(&sandbox->placeholders);
 	if (!err)
@@ -93,7 +93,7 @@ int sandbox_open(struct sandbox **sandbox, const struct sandbox_options *options
 	new->ctx = options->ctx;
 	new->hangup.done = sandbox_hung_up;
 	entry_locks_init(&new->entries);
-	err = sandbox_make(new, options->root, options->mounts);
+	err = sandbox_make(new, options->root);
 	if (err) {
 		sandbox_close(new);
 		return err;

@@ -59,7 +59,6 @@ struct sandbox_options {
 	int listener;			/* handed over, also on failure */
 	pid_t guardian, child;
 	int root;			/* above 0: the program's, in a mount namespace of its own. Handed over, also on failure */
-	unsigned mounts;		/* how many there are in its mount namespace; 0: as in ours */
 	const struct plan *plan;	/* with its policy and kernel; borrowed */
 	struct loop *loop;		/* borrowed: audit was made with it */
 	struct audit *audit;		/* borrowed; NULL: no records */

@@ -32,6 +32,12 @@
 #ifndef MOUNT_ATTR_NOSYMFOLLOW
 #define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
 #endif
+#ifndef SYS_listmount
+#define SYS_listmount 458
+#endif
+#ifndef LSMT_ROOT
+#define LSMT_ROOT UINT64_MAX
+#endif
 #define INITIAL_USER_NAMESPACE 0xEFFFFFFDU	/* PROC_USER_INIT_INO */
 #define MOUNTS_DEFAULT 256
 
@@ -110,6 +116,25 @@ bool mount_initial_space(const struct request *req)
 	return space_number(mounts_proc(req->sandbox->mounts), "self/ns/user", &st) || st.st_ino == INITIAL_USER_NAMESPACE;
 }
 
+/* How many of the mounts here were there before ours: some may have gone, when others removed the directory that they lie on. Those of a copy
+ * of the namespace are all new, and before 6.8 none can be told: then as many as there were at launch. */
+static size_t before(struct mounts *mounts)
+{
+	struct { uint32_t size, none; uint64_t of, after; } list = { .size = sizeof(list), .of = LSMT_ROOT };
+	uint64_t newest = mounts_newest_before(mounts, 0), ids[128];
+	size_t n = 0;
+	long got;
+
+	while ((got = syscall(SYS_listmount, &list, ids, ARRAY_SIZE(ids), 0)) > 0) {
+		for (long i = 0; i < got; i++)
+			n += !newest || ids[i] <= newest;
+		list.after = ids[got - 1];
+	}
+	if (!newest)
+		(void)mounts_newest_before(mounts, list.after);
+	return n ? n : mounts_before(mounts);
+}
+
 /* What the namespace has where PLACE is, which is the number of a mount: is that shared? And if there is to be MORE, is there room? */
 int mount_look_round(struct request *req, uint64_t place, bool more)
 {
@@ -135,7 +160,7 @@ int mount_look_round(struct request *req, uint64_t place, bool more)
 	(void)fclose(file);
 	if (!found || shared)
 		return mount_refuse(req, &spread_rule);
-	return more && n >= mounts_before(req->sandbox->mounts) + most ? mount_refuse(req, &limit_rule) : 0;
+	return more && n >= before(req->sandbox->mounts) + most ? mount_refuse(req, &limit_rule) : 0;
 }
 
 /* The user namespace that our mount namespace belongs to. Its number; 0: one that is not ours or below; or -errno. */

@@ -26,7 +26,6 @@
 #include "joined.h"
 #include "landlock_event.h"
 #include "loop.h"
-#include "mountinfo.h"
 #include "probe.h"
 #include "run.h"
 #include "sandbox.h"
@@ -210,16 +209,14 @@ static void close_record(struct run *run, int status)
 }
 
 /* 0 where it is ours. */
-static int program_root(const struct run *run, unsigned *mounts)
+static int program_root(const struct run *run)
 {
 	char path[40];
 	if (!(run->namespaces & (CLONE_NEWNS | CLONE_NEWPID)))
 		return 0;
 	(void)snprintf(path, sizeof(path), "/proc/%d/root", atomic_load(&run->launch.page->child));
-	int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), err = -errno;
-	(void)snprintf(path, sizeof(path), "/proc/%d/mountinfo", atomic_load(&run->launch.page->child));
-	*mounts = mountinfo_count(path);
-	return root < 0 ? err : root;
+	int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return root < 0 ? -errno : root;
 }
 
 /* Without a socket there are no verbs for the program, which is wrong only if a name was given to use them by. */
@@ -272,14 +269,12 @@ static bool reopen_audit(void *audit)
 
 static int serve(struct run *run)
 {
-	unsigned mounts = 0;
-	int root = program_root(run, &mounts);
+	int root = program_root(run);
 	if (root < 0)
 		return run_fail(run, "cannot reach the program's mount namespace", root);
 	struct sandbox_options how = {
 		.listener = fd_take(&run->launch.listener),
 		.root = root,
-		.mounts = mounts,
 		.guardian = run->launch.guardian,
 		.child = atomic_load(&run->launch.page->child),
 		.plan = &run->plan,

@@ -455,6 +455,25 @@ static void killed(void)
 	say("still there", mount("none", "at", "tmpfs", 0, NULL));
 }
 
+static void up_to_the_limit(void)
+{
+	for (int i = 0; i < 8; i++)
+		if (mount("none", "at", "tmpfs", 0, NULL)) {
+			say("limit", -1);
+			printf("at %d\n", i);
+			break;
+		}
+}
+
+/* What was mounted at launch goes: a mount point was removed where it is none. */
+static void fewer(void)
+{
+	close(open("ready", O_WRONLY | O_CLOEXEC));
+	close(open("go", O_RDONLY | O_CLOEXEC));
+	say("gone", access("gone", F_OK));
+	up_to_the_limit();
+}
+
 static void many(void)
 {
 	struct timespec from, to;
@@ -465,12 +484,7 @@ static void many(void)
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	printf("failed %d\n", failed);
 	fprintf(stderr, "%.0f mounts/s\n", 500 / ((double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9));
-	for (int i = 0; i < 8; i++)
-		if (mount("none", "at", "tmpfs", 0, NULL)) {
-			say("limit", -1);
-			printf("at %d\n", i);
-			break;
-		}
+	up_to_the_limit();
 	umount2("at", 0);
 	say("again", mount("none", "at", "tmpfs", 0, NULL));
 	say("and no more", mount("none", "at", "tmpfs", 0, NULL));
@@ -639,7 +653,7 @@ static void hanging(void)
 static const struct scripted programs[] = {
 	{ "forms", forms }, { "overlay", overlay }, { "newer", newer }, { "refused", refused }, { "detached", detached }, { "ended", ended },
 	{ "bound_on", bound_on }, { "linked", linked }, { "renamed", renamed }, { "shared_super", shared_super }, { "covered", covered }, { "cgroups", cgroups }, { "cgroups_within", cgroups_within }, { "layers", layers },
-	{ "swapped", swapped }, { "killed", killed }, { "many", many }, { "unshared", unshared }, { "spreading", spreading },
+	{ "swapped", swapped }, { "killed", killed }, { "many", many }, { "fewer", fewer }, { "unshared", unshared }, { "spreading", spreading },
 	{ "processes", processes }, { "nodes", nodes }, { "hanging", hanging }, { "mapped", mapped },
 	{ 0 },
 };
@@ -884,6 +898,32 @@ static void many_of_them(void **state)
 	scripted_expect(*state, MOUNTS("allow mount tmpfs on $dir/at;") "limits { mounts 5; }", "many", live_own_space(), "failed 0\nlimit: ENOSPC\nat 5\nagain: ok\nand no more: ENOSPC\n");
 }
 
+static void *removes(void *live)
+{
+	close(open(live_path(live, "ready"), O_RDONLY | O_CLOEXEC));
+	if (umount2(live_path(live, "gone"), 0) == 0)
+		(void)rmdir(live_path(live, "gone"));
+	close(open(live_path(live, "go"), O_WRONLY | O_CLOEXEC));
+	return NULL;
+}
+
+static void fewer_than_at_launch(void **state)
+{
+	struct live *live = *state;
+	pthread_t thread;
+	scene(live);
+	if (!live_root())
+		skip();
+	assert_int_equal(mount("none", live_mkdir(live, "gone", 0755), "tmpfs", 0, NULL), 0);
+	assert_int_equal(mkfifo(live_path(live, "ready"), 0600), 0);
+	assert_int_equal(mkfifo(live_path(live, "go"), 0600), 0);
+	assert_int_equal(pthread_create(&thread, NULL, removes, live), 0);
+	live_policy(live, MOUNTS("allow mount tmpfs on $dir/at;") "limits { mounts 5; }");
+	scripted_run(live, "fewer", live_own_space());
+	assert_string_equal(live->out, "gone: ENOENT\nlimit: ENOSPC\nat 5\n");
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
 static void in_namespaces_of_its_own_making(void **state)
 {
 	scene(*state);
@@ -1020,6 +1060,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(swapped_meanwhile, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(killed_meanwhile, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(many_of_them, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(fewer_than_at_launch, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(in_namespaces_of_its_own_making, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(processes_of_their_namespace, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(six_nodes, live_setup, live_teardown),

@@ -138,7 +138,7 @@ static unsigned look_round(unsigned *wrong)
 	return n;
 }
 
-/* Others mount on this machine while a program is started, so that the limit may be one more or less. */
+/* What the limit leaves. */
 static unsigned room(void)
 {
 	unsigned n = 0;
