@@ -39,6 +39,7 @@
 #endif
 
 #define SCRIPTS_MAX 4096	/* files looked into for their interpreters */
+#define CHECKS_MAX  16
 
 /* As of ABI 6: older kernels are given as much of it as they know. */
 struct ruleset_attr { uint64_t fs, net, scoped; };
@@ -379,6 +380,21 @@ static int add_ports(int ruleset, const struct plan *plan)
 	return 0;
 }
 
+/* Those that .reads was proved for. Whoever changes what interpreters files have may hold a start up, and no more. */
+static int checked_trees(const struct plan *plan, struct landlock_trees *trees)
+{
+	int result = -EAGAIN;
+	for (int i = 0; i < CHECKS_MAX && result == -EAGAIN; i++) {
+		result = landlock_trees(plan, trees);
+		if (result < 0)
+			return result;
+		result = reads_check(plan, trees);
+		if (result < 0)
+			landlock_trees_free(trees);
+	}
+	return result;
+}
+
 int plan_landlock(const struct plan *plan, bool *needed)
 {
 	static const size_t sizes[] = { 8, 8, 8, 8, 16, 16 };	/* of the attribute, by ABI */
@@ -393,7 +409,7 @@ int plan_landlock(const struct plan *plan, bool *needed)
 				       abi < ARRAY_SIZE(sizes) ? sizes[abi] : sizeof(attr), 0);
 	if (ruleset < 0)
 		return -errno;
-	int result = landlock_trees(plan, &trees);
+	int result = checked_trees(plan, &trees);
 	for (size_t i = 0; i < trees.n && result == 0; i++)
 		result = add_rule(ruleset, &trees.list[i]);
 	landlock_trees_free(&trees);

@@ -47,6 +47,7 @@ struct plan {
 	uint64_t landlock_scoped;
 	enum layers layers;
 	enum reads reads;	/* of opens that only read */
+	uint8_t reads_digest[32];	/* READS_TREES: of the trees for which that was proved */
 	const struct policy_rule *reads_rule;	/* on account of which there is none; NULL: on no rule's */
 	char reads_why[512];	/* there is none */
 	char reads_help[512];	/* what would change that; empty: nothing is known */

@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <linux/landlock.h>
+#include <nettle/sha2.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -218,6 +219,35 @@ static char *procfs_in(const struct landlock_trees *trees)
 	return found;
 }
 
+#define READ_RIGHTS ((uint64_t)(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR))
+
+/* What is read in files decides of some, so that others can change them, and their order says nothing. */
+static void trees_digest(const struct landlock_trees *trees, uint8_t digest[SHA256_DIGEST_SIZE])
+{
+	struct strings lines = { 0 };
+	struct sha256_ctx context;
+
+	for (size_t i = 0; i < trees->n; i++)
+		if (trees->list[i].access & READ_RIGHTS)
+			strings_add(&lines, text_printf("%llx %s", (unsigned long long)(trees->list[i].access & READ_RIGHTS), trees->list[i].path));
+	strings_sort(&lines);
+	sha256_init(&context);
+	for (size_t i = 0; i < lines.n; i++)
+		sha256_update(&context, strlen(lines.v[i]) + 1, (const uint8_t *)lines.v[i]);
+	sha256_digest(&context, SHA256_DIGEST_SIZE, digest);
+	strings_free(&lines);
+}
+
+int reads_check(const struct plan *plan, const struct landlock_trees *trees)
+{
+	uint8_t digest[SHA256_DIGEST_SIZE];
+
+	if (plan->reads != READS_TREES)
+		return 0;
+	trees_digest(trees, digest);
+	return memcmp(digest, plan->reads_digest, sizeof(digest)) == 0 ? 0 : -EAGAIN;
+}
+
 /* What Landlock would do, compared with the policy. */
 static int compare(struct plan *plan, uint32_t ops)
 {
@@ -227,6 +257,8 @@ static int compare(struct plan *plan, uint32_t ops)
 	int result = landlock_trees(plan, &trees);
 	AUTO_FREE char *procfs = result ? NULL : procfs_in(&trees);
 
+	if (!result)
+		trees_digest(&trees, plan->reads_digest);
 	if (procfs)
 		brokered(plan, NULL, "%s: procfs is mounted there, in a tree that may be read or executed", procfs);
 	else if (!result && trees.n > TREES_MAX)

@@ -9,6 +9,8 @@
 int reads_decide(struct plan *plan);
 /* Adds what Landlock must let be read. 0 or -ENOMEM. */
 int reads_trees(const struct plan *plan, struct landlock_trees *trees);
+/* TREES let something else be read than those for which PLAN's .reads was proved: -EAGAIN, where READS_TREES is at stake. 0 or -errno. */
+int reads_check(const struct plan *plan, const struct landlock_trees *trees);
 /* Do both leave the same to the kernel? */
 bool reads_same(const struct plan *a, const struct plan *b);
 

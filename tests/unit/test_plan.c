@@ -20,6 +20,7 @@
 #include "cost.h"
 #include "cred.h"
 #include "evidence/access.h"
+#include "fd.h"
 #include "kernel.h"
 #include "landlock.h"
 #include "plan.h"
@@ -410,6 +411,31 @@ static void exec_everywhere_handles_neither(void **state)
 	}
 }
 
+/* Reads were left to Landlock for other trees than those that it would be given now. */
+static void interpreters_change_between_proof_and_use(void **state)
+{
+	(void)state;
+	char dir[] = "/tmp/usher-plan-XXXXXX", text[300], path[100];
+	bool needed;
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/script", dir);
+	write_file(path, "#!/bin/sh\n");
+	(void)snprintf(text, sizeof(text), "files { default deny sealed; allow rx /usr/; allow rx %s/; allow rw %s/*/; }", dir, dir);
+	struct made made = make(text, &modern, false);
+	int before = plan_landlock(&made.plan, &needed);
+	write_file(path, "#!/\n");
+	int after = plan_landlock(&made.plan, &needed);
+	enum reads reads = made.plan.reads;
+	unlink(path);
+	rmdir(dir);
+	drop(&made);
+	fd_close(before);
+	fd_close(after);
+	if (before < 0 || reads != READS_TREES)
+		skip();
+	assert_int_equal(after, -EAGAIN);
+}
+
 static void kernels_without_landlock(void **state)
 {
 	(void)state;
@@ -622,6 +648,7 @@ int main(void)
 		cmocka_unit_test(landlock_follows_no_links),
 		cmocka_unit_test(landlock_is_never_narrower_than_exec_rules),
 		cmocka_unit_test(exec_everywhere_handles_neither),
+		cmocka_unit_test(interpreters_change_between_proof_and_use),
 		cmocka_unit_test(kernels_without_landlock),
 		cmocka_unit_test(limits_are_read),
 		cmocka_unit_test(the_plan_is_printed),
