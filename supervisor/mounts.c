@@ -44,8 +44,8 @@ struct mounts {
 	struct mount_record *records;
 	size_t n_records, forgotten;
 	_Atomic uint64_t generation;
-	atomic_bool changing;
-	pthread_mutex_t change;
+	_Atomic unsigned changing;
+	pthread_rwlock_t change;
 	char up[3 * UP_STEPS + 1];
 };
 
@@ -277,18 +277,18 @@ bool mounts_changed(struct mounts *mounts, const struct mounts_mark *mark)
 	return mark->changing || atomic_load(&mounts->generation) != mark->generation;
 }
 
-void mounts_change(struct mounts *mounts)
+void mounts_change(struct mounts *mounts, bool alone)
 {
-	pthread_mutex_lock(&mounts->change);
-	atomic_store(&mounts->changing, true);
+	ASSERT(!(alone ? pthread_rwlock_wrlock(&mounts->change) : pthread_rwlock_rdlock(&mounts->change)));
+	atomic_fetch_add(&mounts->changing, 1);
 	atomic_fetch_add(&mounts->generation, 1);
 }
 
 void mounts_change_end(struct mounts *mounts)
 {
 	atomic_fetch_add(&mounts->generation, 1);
-	atomic_store(&mounts->changing, false);
-	pthread_mutex_unlock(&mounts->change);
+	atomic_fetch_sub(&mounts->changing, 1);
+	pthread_rwlock_unlock(&mounts->change);
 }
 
 /* ---- records -------------------------------------------------------------------------------- */
@@ -399,7 +399,7 @@ int mounts_new(struct mounts **mounts, int root, pid_t program)
 	if (!new)
 		return -ENOMEM;
 	pthread_mutex_init(&new->lock, NULL);
-	pthread_mutex_init(&new->change, NULL);
+	pthread_rwlock_init(&new->change, NULL);
 	for (int i = 0; i < UP_STEPS; i++)
 		memcpy(new->up + 3 * i, "../", 4);
 	new->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -432,6 +432,6 @@ void mounts_free(struct mounts *mounts)
 	free(mounts->records);
 	fd_close(mounts->proc);
 	pthread_mutex_destroy(&mounts->lock);
-	pthread_mutex_destroy(&mounts->change);
+	pthread_rwlock_destroy(&mounts->change);
 	free(mounts);
 }

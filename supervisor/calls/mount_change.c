@@ -90,7 +90,7 @@ static int end_there(struct mounts *mounts, const char *name, uint64_t mount, in
 	AUTO_FD there = -1;
 	int err;
 
-	mounts_change(mounts);
+	mounts_change(mounts, true);
 	there = open(name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	err = there < 0 ? -errno : mount_number(there) != mount || !mount ? -EINVAL : 0;
 	there = fd_close(there);

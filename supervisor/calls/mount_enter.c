@@ -70,7 +70,7 @@ int mount_attach(struct mounts *mounts, int mount, int target)
 {
 	int err;
 
-	mounts_change(mounts);
+	mounts_change(mounts, false);
 	err = mount_result((int)syscall(SYS_move_mount, mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
 	mounts_change_end(mounts);
 	return err;

@@ -20,7 +20,9 @@
 
 #include <cmocka.h>
 
+#include "body.h"
 #include "kernel.h"
+#include "mounts.h"
 #include "probe.h"
 #include "target.h"
 
@@ -486,9 +488,53 @@ static int probe_old(void **state)
 	return err;
 }
 
+/* In a process where nobody has asked yet. */
+static void namespaces_take_no_descriptor(void **state)
+{
+	const struct rlimit none = { 0 };
+	int status, proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	pid_t child = fork();
+
+	(void)state;
+	if (!child)
+		_exit(setrlimit(RLIMIT_NOFILE, &none) ? 99 : body_namespaces(proc, -1));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	close(proc);
+	assert_int_equal(status, 0);
+}
+
+/* One hangs in the kernel as long as the directory is held that it mounts upon. A deadlock is a SIGALRM. */
+static void mounts_wait_for_none_of_each_other(void **state)
+{
+	struct mounts *mounts = NULL;
+	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct mounts_mark before, between, after;
+
+	(void)state;
+	assert_int_equal(mounts_new(&mounts, root, 1), 0);
+	before = mounts_mark(mounts);
+	alarm(20);
+	mounts_change(mounts, false);
+	mounts_change(mounts, false);
+	mounts_change_end(mounts);
+	between = mounts_mark(mounts);
+	assert_true(mounts_changed(mounts, &between));
+	mounts_change_end(mounts);
+	after = mounts_mark(mounts);
+	mounts_change(mounts, true);
+	alarm(0);
+	mounts_change_end(mounts);
+	assert_true(mounts_changed(mounts, &before));
+	assert_true(mounts_changed(mounts, &after));
+	mounts_free(mounts);
+	close(root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(namespaces_take_no_descriptor),
+		cmocka_unit_test(mounts_wait_for_none_of_each_other),
 		cmocka_unit_test(an_ordinary_users_dead_are_forgotten),
 		cmocka_unit_test(strings),
 		cmocka_unit_test(bytes),
