@@ -247,11 +247,13 @@ static bool interpreter(int fd, char *name, size_t size)
 static int add_interpreters(struct landlock_trees *trees, int dir, const char *file, unsigned depth)
 {
 	char name[PATH_MAX], resolved[PATH_MAX];
+	struct stat st;
 	AUTO_FD fd = openat(dir, file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (depth > 5 || fd < 0 || !interpreter(fd, name, sizeof(name)) || strcmp(name, trees->last) == 0 || !realpath(name, resolved))
 		return 0;
 	strcpy(trees->last, name);
-	if (covered(trees, resolved))
+	/* Nothing else is executed. Of a directory it would be all that is in there. */
+	if (covered(trees, resolved) || stat(resolved, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & 0111))
 		return 0;
 	int result = landlock_tree_add(trees, resolved, RUN);
 	return result < 0 ? result : add_interpreters(trees, AT_FDCWD, resolved, depth + 1);

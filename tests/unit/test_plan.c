@@ -367,6 +367,10 @@ static void landlock_is_never_narrower_than_exec_rules(void **state)
 	assert_int_equal(mkdir(path, 0755), 0);
 	(void)snprintf(path, sizeof(path), "%s/scripts/run.sh", dir);
 	write_file(path, "#! /bin/sh -e\n");
+	(void)snprintf(path, sizeof(path), "%s/scripts/opens.sh", dir);
+	write_file(path, "#!/\n");
+	(void)snprintf(path, sizeof(path), "%s/scripts/reads.sh", dir);
+	write_file(path, "#!/etc/passwd\n");
 	(void)snprintf(path, sizeof(path), "%s/image", dir);
 	write_file(path, "#!/bin/sh\n");
 	(void)snprintf(path, sizeof(path), "%s/made", dir);
@@ -387,7 +391,8 @@ static void landlock_is_never_narrower_than_exec_rules(void **state)
 	assert_non_null(tree(&trees, path));
 	assert_non_null(tree(&trees, dir));		/* what may be replaced, and what is not there yet */
 	assert_non_null(tree(&trees, "/opt"));
-	assert_null(tree(&trees, "/"));
+	assert_null(tree(&trees, "/"));			/* no interpreter, whatever is named */
+	assert_null(tree(&trees, "/etc/passwd"));
 	assert_null(tree(&trees, "/usr/bin/env"));	/* at log: not enforced, so not granted */
 	landlock_trees_free(&trees);
 	drop(&made);
@@ -415,7 +420,7 @@ static void exec_everywhere_handles_neither(void **state)
 static void interpreters_change_between_proof_and_use(void **state)
 {
 	(void)state;
-	char dir[] = "/tmp/usher-plan-XXXXXX", text[300], path[100];
+	char dir[] = "/tmp/usher-plan-XXXXXX", text[300], path[100], other[100], line[110];
 	bool needed;
 	assert_non_null(mkdtemp(dir));
 	(void)snprintf(path, sizeof(path), "%s/script", dir);
@@ -423,10 +428,14 @@ static void interpreters_change_between_proof_and_use(void **state)
 	(void)snprintf(text, sizeof(text), "files { default deny sealed; allow rx /usr/; allow rx %s/; allow rw %s/*/; }", dir, dir);
 	struct made made = make(text, &modern, false);
 	int before = plan_landlock(&made.plan, &needed);
-	write_file(path, "#!/\n");
+	(void)snprintf(other, sizeof(other), "%s-other", dir);
+	write_file(other, "");
+	(void)snprintf(line, sizeof(line), "#!%s\n", other);
+	write_file(path, line);
 	int after = plan_landlock(&made.plan, &needed);
 	enum reads reads = made.plan.reads;
 	unlink(path);
+	unlink(other);
 	rmdir(dir);
 	drop(&made);
 	fd_close(before);
