@@ -52,6 +52,8 @@ struct live {
 int live_setup(void **state);
 int live_teardown(void **state);
 bool live_root(void);
+/* From here on what this test mounts is seen by nobody else: others look at every mount of the machine. False: only root can. */
+bool live_apart(void);
 /* For --unshare: what a mount namespace takes. */
 const char *live_own_space(void);
 const char *live_usher(void);
