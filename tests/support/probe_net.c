@@ -267,10 +267,11 @@ static void on_alarm(int signal)
 	(void)signal;
 }
 
-static void cmd_alarmed(char **arg)	/* MILLISECONDS RESTART COMMAND...: SIGALRM comes while it waits, once or (RESTART) again and again */
+/* MILLISECONDS RESTART COMMAND...: SIGALRM comes while it waits; and again and again, for the first one may come before it does. */
+static void cmd_alarmed(char **arg)
 {
 	struct sigaction action = { .sa_handler = on_alarm, .sa_flags = number(arg[1]) ? SA_RESTART : 0 };
-	struct itimerval time = { .it_value.tv_usec = number(arg[0]) * 1000, .it_interval.tv_usec = number(arg[1]) ? 50000 : 0 };
+	struct itimerval time = { .it_value.tv_usec = number(arg[0]) * 1000, .it_interval.tv_usec = 50000 };
 	int n = 0;
 	while (arg[n + 2])
 		n++;
@@ -292,7 +293,7 @@ static void *hold(void *arg)
 	return NULL;
 }
 
-/* ADDRESS COUNT FILE: so many wait for an address where nobody answers; FILE is opened nevertheless, and soon. */
+/* ADDRESS COUNT FILE: so many wait for an address where nobody answers, for two minutes; FILE is opened nevertheless, and long before. */
 static void cmd_nholes(char **arg)
 {
 	int n = (int)number(arg[1]);
@@ -310,7 +311,7 @@ static void cmd_nholes(char **arg)
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	long ms = (end.tv_sec - start.tv_sec) * 1000 + (end.tv_nsec - start.tv_nsec) / 1000000;
 	CHECK(atomic_load(&held) == n);
-	if (ms > 3000)
+	if (ms > 30000)
 		printf("FAILED: 300 opens took %ld ms\n", ms);
 	answer(0);
 }
