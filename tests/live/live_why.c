@@ -308,8 +308,8 @@ static void a_full_disk_is_told(void **state)
 			 125);
 }
 
-/* Where numbers are missing, a record says so. A line that was torn is one of them. */
-static void gaps_are_counted(const char *log)
+/* Where numbers are missing, a record says so: how many. A line that was torn is one of them. */
+static json_int_t gaps_are_counted(const char *log)
 {
 	json_int_t last = 0, lost = 0, missing = 0;
 	for (const char *line = log; *line; line += strcspn(line, "\n") + 1) {
@@ -321,19 +321,15 @@ static void gaps_are_counted(const char *log)
 		}
 		json_decref(record);
 	}
-	assert_true(lost > 0);
 	assert_int_equal(missing, lost);
+	return lost;
 }
 
-/* The rest of the records is lost, counted, and told; nothing is let through. (A page is that of log-live.) */
-static void a_disk_that_fills_up(void **state)
+/* How many records were lost while there was no room for them. (A page is that of log-live.) */
+static json_int_t fill_disk(struct live *live)
 {
-	struct live *live = *state;
 	char script[1024], log[200];
-	if (!live_root())
-		skip();
-	live_file(live, "b", 0644, "b");
-	live_mkdir(live, "disk", 0777);
+	json_int_t lost;
 	assert_int_equal(mount("tmpfs", live_path(live, "disk"), "tmpfs", 0, "size=64k"), 0);
 	live_policy(live, "files { default allow; deny read $dir/b; }");
 	snprintf(log, sizeof(log), "%s", live_path(live, "disk/log"));
@@ -344,12 +340,30 @@ static void a_disk_that_fills_up(void **state)
 	char *text = live_read(log);
 	assert_int_equal(umount2(live_path(live, "disk"), MNT_DETACH), 0);
 	assert_int_equal(live->status, 4);
-	assert_says(live->err, "audit records could not be written to ");
 	assert_null(strstr(live->err, "not found"));
 	assert_non_null(text);
-	assert_says(text, "\"action\":\"gap\",\"details\":{\"message\":\"records were lost before this one\",\"lost\":");
-	gaps_are_counted(text);
+	lost = gaps_are_counted(text);
+	if (lost) {
+		assert_says(live->err, "audit records could not be written to ");
+		assert_says(text, "\"action\":\"gap\",\"details\":{\"message\":\"records were lost before this one\",\"lost\":");
+	}
 	free(text);
+	return lost;
+}
+
+/* The rest of the records is lost, counted, and told; nothing is let through. */
+static void a_disk_that_fills_up(void **state)
+{
+	struct live *live = *state;
+	json_int_t lost = 0;
+	if (!live_apart())
+		skip();
+	live_file(live, "b", 0644, "b");
+	live_mkdir(live, "disk", 0777);
+	/* The rest of a line that was cut off may find room again, if usher is that slow. */
+	for (int i = 0; i < 5 && !lost; i++)
+		lost = fill_disk(live);
+	assert_true(lost > 0);
 }
 
 /* Records at the end of a policy would be its end. */
