@@ -75,10 +75,13 @@ static void *serve(void *arg)
 	struct pollfd fds[] = { { scene->tcp, POLLIN, 0 }, { scene->udp, POLLIN, 0 }, { scene->open_tcp, POLLIN, 0 }, { scene->open_udp, POLLIN, 0 },
 				{ scene->outside, POLLIN, 0 } };
 	char text[16];
-	while (!atomic_load(&scene->over)) {
+	for (;;) {
 		int fd;
-		if (poll(fds, 5, 20) <= 0)
+		if (poll(fds, 5, 20) <= 0) {
+			if (atomic_load(&scene->over))	/* and nobody is left waiting */
+				break;
 			continue;
+		}
 		if (fds[0].revents && (fd = accept(scene->tcp, NULL, NULL)) >= 0) {
 			scene->reached++;
 			close(fd);

@@ -30,10 +30,10 @@ enum { UNTOUCHED, WRITTEN, NO_PROC, NO_CALL, NO_REAPED, NO_NUMBER, NO_ANSWER };
 	"files { allow rx $tool; allow all $dir/open/; deny read $dir/never; }\n" \
 	"audit { level all; }\n"
 
-/* For what says of itself only that it is there. 10 seconds at most. */
-static bool wait_until(bool (*true_of)(const void *what), const void *what)
+/* For what says of itself only that it is there. */
+static bool wait_until(bool (*true_of)(const void *what), const void *what, int seconds)
 {
-	for (int i = 0; i < 20000; i++) {
+	for (int i = 0; i < 2000 * seconds; i++) {
 		if (true_of(what))
 			return true;
 		nanosleep(&(struct timespec){ .tv_nsec = 500000 }, NULL);
@@ -82,20 +82,20 @@ static pid_t give_number(pid_t number)
 static int kill_and_reuse(struct live *live, const char *victim)
 {
 	char path[64], *asked = NULL;
-	if (!wait_until(has_text, live_path(live, "open/asked")))
+	if (!wait_until(has_text, live_path(live, "open/asked"), 60))
 		return NO_CALL;
 	asked = live_read(live_path(live, "open/asked"));
 	pid_t caller = (pid_t)atoi(asked);
 	free(asked);
 	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)caller);
-	if (!wait_until(in_getxattr, path))
+	if (!wait_until(in_getxattr, path, 60))
 		return NO_CALL;
 	kill(caller, SIGKILL);
-	if (!wait_until(is_there, live_path(live, "open/reaped")))
+	if (!wait_until(is_there, live_path(live, "open/reaped"), 60))
 		return NO_REAPED;
 	if (give_number(caller) < 0)
 		return NO_NUMBER;
-	if (!wait_until(answered, live))
+	if (!wait_until(answered, live, 10))
 		return NO_ANSWER;
 	return strcmp(victim, "mine") ? WRITTEN : UNTOUCHED;
 }

@@ -270,7 +270,7 @@ static void signals_are_forwarded(void **state)
 	assert_int_equal(chmod(live->dir, 0777), 0);
 	char script[400];
 	snprintf(script, sizeof(script), ": >%s/ready; exec sleep 100", live->dir);
-	alarm(60);
+	alarm(200);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
 		pid_t usher = live_start(live, (const char *const[]){ "/bin/sh", "-c", script, NULL });
 		wait_for(live, "ready");
@@ -306,7 +306,7 @@ static void stopping_the_program_stops_usher(void **state)
 	assert_int_equal(chmod(live->dir, 0777), 0);
 	char script[400], *pid;
 	snprintf(script, sizeof(script), "echo $$ >%s/new; mv %s/new %s/ready; while :; do sleep 0.02; done", live->dir, live->dir, live->dir);
-	alarm(60);
+	alarm(200);
 	pid_t usher = live_start(live, (const char *const[]){ "/bin/sh", "-c", script, NULL });
 	wait_for(live, "ready");
 	pid = live_read(live_path(live, "ready"));
@@ -369,7 +369,7 @@ static struct terminal *term_start(void)
 	struct sigaction action = { .sa_handler = on_alarm };
 	assert_non_null(term);
 	sigaction(SIGALRM, &action, NULL);
-	alarm(40);
+	alarm(200);	/* for what hangs */
 	term->shell = forkpty(&term->fd, NULL, NULL, NULL);
 	assert_true(term->shell >= 0);
 	if (term->shell == 0) {
