@@ -94,7 +94,7 @@ web() {
 git_over_http() {
 	rm -f "$DIR/sock/fcgi"
 	serve fcgiwrap fcgiwrap -s "unix:$DIR/sock/fcgi"
-	until_true test -S "$DIR/sock/fcgi" || fail "fcgiwrap has no socket"
+	until_true python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])' "$DIR/sock/fcgi" || fail "fcgiwrap does not listen"
 	rm -rf "$DIR/clone" "$DIR/again"
 	says "git clone" git clone -q "http://127.0.0.1:$port/git/repo.git" "$DIR/clone"
 	cp "$DIR/www/large" "$DIR/clone/file${under:+2}" && git -C "$DIR/clone" add . && git -C "$DIR/clone" commit -qm more

@@ -15,9 +15,18 @@ need() {
 		command -v "$program" >/dev/null 2>&1 || { echo "needs $program (scripts/packages test)" >&2; exit 77; }
 	done
 }
-# A TCP port that is free now.
+# A TCP port that is free now; and not one that the kernel might give to somebody else meanwhile.
 free_port() {
-	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+	python3 -c 'import random, socket
+low = min(32768, int(open("/proc/sys/net/ipv4/ip_local_port_range").read().split()[0]))
+while True:
+	try:
+		s = socket.socket()
+		s.bind(("127.0.0.1", random.randrange(low // 3, low) if low > 3072 else 0))
+		break
+	except OSError:
+		pass
+print(s.getsockname()[1])'
 }
 # nginx on $port for $DIR/site, with all that it writes in $DIR. The rest of what its server does is an argument.
 nginx_conf() {
@@ -40,12 +49,12 @@ nginx_pages() {
 	mkdir -p "$DIR/site/css"
 	for i in 1 2 3 4 5 6 7 8; do echo "page $i" >"$DIR/site/p$i.html"; echo "c $i" >"$DIR/site/css/s$i.css"; done
 }
-# Waits for a condition, at most 15 s.
+# Waits for a condition, at most a minute.
 until_true() {
 	i=0
 	until "$@" >/dev/null 2>&1; do
 		i=$((i + 1))
-		[ $i -lt 300 ] || return 1
+		[ $i -lt 1200 ] || return 1
 		sleep 0.05
 	done
 }

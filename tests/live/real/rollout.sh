@@ -24,14 +24,14 @@ files {
 	default deny EACCES stage log;
 	deny read $outside/ id outside stage log;	# on trial
 }
-rollout { gate would-deny 0 over 1s calls 100 starts 1; steps log, deny, trap, kill; }
+rollout { gate would-deny 0 over 1h calls 100 starts 1; steps log, deny, trap, kill; }
 POLICY
 
 "$USHER" run -p "$DIR/site.policy" --name "$name" --record "$DIR/site.fp" --audit "$DIR/audit.jsonl" -- nginx -c "$DIR/conf/nginx.conf" -g 'daemon off;' 2>"$DIR/run.err" &
 usher=$!
 until_true curl -sf "$url/p1.html" || fail "nginx does not answer"
 master=$(cat "$DIR/run/nginx.pid")
-wrk -t1 -c8 -d60s --latency "$url/p2.html" >"$DIR/wrk" 2>&1 &
+wrk -t1 -c8 -d120s --timeout 60s --latency "$url/p2.html" >"$DIR/wrk" 2>&1 &
 load=$!
 verb() { "$USHER" "$@" >"$DIR/verb.out" 2>"$DIR/verb.err" || fail "usher $*: $(cat "$DIR/verb.out" "$DIR/verb.err")"; }
 all_pages() {

@@ -41,7 +41,7 @@ if pid == 0:
 seen = b""
 def until(pattern, what):
     global seen
-    end = time.time() + 15
+    end = time.time() + 60
     while not re.search(pattern, seen):
         if time.time() > end or not select.select([fd], [], [], max(0, end - time.time()))[0]:
             os.kill(pid, signal.SIGKILL)
@@ -56,7 +56,7 @@ def say(text):
 until(rb"READY> ", "prompt")
 def foreground():
     """Waits until the terminal is a job's: what is typed before that is the shell's."""
-    end = time.time() + 15
+    end = time.time() + 60
     while os.tcgetpgrp(fd) == shell:
         if time.time() > end:
             sys.exit("the terminal stays with the shell")

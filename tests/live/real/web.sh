@@ -55,7 +55,7 @@ until_true sh -c "! pgrep -P $(cat "$DIR/run/nginx.pid") | grep -qw ${old%% *}" 
 equal "after the reload" 200 "$(get /index.html)"
 
 # Load without one error.
-wrk -t2 -c16 -d"${WRK_SECONDS:-10}s" "$url/index.html" >"$DIR/wrk" || fail wrk
+wrk -t2 -c16 --timeout 60s -d"${WRK_SECONDS:-10}s" "$url/index.html" >"$DIR/wrk" || fail wrk
 grep -Eq 'Non-2xx|Socket errors' "$DIR/wrk" && fail "wrk: $(cat "$DIR/wrk")"
 grep -q 'Requests/sec' "$DIR/wrk" || fail "wrk: $(cat "$DIR/wrk")"
 
