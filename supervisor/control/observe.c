@@ -124,10 +124,10 @@ static void *observe_main(void *arg)
 		counts_join(&observe->lost, &observe->left);
 		pthread_mutex_unlock(&observe->lock);
 		good = observe_write(observe);
-		if (done)
-			loop_post(observe->sandbox->loop, done);
 		pthread_mutex_lock(&observe->lock);
 		observe->works = good;
+		if (done)
+			loop_post(observe->sandbox->loop, done);	/* who is told asks whether it works */
 		clock_gettime(CLOCK_REALTIME, &until);
 		until.tv_sec += EVERY_S;
 		if (!observe->stop && !observe->done)
