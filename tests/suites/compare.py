@@ -5,15 +5,16 @@ case: the program must not be able to tell.
 
     SUITE=cpython|sockets|stressng [POLICY=text] [OPTIONS=...] [DIFFERS=1] compare.py [USHER]
 
-Each part of a suite runs in both ways at once; what is about sockets in network namespaces of their own. What differs is run again, and counts only if it differs AGAIN times in a row: some
-cases vary by themselves. What is KNOWN to differ is named with its reason, and docs/fidelity.md tells it. With DIFFERS=1 it is an
+Each part of a suite runs in both ways at once; what is about sockets in network namespaces of their own. What differs is run again,
+when nothing else runs any more, and counts only if it differs AGAIN times in a row: some cases vary by themselves. What is KNOWN to
+differ is named with its reason, and docs/fidelity.md tells it. With DIFFERS=1 it is an
 error if nothing differs: the test of this test. Exit status 77: the suite is not installed (scripts/packages test).
 """
 import concurrent.futures, os, shutil, signal, subprocess, sys, tempfile, threading, time
 import xml.etree.ElementTree as tree
 
 AGAIN = 3
-TIMEOUT = 300
+TIMEOUT = 600
 FILES = "files { default allow; cover all; } limits { capabilities all; }"
 PYTHON = "/usr/bin/python3"
 
@@ -150,16 +151,15 @@ def both(suite, part, wrapper, keep):
     return differ, len(one)
 
 
-def settle(suite, part, wrapper):
-    """The same, of what differs each time."""
-    differ, n = both(suite, part, wrapper, False)
+def settle(suite, part, wrapper, differ):
+    """Of what differs, what does so each time."""
     for again in range(1, 1 if os.environ.get("DIFFERS") else AGAIN):
         if not set(differ) - set(suite.known):
             break
         print("%s: again, for %s" % (part, ", ".join(sorted(differ)[:5])))
-        now, n = both(suite, part, wrapper, again == AGAIN - 1)
+        now, _ = both(suite, part, wrapper, again == AGAIN - 1)
         differ = {case: now[case] for case in differ if case in now}
-    return differ, n
+    return differ
 
 
 def main():
@@ -174,11 +174,12 @@ def main():
     policy.flush()
     os.chmod(policy.name, 0o644)
     wrapper = [usher, "run", "-p", policy.name, "--quiet"] + os.environ.get("OPTIONS", "").split() + ["--"]
-    cases, all_differ, began = 0, {}, time.monotonic()
+    cases, all_differ, began, parts = 0, {}, time.monotonic(), wanted or suite.parts()
     with concurrent.futures.ThreadPoolExecutor(suite.at_once) as pool:
-        for differ, n in pool.map(lambda part: settle(suite, part, wrapper), wanted or suite.parts()):
-            cases += n
-            all_differ.update(differ)
+        once = list(pool.map(lambda part: both(suite, part, wrapper, False), parts))
+    for part, (differ, n) in zip(parts, once):
+        cases += n
+        all_differ.update(settle(suite, part, wrapper, differ))
     for case, (one, other) in all_differ.items():
         print("%s: natively %s, under usher %s%s" % (case, one, other, " (known: %s)" % suite.known[case] if case in suite.known else ""))
     unknown = set(all_differ) - set(suite.known)
