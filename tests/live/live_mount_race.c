@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define ROUNDS 150
-#define SECONDS 90	/* a hang ends the program, and with it the test */
+#define SECONDS 400	/* a hang ends the program, and with it the test */
 
 /* ---- the program ---------------------------------------------------------------------------- */
 
