@@ -52,7 +52,7 @@ struct sink {
 	sink_next_fn *next;
 	void *next_ctx;
 	uint64_t full, bytes; /* a new file at .full; in this one there are .bytes */
-	bool reopen;
+	bool reopen, before; /* what is in .filling was there before .reopen, and is for the old one */
 	uint64_t sync_ns, synced_ns;
 	bool dirty;
 	struct loop_op sync, sync_timer;
@@ -118,6 +118,7 @@ static bool sink_turn(struct sink *sink)
 		sink->filling.len = 0;
 		sink->writing_lines = sink->filling_lines;
 		sink->filling_lines = 0;
+		sink->before = false;
 	}
 	more = more && sink->writing.len > 0;
 	sink->busy = more;
@@ -183,7 +184,7 @@ static void sink_change(struct sink *sink)
 	bool full = sink->full && sink->bytes >= sink->full;
 	int fd;
 
-	if (!sink->next || (!full && !sink->reopen))
+	if (!sink->next || (!full && !sink->reopen) || sink->before)
 		return;
 	fd = sink->next(sink->next_ctx, full && !sink->reopen);
 	sink->reopen = false;
@@ -383,6 +384,7 @@ void sink_reopen(struct sink *sink)
 {
 	sink->reopen = true;
 	pthread_mutex_lock(&sink->mutex);
+	sink->before = sink->filling.len > 0;
 	bool idle = !sink->busy;
 	sink->busy |= idle;
 	pthread_mutex_unlock(&sink->mutex);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -470,6 +471,46 @@ static void full_disk_is_counted_by_the_ring(void **state)
 	loop_free(loop);
 }
 
+struct opened { struct loop *loop; int fd; };
+
+static int open_next(void *ctx, bool full)
+{
+	struct opened *opened = ctx;
+	assert_false(full);
+	loop_stop(opened->loop);
+	return dup(opened->fd);
+}
+
+static void assert_holds(int fd, const char *expected)
+{
+	char got[64] = "";
+	assert_true(pread(fd, got, sizeof(got) - 1, 0) >= 0);
+	assert_string_equal(got, expected);
+}
+
+/* Also what its thread has not come to yet. */
+static void lines_before_a_reopen_are_in_the_old_file(void **state)
+{
+	struct sink *sink;
+	struct opened opened;
+	int old = memfd_create("old", MFD_CLOEXEC);
+	(void)state;
+	opened.fd = memfd_create("new", MFD_CLOEXEC);
+	assert_int_equal(loop_new(&opened.loop, 8), 0);
+	assert_int_equal(sink_new(&sink, opened.loop, dup(old), true, 4096, NULL, NULL), 0);
+	sink_rotates(sink, 0, 0, open_next, &opened);
+	sink_put(sink, "one\n", 4);
+	sink_reopen(sink);
+	assert_int_equal(loop_run(opened.loop), 0);
+	sink_put(sink, "two\n", 4);
+	assert_int_equal(sink_free(sink), 0);
+	assert_holds(old, "one\n");
+	assert_holds(opened.fd, "two\n");
+	close(old);
+	close(opened.fd);
+	loop_free(opened.loop);
+}
+
 /* The disk has room again: the gap comes first, and says how many. */
 static void gap_is_reported_once(void **state)
 {
@@ -571,6 +612,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(threads_write_through_the_ring, setup, teardown),
 		cmocka_unit_test(full_disk_is_counted),
 		cmocka_unit_test(full_disk_is_counted_by_the_ring),
+		cmocka_unit_test(lines_before_a_reopen_are_in_the_old_file),
 		cmocka_unit_test(gap_is_reported_once),
 		cmocka_unit_test_setup_teardown(torn_write_is_ended, setup, teardown),
 		cmocka_unit_test(slow_reader_costs_records_not_time),
