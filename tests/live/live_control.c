@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -120,24 +121,33 @@ static void an_error_changes_nothing(void **state)
 
 static void a_call_that_waits_keeps_its_policy(void **state)
 {
+	static const char before[] = "files { default deny EACCES; allow read $dir/fifo; allow rx $probe; }\n";
 	struct live *live = *state;
 	struct talk talk = { .live = live };
 	json_t *json;
 	int fd;
 
 	assert_int_equal(mkfifo(live_path(live, "fifo"), 0644), 0);
-	live_policy(live, "files { default deny EACCES; allow read $dir/fifo; allow rx $probe; }\n");
+	live_policy(live, before);
 	talk_start(&talk, live);
 	talk_say(&talk, command(live, "cat", "fifo"));
 	live_policy(live, "files { default deny EACCES; allow rx $probe; }\n");
 	/* Until the call waits, the old policy is needed by nobody; each reload is a look. */
 	for (int i = 0;; i++) {
+		struct pollfd answered = { .fd = fileno(talk.out), .events = POLLIN };
 		assert_int_equal(usher(live, "reload", talk.name), 0);
 		json = ps(&talk);
 		if (json_integer_value(json_object_get(json, "policies")) == 2)
 			break;
-		/* It came too late, or not yet. */
+		/* It has not come yet; or it came after the reload. */
 		json_decref(json);
+		if (poll(&answered, 1, 0)) {
+			talk_answer(&talk, "EACCES");
+			live_policy(live, before);
+			assert_int_equal(usher(live, "reload", talk.name), 0);
+			talk_say(&talk, command(live, "cat", "fifo"));
+			live_policy(live, "files { default deny EACCES; allow rx $probe; }\n");
+		}
 		assert_true(i < 1000);
 	}
 	json_decref(json);
@@ -424,6 +434,27 @@ static void others_do_not_speak(void **state)
 	assert_int_equal(talk_end(&talk), 0);
 }
 
+/* How long it takes until somebody is answered beside more that say nothing, or take no answer, than are served at a time. */
+static double answered_beside_idle_ones(struct talk *talk)
+{
+	struct timespec begun, now;
+	int idle[60];
+
+	for (size_t i = 0; i < sizeof(idle) / sizeof(idle[0]); i++) {
+		idle[i] = connect_to(talk);
+		assert_true(idle[i] >= 0);
+		if (i % 3 == 0)
+			(void)!send(idle[i], "{\"verb\"", 7, MSG_NOSIGNAL);
+	}
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(usher(talk->live, "ps", talk->name), 0);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	for (size_t i = 0; i < sizeof(idle) / sizeof(idle[0]); i++)
+		close(idle[i]);
+	return (double)(now.tv_sec - begun.tv_sec) + (double)(now.tv_nsec - begun.tv_nsec) / 1e9;
+}
+
 static void hostile_clients_are_harmless(void **state)
 {
 	static const char *const requests[] = {
@@ -433,8 +464,6 @@ static void hostile_clients_are_harmless(void **state)
 	struct live *live = *state;
 	struct talk talk = begin(live, OPEN_DIR);
 	char answer[4096], *large = malloc(1 << 20);
-	int idle[60];
-	struct timespec begun, now;
 
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
 		ask(connect_to(&talk), requests[i], answer);
@@ -455,20 +484,9 @@ static void hostile_clients_are_harmless(void **state)
 		(void)!send(fd, "{\"verb\":\"ps\"}\n{\"verb\":\"panic\"}\n", 32, MSG_NOSIGNAL);
 		close(fd);
 	}
-	/* More that say nothing, or take no answer, than are served at a time: they make room, and nobody waits until they are late. */
-	for (size_t i = 0; i < sizeof(idle) / sizeof(idle[0]); i++) {
-		idle[i] = connect_to(&talk);
-		assert_true(idle[i] >= 0);
-		if (i % 3 == 0)
-			(void)!send(idle[i], "{\"verb\"", 7, MSG_NOSIGNAL);
-	}
-	clock_gettime(CLOCK_MONOTONIC, &begun);
-	for (int i = 0; i < 5; i++)
-		assert_int_equal(usher(live, "ps", talk.name), 0);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	assert_true(now.tv_sec - begun.tv_sec < 4);
-	for (size_t i = 0; i < sizeof(idle) / sizeof(idle[0]); i++)
-		close(idle[i]);
+	/* They make room, and nobody waits until they are late, which is after five seconds: a busy machine is not slow each time. */
+	for (int i = 0; answered_beside_idle_ones(&talk) >= 4; i++)
+		assert_true(i < 5);
 	talk_expect(&talk, command(live, "cat", "open"), "ok open");
 	talk_expect(&talk, command(live, "cat", "secret"), "EACCES");
 	free(large);
