@@ -287,7 +287,7 @@ static void alarmed(int signal)
 static void lease(void)
 {
 	struct sigaction action = { .sa_handler = alarmed };
-	struct itimerval soon = { .it_value.tv_usec = 50000 };
+	struct itimerval soon = { { 0, 50000 }, { 0, 50000 } };	/* again, for the first may come before the call */
 	sigset_t set;
 	int status;
 	enter(CLONE_NEWUSER);

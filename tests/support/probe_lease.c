@@ -117,7 +117,8 @@ static void *give_up_when_handled(void *data)
 	sigset_t all;
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, NULL);
-	CHECK(sem_wait(&handled) == 0);
+	until_broken();
+	until_three_handled();
 	lease_give_up(data);
 	return NULL;
 }
@@ -136,7 +137,6 @@ static void lease_alarm_with_restart(char **arg)
 		CHECK(fd == lease.held + 1);
 		close(fd);
 		pthread_join(lease.thread, NULL);
-		until_broken();
 		lease_forget(&lease);
 	}
 	answer(0);
