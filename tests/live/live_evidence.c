@@ -141,8 +141,8 @@ static void record_is_out_of_reach(void **state)
 	forget_footprint(live);
 	record_into(live);
 	live_policy(live, ALLOW_ALL);
-	snprintf(script, sizeof(script), "cat %s; mv %s x; rm -f %s-wal; echo >>%s-live; true", footprint_of(live), footprint_of(live),
-		 footprint_of(live), footprint_of(live));
+	snprintf(script, sizeof(script), "cd %s; cat %s; mv %s x; rm -f %s-wal; echo >>%s-live; true", live->dir, footprint_of(live),
+		 footprint_of(live), footprint_of(live), footprint_of(live));
 	assert_int_equal(live_sh(live, script), 0);
 	assert_string_equal(live->out, "");
 	unsigned denied = 0;
@@ -151,6 +151,16 @@ static void record_is_out_of_reach(void **state)
 	assert_int_equal(denied, 4);
 	assert_int_equal(number(live, "SELECT count(*) FROM footprint WHERE verdict = 'deny'"), 4);
 	forget_footprint(live);
+}
+
+/* From here on until it is closed nobody writes to the footprint. */
+static sqlite3 *hold(const struct live *live)
+{
+	sqlite3 *db = NULL;
+	assert_int_equal(sqlite3_open_v2(footprint_of(live), &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+	sqlite3_busy_timeout(db, 60000);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	return db;
 }
 
 static void record_survives_a_kill(void **state)
@@ -162,12 +172,13 @@ static void record_survives_a_kill(void **state)
 	record_into(live);
 	live_policy(live, ALLOW_ALL);
 	assert_int_equal(mkfifo(fifo, 0600), 0);
-	/* Some of it is written before the rest happens. */
+	/* Some of it is written before the rest happens, and from then on nothing: or all of it might be, a moment before the kill. */
 	snprintf(script, sizeof(script), "echo x >%s; for i in 1 2 3 4 5 6 7 8; do cat /etc/passwd >/dev/null; done; echo x >%s; exec sleep 100", fifo, fifo);
 	pid_t usher_pid = live_start(live, (const char *const[]){ "/bin/sh", "-c", script, NULL });
 	while (access(footprint_of(live), F_OK) || number(live, "SELECT count(*) FROM sqlite_master WHERE name = 'access'") <= 0 ||
 	       number(live, "SELECT count(*) FROM access") <= 0)
 		usleep(1000);
+	sqlite3 *held = hold(live);
 	int fd = open(fifo, O_RDONLY);
 	assert_true(fd >= 0 && read(fd, &ready, 1) == 1);
 	close(fd);
@@ -176,6 +187,7 @@ static void record_survives_a_kill(void **state)
 	close(fd);
 	kill(usher_pid, SIGKILL);
 	assert_int_equal(live_finish(live), 137);
+	sqlite3_close(held);
 	assert_int_equal(number(live, "SELECT count(*) FROM run WHERE ended_ns IS NULL"), 1);
 	long long written = number(live, "SELECT sum(count) FROM access");
 	assert_true(written > 0);
