@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -95,6 +96,8 @@ static void signals_are_as_they_were(void **state)
 {
 	struct live *live = *state;
 	sigset_t set;
+	const char *fifo = live_path(live, "fifo");
+	assert_int_equal(mkfifo(fifo, 0600), 0);
 	live_policy(live, ALL);
 	live_expect(live, "ok\t0000000000000000", "status", "SigBlk", NULL);
 	live_expect(live, "ok\t0000000000000000", "status", "SigIgn", NULL);
@@ -102,13 +105,16 @@ static void signals_are_as_they_were(void **state)
 	sigaddset(&set, SIGUSR2);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGHUP, SIG_IGN);
-	signal(SIGCHLD, SIG_IGN);	/* then waitpid() of live_finish() would find nobody */
-	live_start(live, (const char *const[]){ live_probe(), "status", "SigBlk", ",", "status", "SigIgn", NULL });
+	signal(SIGCHLD, SIG_IGN);	/* then waitpid() of live_finish() would find nobody: it ends after that is over */
+	live_start(live, (const char *const[]){ live_probe(), "status", "SigBlk", ",", "status", "SigIgn", ",", "open", fifo, "r", NULL });
 	signal(SIGCHLD, SIG_DFL);
 	signal(SIGHUP, SIG_DFL);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	int end = open(fifo, O_WRONLY | O_CLOEXEC);
+	assert_true(end >= 0);
+	close(end);
 	assert_int_equal(live_finish(live), 0);
-	assert_string_equal(live->out, "ok\t0000000000000800\nok\t0000000000010001\n");
+	assert_string_equal(live->out, "ok\t0000000000000800\nok\t0000000000010001\nok 3\n");
 }
 
 static void descriptors_are_closed_unless_passed(void **state)
@@ -310,7 +316,7 @@ static pid_t start_family(struct live *live, int *ends)
 static void all_are_gone(int ends)
 {
 	char byte;
-	alarm(20);	/* instead of hanging */
+	alarm(120);	/* instead of hanging */
 	assert_int_equal(read(ends, &byte, 1), 0);
 	alarm(0);
 	close(ends);
@@ -437,7 +443,7 @@ static void the_end_of_a_pipe_is_seen(void **state)
 	}
 	close(out[1]);
 	close(ends[0]);
-	alarm(20);
+	alarm(120);
 	assert_int_equal(read(out[0], &byte, 1), 0);	/* while the program waits for us */
 	alarm(0);
 	assert_int_equal(write(ends[1], "x\n", 2), 2);
