@@ -123,7 +123,7 @@ static void control_c_while_waiting(void **state)
 	int status;
 	live_policy(live, COMPARE_ALL);
 	prepare(live);
-	alarm(30);
+	alarm(120);
 	struct terminal term = start(live, live_path(live, "fifo"), "w");
 	until_said(term.fd, "ready");
 	/* Nobody can be seen waiting to write, but a reader without O_NONBLOCK would let it go on: typed until it works. */
@@ -146,7 +146,7 @@ static void program_killed_while_waiting(void **state)
 	struct live *live = *state;
 	live_policy(live, COMPARE_ALL);
 	prepare(live);
-	alarm(30);
+	alarm(120);
 	pid_t usher = live_start(live, (const char *const[]){ live_probe(), "open", live_path(live, "fifo"), "r", NULL });
 	int fd;
 	while ((fd = open(live_path(live, "fifo"), O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0)

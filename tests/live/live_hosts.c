@@ -133,8 +133,8 @@ static void the_interval_is_the_latest(void **state)
 	atomic_store(&ttl, 0);
 	live_policy(live, "network { default deny EACCES; allow connect tcp moves.example:*; }");
 	talk_start(&talk, live);
-	unsigned before = atomic_load(&asked);
 	double start = seconds();
+	unsigned before = atomic_load(&asked);
 	while (atomic_load(&asked) < before + 4)
 		usleep(20000);
 	assert_true(seconds() - start > 0.9);

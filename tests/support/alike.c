@@ -444,7 +444,7 @@ int main(int argc, char **argv)
 	self[n > 0 ? n : 0] = '\0';
 	if (argc == 2 && strcmp(argv[1], "seven") == 0)
 		return 7;
-	alarm(60);
+	alarm(200);
 	for (size_t i = 0; argc == 2 && i < sizeof(deeds) / sizeof(deeds[0]); i++)
 		if (strcmp(argv[1], deeds[i].name) == 0) {
 			deeds[i].run();

@@ -23,7 +23,7 @@
 static void enter(const char *dir)
 {
 	CHECK(chdir(dir) == 0);
-	alarm(60);
+	alarm(200);
 }
 
 static void copy_file(const char *from, const char *to)
