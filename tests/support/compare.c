@@ -191,17 +191,49 @@ static int different_lines(const char *what, char *native, char *usher)
 	return different;
 }
 
+static void seen_free(struct seen *seen)
+{
+	free(seen->out);
+	free(seen->tree);
+}
+
+static unsigned loops(const char *line)
+{
+	const char *end = strchrnul(line, '\n');
+	unsigned n = 0;
+	for (const char *at = line; (at = strstr(at, "ELOOP")) && at < end; at++)
+		n++;
+	return n;
+}
+
+/*
+ * What differs first is that a name with 39 or 40 links was too long for one of the two. A path walk that the kernel begins again, because
+ * somebody mounts something meanwhile, goes on counting its links to 40; natively, and where usher leaves the walk to it.
+ */
+static bool lacks_links(const char *native, const char *usher)
+{
+	size_t at = 0, start = 0;
+	for (; native[at] && native[at] == usher[at]; at++)
+		start = native[at] == '\n' ? at + 1 : start;
+	const char *chain = strstr(native + start, "chain-3");
+	return chain && chain < native + at && loops(native + start) != loops(usher + start);
+}
+
 void compare_run(struct live *live, void (*prepare)(struct live *live), const char *const *argv)
 {
 	struct seen native = see(live, prepare, argv, live_native);
 	struct seen usher = see(live, prepare, argv, live_run);
+	for (int tries = 0; tries < 10 && lacks_links(native.out, usher.out); tries++) {
+		seen_free(&native);
+		seen_free(&usher);
+		native = see(live, prepare, argv, live_native);
+		usher = see(live, prepare, argv, live_run);
+	}
 	if (strstr(native.out, "FAILED") || native.status != usher.status)
 		fail_msg("status %d natively, %d under usher\n%.400s\n%.400s", native.status, usher.status, native.out, live->err);
 	int different = different_lines("answer", native.out, usher.out) + different_lines("tree", native.tree, usher.tree);
-	free(native.out);
-	free(native.tree);
-	free(usher.out);
-	free(usher.tree);
+	seen_free(&native);
+	seen_free(&usher);
 	if (different)
 		fail_msg("%d lines differ", different);
 }
