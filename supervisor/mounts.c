@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "body.h"
@@ -27,6 +28,7 @@
 #define RECORDS_MAX 16384	/* what ends with its namespace is not told: then one of them is forgotten, and is no longer ours */
 #define UP_STEPS   128
 #define UP_TRIES   64
+#define CHANGE_S   5
 
 /* Both mounts are kept from being freed, so that their numbers mean them and no other. */
 struct space {
@@ -277,11 +279,17 @@ bool mounts_changed(struct mounts *mounts, const struct mounts_mark *mark)
 	return mark->changing || atomic_load(&mounts->generation) != mark->generation;
 }
 
-void mounts_change(struct mounts *mounts, bool alone)
+int mounts_change(struct mounts *mounts, bool alone)
 {
-	ASSERT(!(alone ? pthread_rwlock_wrlock(&mounts->change) : pthread_rwlock_rdlock(&mounts->change)));
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += CHANGE_S;
+	if (alone ? pthread_rwlock_clockwrlock(&mounts->change, CLOCK_MONOTONIC, &until) : pthread_rwlock_clockrdlock(&mounts->change, CLOCK_MONOTONIC, &until))
+		return -EBUSY;
 	atomic_fetch_add(&mounts->changing, 1);
 	atomic_fetch_add(&mounts->generation, 1);
+	return 0;
 }
 
 void mounts_change_end(struct mounts *mounts)

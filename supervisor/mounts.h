@@ -38,9 +38,9 @@ struct mounts_mark { uint64_t generation; bool changing; };
 struct mounts_mark mounts_mark(struct mounts *mounts);
 /* Since MARK something may have been mounted, unmounted or moved. */
 bool mounts_changed(struct mounts *mounts, const struct mounts_mark *mark);
-/* Around each such change. ALONE, where what was looked at must still be there then. Others do not wait for each other: a mount waits for the
- * directory that it is put upon, and what reads that may be a dead file system's. */
-void mounts_change(struct mounts *mounts, bool alone);
+/* Around each such change; ALONE, where what was looked at must still be there then. Others do not wait for each other: a mount waits for the
+ * directory that it is put upon, and what reads that may be a dead file system's. 0; or -EBUSY, after seconds: somebody hangs. */
+int mounts_change(struct mounts *mounts, bool alone);
 void mounts_change_end(struct mounts *mounts);
 
 /* ---- ours ---- */

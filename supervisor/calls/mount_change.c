@@ -88,9 +88,10 @@ static int directory_of(char *path)
 static int end_there(struct mounts *mounts, const char *name, uint64_t mount, int flags)
 {
 	AUTO_FD there = -1;
-	int err;
+	int err = mounts_change(mounts, true);
 
-	mounts_change(mounts, true);
+	if (err)
+		return err;
 	there = open(name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	err = there < 0 ? -errno : mount_number(there) != mount || !mount ? -EINVAL : 0;
 	there = fd_close(there);

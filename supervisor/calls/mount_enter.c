@@ -68,9 +68,10 @@ int mount_result(int got)
 
 int mount_attach(struct mounts *mounts, int mount, int target)
 {
-	int err;
+	int err = mounts_change(mounts, false);
 
-	mounts_change(mounts, false);
+	if (err)
+		return err;
 	err = mount_result((int)syscall(SYS_move_mount, mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
 	mounts_change_end(mounts);
 	return err;

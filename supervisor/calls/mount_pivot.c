@@ -72,7 +72,9 @@ int mount_make_pivot(struct request *req)
 		return err;
 	(void)snprintf(to, sizeof(to), "self/fd/%d", req->objects[0].pin);
 	(void)snprintf(old, sizeof(old), "self/fd/%d", req->objects[1].pin);
-	mounts_change(mounts, true);
+	err = mounts_change(mounts, true);
+	if (err)
+		return err;
 	err = mount_result((int)syscall(SYS_pivot_root, to, old));
 	if (!err)
 		err = mounts_rooted(mounts, req->objects[0].pin, req->root);
@@ -99,7 +101,9 @@ int mount_make_old_root_end(struct request *req)
 		err = mount_drop_power(req);
 	if (err)
 		return err;
-	mounts_change(mounts, true);
+	err = mounts_change(mounts, true);
+	if (err)
+		return err;
 	err = mount_result(umount2(".", MNT_DETACH));
 	mounts_change_end(mounts);
 	if (err)

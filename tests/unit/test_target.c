@@ -514,14 +514,15 @@ static void mounts_wait_for_none_of_each_other(void **state)
 	assert_int_equal(mounts_new(&mounts, root, 1), 0);
 	before = mounts_mark(mounts);
 	alarm(20);
-	mounts_change(mounts, false);
-	mounts_change(mounts, false);
+	assert_int_equal(mounts_change(mounts, false), 0);
+	assert_int_equal(mounts_change(mounts, false), 0);
 	mounts_change_end(mounts);
+	assert_int_equal(mounts_change(mounts, true), -EBUSY);	/* and not for ever */
 	between = mounts_mark(mounts);
 	assert_true(mounts_changed(mounts, &between));
 	mounts_change_end(mounts);
 	after = mounts_mark(mounts);
-	mounts_change(mounts, true);
+	assert_int_equal(mounts_change(mounts, true), 0);
 	alarm(0);
 	mounts_change_end(mounts);
 	assert_true(mounts_changed(mounts, &before));
