@@ -236,12 +236,20 @@ static int body_main(void *arg)
 
 /* ---- on the thread -------------------------------------------------------------------------- */
 
+#ifdef __SANITIZE_ADDRESS__
+void __asan_unpoison_memory_region(void const volatile *memory, size_t size);
+#else
+#define __asan_unpoison_memory_region(memory, size) ((void)0)
+#endif
+
 static void *stack_new(void)
 {
 	char *memory = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
 
 	if (memory == MAP_FAILED)
 		return NULL;
+	/* The kernel may give again what was the stack of a body that was killed: what it was in the middle of is still marked. */
+	__asan_unpoison_memory_region(memory, STACK_SIZE);
 	if (mprotect(memory, GUARD_SIZE, PROT_NONE)) {
 		(void)munmap(memory, STACK_SIZE);
 		return NULL;
