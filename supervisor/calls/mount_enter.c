@@ -121,7 +121,7 @@ bool mount_initial_space(const struct request *req)
  * of the namespace are all new, and before 6.8 none can be told: then as many as there were at launch. */
 static size_t before(struct mounts *mounts)
 {
-	struct { uint32_t size, none; uint64_t of, after; } list = { .size = sizeof(list), .of = LSMT_ROOT };
+	struct { uint32_t size, spare; uint64_t of, after; } list = { .size = sizeof(list), .of = LSMT_ROOT };
 	uint64_t newest = mounts_newest_before(mounts, 0), ids[128];
 	size_t n = 0;
 	long got;

@@ -46,6 +46,11 @@ static int make_landlock(struct run *run)
 {
 	bool needed = false;
 	int ruleset = plan_landlock(&run->plan, &needed);
+	if (needed && ruleset == -EAGAIN) {
+		cli_error(run->cli, "nothing was started: what the policy lets be executed gets other interpreters (#!) while it is looked at; "
+			  "start again when nobody writes there");
+		return CLI_RUN_FAILED;
+	}
 	if (needed && ruleset < 0)
 		return run_fail(run, "cannot make the Landlock rules", ruleset);
 	run->landlock = needed ? ruleset : -1;
