@@ -109,6 +109,9 @@ _Noreturn void agent_run(const struct agent_plan *plan)
 	announce(page, WIRE_PROC);
 	if ((result = namespaces_proc(plan)) < 0)
 		fail_early(page, WIRE_PROC, result);
+	announce(page, WIRE_VIEW);
+	if ((result = namespaces_view(plan)) < 0)
+		fail_early(page, WIRE_VIEW, result);
 	announce(page, WIRE_LIMITS);
 	if ((result = privileges_limit(plan)) < 0)
 		fail_early(page, WIRE_LIMITS, result);

@@ -15,6 +15,20 @@
 
 #include "wire.h"
 
+/*
+ * One thing in the root directory that the program is given, behind the directory that it is in. The text of a link, and owner
+ * and mode of a directory on the way, are those of the real one.
+ */
+enum agent_place_kind { PLACE_WAY, PLACE_LINK, PLACE_TREE, PLACE_FILE };
+struct agent_place {
+	enum agent_place_kind kind;
+	const char *path;		/* absolute; "/" is the first */
+	const char *to;			/* PLACE_LINK */
+	uid_t uid;
+	gid_t gid;
+	mode_t mode;
+};
+
 struct agent_limit { int resource; struct rlimit value; };
 
 struct agent_plan {
@@ -23,7 +37,10 @@ struct agent_plan {
 	const char *path;		/* PATH; NULL: the system's default */
 	char *const *argv, *const *envp;
 	int namespaces;			/* CLONE_NEW*: which are the tree's own (namespaces.c) */
+	const struct agent_place *view;	/* all that there is for the program (namespaces.c) */
+	size_t n_view;			/* 0: everything */
 	const char *chdir;		/* NULL: stay */
+	const char *cwd;		/* with a view: where we are, by its name; what is not in the view becomes "/" */
 	bool set_user;			/* --user */
 	uid_t uid;
 	gid_t gid;

@@ -7,5 +7,6 @@
 int namespaces_network(const struct agent_plan *plan);
 int namespaces_mounts(const struct agent_plan *plan);
 int namespaces_proc(const struct agent_plan *plan);
+int namespaces_view(const struct agent_plan *plan);
 
 #endif

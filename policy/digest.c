@@ -12,9 +12,9 @@
 
 static char *default_canonical(const char *prefix, enum policy_section section, const struct policy_default *value)
 {
-	return text_printf("%sdefault %s %s %d %s audit %d%s", prefix, policy_section_name(section),
+	return text_printf("%sdefault %s %s %d %s audit %d%s%s", prefix, policy_section_name(section),
 			   policy_action_name(value->action), value->err, policy_stage_name(value->stage),
-			   (int)value->audit, value->sealed ? " sealed" : "");
+			   (int)value->audit, value->sealed ? " sealed" : "", value->view ? " view" : "");
 }
 
 static void add_defaults(struct loader *loader, struct strings *lines)

@@ -1,4 +1,5 @@
 /* The options behind a rule or a default. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -206,6 +207,20 @@ static bool read_sealed(struct reading *reading, const struct token *token)
 	return !mistake(reading, diag);
 }
 
+/* What is not there is not there for any call, and nobody is told who asked for it. */
+static bool read_view(struct reading *reading, const struct token *token)
+{
+	struct policy_rule *rule = &reading->rule;
+	bool fits = rule->section == SECTION_FILES && rule->action == ACTION_DENY && !rule->ops;
+	rule->sealed = true;
+	if (fits && rule->err == ENOENT)
+		return true;
+	struct policy_diag *diag = parse_error(reading->parser, token, fits ? "what is left out of a view is not there, and that is ENOENT" :
+									      "'view' belongs to the default of files that denies");
+	policy_diag_help(diag, "default deny ENOENT view;");
+	return !mistake(reading, diag);
+}
+
 static bool read_credentials(struct reading *reading, const struct token *token)
 {
 	const struct policy_rule *rule = &reading->rule;
@@ -248,6 +263,8 @@ static bool read_option(struct reading *reading, const struct word *word, const 
 		return read_beneath(reading, token);
 	case OPTION_SEALED:
 		return read_sealed(reading, token);
+	case OPTION_VIEW:
+		return read_view(reading, token);
 	case OPTION_CREDENTIALS:
 		return read_credentials(reading, token);
 	case OPTION_TO:

@@ -329,8 +329,8 @@ void parse_default(struct parser *parser, enum policy_section section)
 		whole = parse_unexpected(parser, "'allow' or 'deny'");
 	}
 	whole = whole && read_options(&reading);
-	if (whole && (reading.seen & ~(1u << OPTION_STAGE | 1u << OPTION_AUDIT | 1u << OPTION_NOTE | 1u << OPTION_SEALED)))
-		mistake(&reading, parse_error(parser, &reading.first, "%s takes the options stage, audit, note and sealed only",
+	if (whole && (reading.seen & ~(1u << OPTION_STAGE | 1u << OPTION_AUDIT | 1u << OPTION_NOTE | 1u << OPTION_SEALED | 1u << OPTION_VIEW)))
+		mistake(&reading, parse_error(parser, &reading.first, "%s takes the options stage, audit, note, sealed and view only",
 					      token_quote(&reading.first, buf)));
 	if (whole)
 		check_options(&reading);
@@ -340,7 +340,7 @@ void parse_default(struct parser *parser, enum policy_section section)
 		*mem_push(&loader->defaults, &loader->n_defaults) = (struct written_default){
 			.section = section, .err_written = reading.note.err_written, .domain = parser->domain,
 			.value = {.action = rule->action, .err = rule->err, .stage = rule->stage, .audit = rule->audit,
-				  .sealed = rule->sealed, .pos = reading.first.pos, .written = true}};
+				  .sealed = rule->sealed, .view = reading.seen & 1u << OPTION_VIEW, .pos = reading.first.pos, .written = true}};
 	rule_free(rule);
 	free(reading.extra.s);
 }

@@ -171,6 +171,7 @@ struct policy_default {
 	enum policy_stage stage;
 	enum policy_audit audit;
 	bool sealed;
+	bool view;		/* files: what may not be read need not be there at all; then .sealed and ENOENT */
 	struct policy_pos pos;
 	bool written;		/* there was a default statement */
 };

@@ -29,7 +29,7 @@ static int bare_errno(enum policy_section section)
 static bool same_default(const struct policy_default *a, const struct policy_default *b)
 {
 	return a->action == b->action && (a->action == ACTION_ALLOW || a->err == b->err) && a->stage == b->stage &&
-	       a->audit == b->audit && a->sealed == b->sealed;
+	       a->audit == b->audit && a->sealed == b->sealed && a->view == b->view;
 }
 
 static void settle_defaults(struct loader *loader)
@@ -355,7 +355,7 @@ static void settle_mode_log(struct policy *policy)
 	for (int section = 0; section < SECTION_COUNT; section++)
 		if (policy->defaults[section].present) {
 			policy->defaults[section].stage = STAGE_LOG;
-			policy->defaults[section].sealed = false;
+			policy->defaults[section].sealed = policy->defaults[section].view = false;
 		}
 }
 

@@ -11,10 +11,10 @@ static inline bool rule_at_log(const struct policy_rule *rule)
 	return rule->stage == STAGE_LOG && rule->action != ACTION_FORBID;
 }
 
-/* Does RULE let files be used for one of OPS, and not only on trial? */
+/* Does RULE, about files or sockets, let them be used for one of OPS, and not only on trial? */
 static inline bool rule_grants(const struct policy_rule *rule, uint32_t ops)
 {
-	return rule->section == SECTION_FILES && rule->action == ACTION_ALLOW && rule->ops & ops && !rule_at_log(rule);
+	return rule->action == ACTION_ALLOW && rule->ops & ops && !rule_at_log(rule);
 }
 
 /* Does somebody want to hear of what is allowed? */

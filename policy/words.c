@@ -98,6 +98,7 @@ static const struct word words[] = {
 	{.name = "owner", .kind = WORD_OPTION, .value = OPTION_OWNER, LATER, .about = "only files of one's own"},
 	OPTION("beneath", BENEATH, "beneath", "no symlink may lead out of this rule's tree"),
 	OPTION("sealed", SEALED, "sealed", "the kernel answers by itself: no cost, no records, and no stage moves while the program runs"),
+	OPTION("view", VIEW, "view", "with default deny ENOENT: what may not be read is not there, by a mount namespace, and reading costs nothing"),
 	OPTION("credentials", CREDENTIALS, "credentials exact", "servers are told the program's own pid, where nothing else could be reached instead"),
 	OPTION("to", TO, "to TARGET", "where a redirect leads"),
 	OPTION("with", WITH, "with file | content | errno | return | device", "what an answer says"),

@@ -23,7 +23,7 @@ static bool call_wanted(const struct call *call, int nr, const struct plan *plan
 	case CALL_STAT:
 		return plan->stat;
 	case CALL_HIDE:
-		return list_hides(plan->policy);
+		return plan->reads != READS_VIEW && list_hides(plan->policy);
 	case CALL_MODIFY_FD:
 		return ((plan->restricted | plan->recorded) & call->ops) != 0;
 	case CALL_UNIX:

@@ -55,7 +55,7 @@ struct cost cost_of(const struct plan *plan, enum cost_kind kind)
 {
 	if (kind == COST_READ && plan->reads == READS_TREES)
 		return made(kind, "Landlock", BY_LANDLOCK);
-	if (kind == COST_READ && plan->reads == READS_FREE)
+	if (kind == COST_READ && (plan->reads == READS_FREE || plan->reads == READS_VIEW))
 		return made(kind, "filter", BY_FILTER);
 	if (kind == COST_CONNECT && plan->ports)
 		return made(kind, "Landlock", NOT_MEASURED);

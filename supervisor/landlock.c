@@ -190,6 +190,14 @@ bool landlock_tree_has(const struct landlock_tree *tree, const char *path)
 	return strncmp(tree->path, path, len) == 0 && (!path[len] || path[len] == '/');
 }
 
+bool landlock_trees_have(const struct landlock_trees *trees, const char *path)
+{
+	for (size_t i = 0; i < trees->n; i++)
+		if (landlock_tree_has(&trees->list[i], path))
+			return true;
+	return false;
+}
+
 static bool covered(const struct landlock_trees *trees, const char *path)
 {
 	for (size_t i = 0; i < trees->n; i++)

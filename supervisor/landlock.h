@@ -25,6 +25,7 @@ int landlock_trees(const struct plan *plan, struct landlock_trees *trees);
 int landlock_tree_add(struct landlock_trees *trees, const char *path, uint64_t access);
 /* Is PATH in TREE? */
 bool landlock_tree_has(const struct landlock_tree *tree, const char *path);
+bool landlock_trees_have(const struct landlock_trees *trees, const char *path);
 void landlock_trees_free(struct landlock_trees *trees);
 /* What goes without version ABI, and *SINCE which Linux it is there; NULL: nothing, there is no such version. In docs/security.md as well. */
 const char *landlock_lost(int abi, const char **since);

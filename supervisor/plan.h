@@ -14,7 +14,12 @@ enum layers {
 	LAYERS_BROKER,
 	LAYERS_KERNEL,		/* no broker: files as they are at launch are exact enough; else the policy is refused */
 };
-enum reads { READS_BROKERED, READS_FREE, READS_TREES };	/* READS_FREE: nothing is denied */
+enum reads {
+	READS_BROKERED,
+	READS_FREE,	/* nothing is denied */
+	READS_TREES,	/* Landlock keeps them apart */
+	READS_VIEW,	/* what is denied is not there, for stat either (view.h) */
+};
 
 struct plan {
 	const struct policy *policy;

@@ -78,20 +78,25 @@ static bool exec_behind(const struct plan *plan)
 static struct plan_place of_file(const struct plan *plan, const struct policy_rule *rule)
 {
 	static const char reads[] = "directory trees that may be read, which Landlock keeps apart as the policy does";
+	static const char seen[] = "what may not be read is not there, in a mount namespace";
 	const uint32_t asked = plan->restricted | plan->recorded;
-	const char *by = plan->reads == READS_FREE ? "kernel" : "Landlock";
-	bool left = plan->reads && rule->ops & READS;
+	bool view = plan->reads == READS_VIEW;
+	const uint32_t free = view ? READS | OP_BIT(OP_STAT) : READS;
+	bool left = plan->reads && rule->ops & free;
 
 	if (rule->action == ACTION_REDIRECT || rule->action == ACTION_ANSWER)
 		return place("broker", "only the broker redirects and answers");
-	if (!(rule->ops & asked) || (left && !(rule->ops & ~READS & asked)))
-		return left && plan->reads == READS_TREES ? place(by, reads) : place("kernel", "nothing of that is denied anywhere");
+	if (!(rule->ops & asked) || (left && !(rule->ops & ~free & asked)))
+		return left && view ? place("view", seen) : left && plan->reads == READS_TREES ? place("Landlock", reads) :
+		       place("kernel", "nothing of that is denied anywhere");
 	if (rule->ops & OP_BIT(OP_EXEC) && plan->exec)
-		return left	       ? place("broker, exec gate, Landlock", "reading is Landlock's; what starts is compared with what was judged")
+		return left && view    ? place("broker, exec gate, view", "what can be read is there; what starts is compared with what was judged")
+		       : left	       ? place("broker, exec gate, Landlock", "reading is Landlock's; what starts is compared with what was judged")
 		       : exec_behind(plan) ? place("broker, exec gate, Landlock", "what starts is compared with what was judged; Landlock stands behind")
 					   : place("broker, exec gate", "what starts is compared with what was judged");
 	if (left)
-		return plan->reads == READS_FREE ? place("broker, kernel", "only changes are judged: of reading nothing is denied")
+		return view			 ? place("broker, view", "what can be read is there; changes are judged one by one")
+		       : plan->reads == READS_FREE ? place("broker, kernel", "only changes are judged: of reading nothing is denied")
 						 : place("broker, Landlock", "reading is Landlock's; changes are judged one by one");
 	if (!(rule->ops & READS & asked))
 		return place("broker", "never Landlock's: only reading is ever left to it");

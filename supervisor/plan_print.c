@@ -101,6 +101,13 @@ static json_t *advice_json(const struct plan *plan)
 	return list;
 }
 
+static const char *reads_layer(const struct plan *plan)
+{
+	static const char *const names[] = { [READS_BROKERED] = "broker", [READS_FREE] = "kernel", [READS_TREES] = "Landlock", [READS_VIEW] = "view" };
+
+	return names[plan->reads];
+}
+
 static void print_json(const struct plan *plan, const struct landlock_trees *trees, const struct plan_shown *shown, FILE *to)
 {
 	char where[256];
@@ -119,7 +126,7 @@ static void print_json(const struct plan *plan, const struct landlock_trees *tre
 		"connect_tcp", (plan->landlock_net & LANDLOCK_ACCESS_NET_CONNECT_TCP) != 0,
 		"ports", ports_json(plan), "scope_signal", (plan->landlock_scoped & LANDLOCK_SCOPE_SIGNAL) != 0,
 		"scope_abstract", (plan->landlock_scoped & LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET) != 0, "denials_unseen", shown->unseen, "allowed", allowed,
-		"reads", "layer", plan->reads == READS_FREE ? "kernel" : plan->reads ? "Landlock" : "broker", "why", plan->reads_why,
+		"reads", "layer", reads_layer(plan), "why", plan->reads_why,
 		"rule", plan->reads_rule ? policy_where(plan->policy, plan->reads_rule->pos, where, sizeof(where)) : NULL,
 		"topology_fixed", plan->topology_fixed, "mounts", plan->mounts, "rules", rules, "cost", cost_json(plan, shown->use), "advice", advice_json(plan));
 	ASSERT(all);
@@ -166,8 +173,9 @@ static void print_reads(const struct plan *plan, FILE *to)
 {
 	char where[256];
 	if (plan->reads)
-		fprintf(to, "          not brokered: opens that only read, %s\n", plan->reads == READS_FREE ? "of which none is denied" :
-			"which Landlock decides as the policy does");
+		fprintf(to, "          not brokered: %s\n", plan->reads == READS_FREE ? "opens that only read, of which none is denied" :
+			plan->reads == READS_VIEW ? "opens that only read, and stat: what may not be read is not there" :
+			"opens that only read, which Landlock decides as the policy does");
 	else if (*plan->reads_why)
 		fprintf(to, "          brokered: opens that only read, for%s%s %s\n", plan->reads_rule ? " " : "",
 			plan->reads_rule ? policy_where(plan->policy, plan->reads_rule->pos, where, sizeof(where)) : "", plan->reads_why);
@@ -268,7 +276,7 @@ static void print_text(const struct plan *plan, const struct landlock_trees *tre
 		print_ops(plan->restricted, to);
 		fputc('\n', to);
 	}
-	if (plan->files && !plan->stat)
+	if (plan->files && !plan->stat && plan->reads != READS_VIEW)
 		fprintf(to, "          not brokered: stat\n");
 	if (plan->peers_enforced)
 		fprintf(to, "          refused: sockets that no rule can speak of (MPTCP, SCTP, UDP-Lite, SMC, ...), source routes\n");
@@ -285,7 +293,7 @@ static void print_text(const struct plan *plan, const struct landlock_trees *tre
 	if (!plan->landlock) {
 		fprintf(to, "Landlock  not used\n");
 	} else if (!plan->landlock_fs) {
-		fprintf(to, "Landlock  no file right, because none is denied everywhere\n");
+		fprintf(to, "Landlock  no file right, because %s\n", plan->reads == READS_VIEW ? "what it could refuse is not there" : "none is denied everywhere");
 	} else {
 		fprintf(to, "Landlock  refuses by itself:");
 		print_rights(plan->landlock_fs, to);

@@ -11,6 +11,9 @@
  * there can be (difference.h: proved on the automata), with the errno that Landlock gives, EACCES. What is no tree is none
  * of Landlock's: a file is replaced by another one of the same name, and processes come and go in /proc. Nor is a tree that is not there
  * yet, or that the program itself may move away; one that somebody else moves stays what it was, by its new name (docs/security.md).
+ *
+ * Or because what is denied is not there: a view (view.h), of the same trees, for whoever asks for one (`default deny ENOENT view`). There
+ * stat(2) need not be asked about either, and what a rule allows besides reading must be in one of them.
  */
 #include "reads.h"
 
@@ -31,16 +34,25 @@
 #include "landlock.h"
 #include "mountinfo.h"
 #include "reads_trees.h"
+#include "substitute.h"
 #include "text.h"
 #include "verdict.h"
+#include "view.h"
 
 #define OPS READS_OPS
+#define VIEW_OPS (OPS | OP_BIT(OP_STAT))
 
 #define TREES_MAX 1024
 
-static const char *ops_text(uint32_t ops)
+static void ops_text(struct text *text, uint32_t ops)
 {
-	return (ops & OPS) == OPS ? "read,list" : ops & OP_BIT(OP_READ) ? "read" : "list";
+	const char *comma = "";
+
+	for (int op = 0; op < OP_COUNT; op++)
+		if (ops & VIEW_OPS & OP_BIT(op)) {
+			text_addf(text, "%s%s", comma, policy_op_name((enum policy_op)op));
+			comma = ",";
+		}
 }
 
 /* ---- as a policy ---------------------------------------------------------------------------- */
@@ -70,18 +82,44 @@ static int no_predicate(void *ctx, const char *what, const char *op, const char 
 	return -ENOENT;
 }
 
-static void tree_text(struct text *text, const char *path, uint32_t ops)
+static void path_text(struct text *text, const char *path, const char *end, uint32_t ops)
 {
 	struct text glob = { 0 };
-	struct stat st;
 
 	shape_literal(&glob, path, strlen(path));
-	if (path[1] && (lstat(path, &st) < 0 || S_ISDIR(st.st_mode)))
-		text_puts(&glob, "/");
-	text_addf(text, "allow %s ", ops_text(ops));
+	text_puts(&glob, end);
+	text_puts(text, "allow ");
+	ops_text(text, ops);
+	text_puts(text, " ");
 	shape_word(text, glob.s);
 	text_puts(text, ";\n");
 	free(text_take(&glob));
+}
+
+static void tree_text(struct text *text, const char *path, uint32_t ops)
+{
+	struct stat st;
+
+	path_text(text, path, path[1] && (lstat(path, &st) < 0 || S_ISDIR(st.st_mode)) ? "/" : "", ops);
+}
+
+/* Of the directories on the way to TREES, which are there for all in a view, what the policy says itself. */
+static void ways_text(struct text *text, const struct plan *plan, const struct landlock_trees *trees, uint32_t ops)
+{
+	for (size_t i = 0; i < trees->n; i++) {
+		const char *path = trees->list[i].path;
+		for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+			AUTO_FREE char *way = text_dup(path, (size_t)(slash - path));
+			uint32_t allowed = 0;
+			for (int op = 0; op < OP_COUNT; op++) {
+				struct policy_decision decision = policy_decide_path(plan->policy, OP_BIT(op), way, strlen(way));
+				if (ops & OP_BIT(op) && policy_allows(&decision.enforced))
+					allowed |= OP_BIT(op);
+			}
+			if (allowed && view_leads(trees, way))
+				path_text(text, way, "", allowed);
+		}
+	}
 }
 
 /* Links are no part of any domain, and no matter. */
@@ -92,6 +130,21 @@ static int link_text(const struct granted *granted, void *ctx)
 	return 0;
 }
 
+/* usher's own files are not there either, where the policy says EACCES. In TREES they would be. */
+static int forbid_own(const struct plan *plan, const struct landlock_trees *trees, struct policy *policy)
+{
+	const char *path;
+	int err = 0;
+
+	for (size_t i = 0; !err && (path = policy_forbidden(plan->policy, i)) != NULL; i++) {
+		struct policy_decision decision = policy_decide_path(plan->policy, OP_BIT(OP_READ), path, strlen(path));
+		const struct policy_rule *rule = decision.enforced.rule;
+		if (rule && rule->pos.file == POLICY_BUILTIN && !landlock_trees_have(trees, path))
+			err = policy_forbid(policy, path, true);
+	}
+	return err;
+}
+
 /* What TREES allow of OPS and nothing else. */
 static int trees_policy(const struct plan *plan, const struct landlock_trees *trees, uint32_t ops, struct policy **policy)
 {
@@ -100,19 +153,25 @@ static int trees_policy(const struct plan *plan, const struct landlock_trees *tr
 	struct text text = { 0 };
 	int err;
 
-	text_addf(&text, "syntax 1;\npolicy trees;\nfiles {\ncover %s;\ndefault deny EACCES;\n", ops_text(ops));
+	text_puts(&text, "syntax 1;\npolicy trees;\nfiles {\ncover ");
+	ops_text(&text, ops);
+	text_addf(&text, ";\ndefault deny %s;\n", plan->reads == READS_VIEW ? "ENOENT" : "EACCES");
 	for (size_t i = 0; i < trees->n; i++) {
 		uint64_t access = trees->list[i].access;
 		uint32_t has = (access & LANDLOCK_ACCESS_FS_READ_FILE ? OP_BIT(OP_READ) : 0) | (access & LANDLOCK_ACCESS_FS_READ_DIR ? OP_BIT(OP_LIST) : 0);
+		if (plan->reads == READS_VIEW)
+			has = ops;	/* there is no part of being there */
 		if (has)
 			tree_text(&text, trees->list[i].path, has);
 	}
-	(void)reads_each_granted(plan, link_text, &text);
+	if (plan->reads == READS_VIEW)
+		ways_text(&text, plan, trees, ops);
+	(void)reads_each_granted(plan, OPS, link_text, &text);
 	text_puts(&text, "}\n");
 	err = policy_load_text(policy, &env, "trees", text.s, text.len, &diags);
 	policy_diags_free(&diags);
 	free(text_take(&text));
-	return err;
+	return !err && plan->reads == READS_VIEW ? forbid_own(plan, trees, *policy) : err;
 }
 
 /* ---- exact? --------------------------------------------------------------------------------- */
@@ -157,9 +216,8 @@ static int find_unfit(const struct granted *granted, void *ctx)
 
 	if (!granted->unfit)
 		return 0;
-	for (size_t i = 0; i < find->trees->n; i++)
-		if (landlock_tree_has(&find->trees->list[i], granted->path))
-			return 0;
+	if (landlock_trees_have(find->trees, granted->path))
+		return 0;
 	brokered(find->plan, granted->rule, "%s: %s", granted->glob, granted->unfit->why);
 	advise(find->plan, "%s", granted->unfit->help ? granted->unfit->help : "");
 	return 1;
@@ -181,11 +239,15 @@ static void say_difference(struct plan *plan, const struct difference *first)
 {
 	const struct policy_rule *rule = first->before.rule ? first->before.rule : first->after.rule;
 	AUTO_FREE char *path = escape_dup(first->witness, strlen(first->witness));
+	bool view = plan->reads == READS_VIEW;
 
 	if (first->staged) {
 		brokered(plan, rule, "%s: it is at stage log", path);
 	} else if (rule && rule->pos.file == POLICY_BUILTIN) {
 		brokered(plan, NULL, "%s is usher's own, in a tree that may be read", path);
+	} else if (view && first->kind == DIFFERENCE_OTHER) {
+		brokered(plan, rule, "%s: what is left out of a view is ENOENT, and nothing else", path);
+		advise(plan, "let it deny with ENOENT, or take it out: the default does");
 	} else if (first->kind == DIFFERENCE_OTHER) {
 		brokered(plan, rule, "%s: Landlock refuses with EACCES and does nothing else", path);
 		advise(plan, "let it deny with EACCES");
@@ -253,8 +315,8 @@ static int compare(struct plan *plan, uint32_t ops)
 {
 	struct difference first = { 0 };
 	struct policy *domain = NULL;
-	struct landlock_trees trees;
-	int result = landlock_trees(plan, &trees);
+	struct landlock_trees trees = { 0 };
+	int result = plan->reads == READS_VIEW ? reads_trees(plan, &trees) : landlock_trees(plan, &trees);
 	AUTO_FREE char *procfs = result ? NULL : procfs_in(&trees);
 
 	if (!result)
@@ -277,18 +339,35 @@ static int compare(struct plan *plan, uint32_t ops)
 	return result == 1 || result == -E2BIG ? 0 : result;
 }
 
-static int decide_trees(struct plan *plan, uint32_t ops)
+/* One that is not there in a view, and allowed for something else than being read. */
+static int find_outside(const struct granted *granted, void *ctx)
+{
+	const struct unfit_search *find = ctx;
+	AUTO_FREE char *path = escape_dup(granted->path, strlen(granted->path));
+
+	if (landlock_trees_have(find->trees, granted->path) || granted->link || (!(granted->rule->ops & ~VIEW_OPS) && view_leads(find->trees, granted->path)))
+		return 0;
+	brokered(find->plan, granted->rule, "%s: in none of the directory trees that may be read, and so not there", granted->glob);
+	advise(find->plan, "allow the directory to be read, too (allow ro %s/;)", path);
+	return 1;
+}
+
+/* BY: READS_TREES or READS_VIEW. */
+static int decide_trees(struct plan *plan, enum reads by, uint32_t ops)
 {
 	struct landlock_trees trees = { 0 };
 	struct unfit_search find = { .plan = plan, .trees = &trees };
-	int result = reads_trees(plan, &trees);
+	int result;
 
+	plan->reads = by;
+	result = reads_trees(plan, &trees);
 	if (!result)
-		result = reads_each_granted(plan, find_unfit, &find);
+		result = reads_each_granted(plan, OPS, find_unfit, &find);
+	if (!result && by == READS_VIEW)
+		result = reads_each_granted(plan, OPS_FILES | OPS_NETWORK, find_outside, &find);
 	landlock_trees_free(&trees);
 	if (result)
 		return result < 0 ? result : 0;
-	plan->reads = READS_TREES;
 	return compare(plan, ops);
 }
 
@@ -363,6 +442,30 @@ static void leave_all(struct plan *plan)
 	plan->landlock_fs &= ~(uint64_t)LANDLOCK_ACCESS_FS_IOCTL_DEV;
 }
 
+/*
+ * There is no domain for files then: what could be reached behind the broker's back is not there, and each open would pay for it. A
+ * Landlock without scopes has no other use than that, and must have one to keep others from being traced.
+ */
+static int decide_view(struct plan *plan)
+{
+	const char *lacks = view_lacks();
+	int err = 0;
+
+	if (lacks)
+		brokered(plan, NULL, "%s", lacks);
+	else if (plan->mounts || plan->native)
+		brokered(plan, NULL, "mounts are made for the program, and its view stays as it is");
+	else if (substitute_any(plan->policy))
+		brokered(plan, NULL, "only the broker redirects and answers");
+	else
+		err = decide_trees(plan, READS_VIEW, plan->restricted & VIEW_OPS);
+	if (plan->reads != READS_VIEW)
+		return err;
+	plan->stat = false;
+	plan->landlock_fs &= plan->landlock_scoped ? 0 : ~(READ_RIGHTS | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_IOCTL_DEV);
+	return err;
+}
+
 int reads_decide(struct plan *plan)
 {
 	uint32_t ops = plan->restricted & OPS;
@@ -379,6 +482,8 @@ int reads_decide(struct plan *plan)
 		obstructed(plan, NULL, &(struct reads_obstacle){ "every access is recorded (the default's audit)", "take the default's 'audit' out" });
 	else if (why)
 		obstructed(plan, rule, why);
+	else if (plan->policy->defaults[SECTION_FILES].view)
+		err = decide_view(plan);
 	else if (plan->stat)
 		obstructed(plan, NULL, &(struct reads_obstacle){ "stat is covered, and Landlock tells what is there", "leave stat out of 'cover'" });
 	else if (!ops)
@@ -393,7 +498,7 @@ int reads_decide(struct plan *plan)
 		obstructed(plan, NULL, &(struct reads_obstacle){ "what may be executed is not limited, and must be read for that",
 								 "allow exec of directory trees (allow rx /usr/;) and not of everything" });
 	else
-		err = decide_trees(plan, ops);
+		err = decide_trees(plan, READS_TREES, ops);
 	/*
 	 * Each open of the program's own would also be asked whether the file may be truncated later, for which the kernel looks in every
 	 * directory up to the root, in vain. What can truncate, it must ask the broker for.

@@ -63,7 +63,8 @@ static const struct reads_obstacle *unfit(const struct plan *plan, const char *p
 		return forced ? NULL : &missing;
 	if (S_ISLNK(st->st_mode))	/* nothing is opened by its name */
 		return NULL;
-	if (!S_ISDIR(st->st_mode) && !forced)
+	/* A device is not made anew. */
+	if (!S_ISDIR(st->st_mode) && !forced && !(plan->reads == READS_VIEW && S_ISCHR(st->st_mode)))
 		return &single;
 	if (statfs(path, &fs) < 0 || fs.f_type == PROC_SUPER_MAGIC)
 		return &procfs;
@@ -91,12 +92,12 @@ static char *literal(const char *glob, bool *whole)
 	return path;
 }
 
-int reads_each_granted(const struct plan *plan, reads_granted_fn *fn, void *ctx)
+int reads_each_granted(const struct plan *plan, uint32_t ops, reads_granted_fn *fn, void *ctx)
 {
 	for (size_t i = 0; i < plan->policy->n_rules; i++) {
 		const struct policy_rule *rule = &plan->policy->rules[i];
 
-		for (size_t k = 0; rule_grants(rule, READS_OPS) && k < rule->n_patterns; k++) {
+		for (size_t k = 0; rule_grants(rule, ops) && k < rule->n_patterns; k++) {
 			const char *glob = rule->patterns[k].glob;
 			bool whole = false;
 			AUTO_FREE char *path = literal(glob, &whole);
@@ -127,5 +128,5 @@ static int add_granted(const struct granted *granted, void *ctx)
 
 int reads_trees(const struct plan *plan, struct landlock_trees *trees)
 {
-	return reads_each_granted(plan, add_granted, trees);
+	return reads_each_granted(plan, READS_OPS, add_granted, trees);
 }

@@ -17,9 +17,9 @@ struct granted {
 	bool link;
 };
 
-/* Calls FN for each, until it answers anything but 0. */
+/* Calls FN for each that is allowed for one of OPS, until it answers anything but 0. */
 typedef int reads_granted_fn(const struct granted *granted, void *ctx);
-int reads_each_granted(const struct plan *plan, reads_granted_fn *fn, void *ctx);
+int reads_each_granted(const struct plan *plan, uint32_t ops, reads_granted_fn *fn, void *ctx);
 /* What Landlock calls OPS. */
 uint64_t reads_access(uint32_t ops);
 

@@ -165,7 +165,7 @@ static int open_audit(struct run *run)
 		.terminal = terminal || (!run->cli->quiet && (run->cli->verbose || run->cli->json)),
 		.json = run->cli->json,
 		.summary = run->summary,
-		.reads_unseen = run->plan.reads == READS_TREES,
+		.reads_unseen = run->plan.reads == READS_TREES || run->plan.reads == READS_VIEW,
 		.vars = run->cli->vars,
 		.n_vars = run->cli->n_vars,
 	};
@@ -212,7 +212,7 @@ static void close_record(struct run *run, int status)
 static int program_root(const struct run *run)
 {
 	char path[40];
-	if (!(run->namespaces & (CLONE_NEWNS | CLONE_NEWPID)))
+	if (!(run->namespaces & (CLONE_NEWNS | CLONE_NEWPID)) && !run->view.n)
 		return 0;
 	(void)snprintf(path, sizeof(path), "/proc/%d/root", atomic_load(&run->launch.page->child));
 	int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -339,6 +339,8 @@ static void run_free(struct run *run)
 	run_user_free(&run->user);
 	run_fds_free(&run->fds);
 	filter_free(&run->filter);
+	view_free(&run->view);
+	free(run->cwd);
 	run->landlock = fd_close(run->landlock);
 	free(run->envp);
 	for (size_t i = 0; i < ARRAY_SIZE(run->own); i++)

@@ -11,6 +11,7 @@
 #include "run_unshare.h"
 #include "run_user.h"
 #include "session.h"
+#include "view.h"
 
 struct run {
 	const struct cli *cli;
@@ -29,6 +30,8 @@ struct run {
 	struct limits limits;
 	struct filter filter;
 	int landlock;
+	struct view view;
+	char *cwd;		/* where we are, by name, if there is a view */
 	bool root;		/* outside of --unshare user */
 	struct agent_limit rlimits[4];
 	char **envp;		/* owned; entries borrowed but for those in .own */

@@ -4,12 +4,14 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "call.h"
 #include "diag.h"
 #include "err.h"
+#include "reads.h"
 #include "run.h"
 
 static int make_plan(struct run *run)
@@ -55,6 +57,36 @@ static int make_landlock(struct run *run)
 		return run_fail(run, "cannot make the Landlock rules", ruleset);
 	run->landlock = needed ? ruleset : -1;
 	return 0;
+}
+
+/* A directory that is open leads out of a view. */
+static int check_open(const struct run *run, int fd)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode))
+		return 0;
+	cli_error(run->cli, "nothing was started: descriptor %d is an open directory, by which the program would come out of its view", fd);
+	return CLI_RUN_FAILED;
+}
+
+static int make_view(struct run *run)
+{
+	struct landlock_trees trees = { 0 };
+	int status = 0, result;
+	if (run->plan.reads != READS_VIEW)
+		return 0;
+	for (int fd = 0; fd < 3 && status == 0; fd++)
+		status = check_open(run, fd);
+	for (size_t i = 0; i < run->fds.n && status == 0; i++)
+		status = check_open(run, run->fds.list[i]);
+	if (status)
+		return status;
+	result = reads_trees(&run->plan, &trees);
+	if (result == 0)
+		result = view_make(&run->view, &trees);
+	landlock_trees_free(&trees);
+	run->cwd = getcwd(NULL, 0);
+	return result < 0 ? run_fail(run, "cannot make the view", result) : 0;
 }
 
 static bool privileged(void)
@@ -143,6 +175,8 @@ int run_prepare(struct run *run)
 	if (status == 0)
 		status = make_landlock(run);
 	if (status == 0)
+		status = make_view(run);
+	if (status == 0)
 		status = make_limits(run);
 	if (status)
 		return status;
@@ -155,6 +189,9 @@ int run_prepare(struct run *run)
 	agent->argv = run->argv;
 	agent->envp = run->envp;
 	agent->namespaces = run->namespaces;
+	agent->view = run->view.list;
+	agent->n_view = run->view.n;
+	agent->cwd = run->cwd ? run->cwd : "/";
 	agent->chdir = run->chdir;
 	agent->set_user = run->user.set;
 	agent->uid = run->user.uid;

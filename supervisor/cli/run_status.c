@@ -71,6 +71,9 @@ static int child_failed(const struct run *run)
 		cli_error(run->cli, "--unshare pid: cannot mount /proc for it: %s%s", reason,
 			  error == EPERM ? " (in a container parts of /proc may be covered, then the kernel refuses a new one)" : "");
 		break;
+	case WIRE_VIEW:
+		cli_error(run->cli, "cannot make the view (what may be read, in a mount namespace): %s", reason);
+		break;
 	case WIRE_LIMITS:
 		cli_error(run->cli, "cannot set the limits: %s", reason);
 		break;

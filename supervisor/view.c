@@ -1,0 +1,140 @@
+/*
+ * A view: the program's own mount namespace, in which only that is there which it may read.
+ *
+ * Then neither opens that only read nor stat need be asked about, by whatever name: there is nothing to be denied. reads.c proves
+ * that the policy says the same, path by path. What it says of the directories on the way is another matter: they have to be there, and
+ * have nothing in them but the way, and links that lead into a tree, for those who go by them (/bin, /lib64).
+ *
+ * Procfs is never in a view. It leads out of it, to other processes and to what is open.
+ */
+#include "view.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "fd.h"
+#include "text.h"
+
+const char *view_lacks(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+	struct statx root;
+
+	if (syscall(SYS_capget, &header, data) < 0 || !(data[0].effective & (1U << CAP_SYS_ADMIN)))
+		return "only root can give a program a root directory of its own, or who makes a user namespace (--unshare user)";
+	if (statx(AT_FDCWD, "/", 0, STATX_TYPE, &root) < 0 || !(root.stx_attributes & STATX_ATTR_MOUNT_ROOT))
+		return "the root directory is no mount (chroot), so that no other can take its place";
+	return NULL;
+}
+
+bool view_leads(const struct landlock_trees *trees, const char *path)
+{
+	const struct landlock_tree way = { .path = (char *)path };
+
+	for (size_t i = 0; i < trees->n; i++)
+		if (landlock_tree_has(&way, trees->list[i].path) && !landlock_trees_have(trees, path))
+			return true;
+	return false;
+}
+
+/* At PATH, unless something is there already. */
+static struct agent_place *place_add(struct view *view, enum agent_place_kind kind, const char *path, const struct stat *st)
+{
+	for (size_t i = 0; i < view->n; i++)
+		if (strcmp(view->list[i].path, path) == 0)
+			return NULL;
+	struct agent_place *place = mem_push(&view->list, &view->n);
+	*place = (struct agent_place){ .kind = kind, .path = text_copy(path), .uid = st->st_uid, .gid = st->st_gid, .mode = st->st_mode & 07777 };
+	return place;
+}
+
+/* The link PATH, if it leads into TREES. */
+static void add_link(struct view *view, const struct landlock_trees *trees, const char *path)
+{
+	char text[PATH_MAX];
+	struct stat st;
+	AUTO_FREE char *to = realpath(path, NULL);
+	ssize_t len = to && landlock_trees_have(trees, to) && lstat(path, &st) == 0 ? readlink(path, text, sizeof(text)) : -1;
+	struct agent_place *place = len >= 0 && len < PATH_MAX ? place_add(view, PLACE_LINK, path, &st) : NULL;
+
+	if (place)
+		place->to = text_dup(text, (size_t)len);
+}
+
+static void add_links(struct view *view, const struct landlock_trees *trees, const char *path)
+{
+	DIR *dir = opendir(path);
+
+	for (const struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
+		if (entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN)
+			continue;
+		AUTO_FREE char *link = text_printf("%s/%s", path[1] ? path : "", entry->d_name);
+		add_link(view, trees, link);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* Directories from "/" on down to what PATH is in. */
+static int add_way(struct view *view, const struct landlock_trees *trees, const char *path)
+{
+	AUTO_FREE char *way = text_copy(path);
+	struct stat st;
+
+	for (const char *slash = path; slash; slash = strchr(slash + 1, '/')) {
+		size_t len = slash > path ? (size_t)(slash - path) : 1;
+		memcpy(way, path, len);
+		way[len] = '\0';
+		if (stat(way, &st) < 0)
+			return -errno;
+		if (place_add(view, PLACE_WAY, way, &st))
+			add_links(view, trees, way);
+	}
+	return 0;
+}
+
+static int by_path(const void *a, const void *b)
+{
+	return strcmp(((const struct agent_place *)a)->path, ((const struct agent_place *)b)->path);
+}
+
+int view_make(struct view *view, const struct landlock_trees *trees)
+{
+	int result = 0;
+
+	*view = (struct view){ 0 };
+	for (size_t i = 0; i < trees->n && result == 0; i++) {
+		const char *path = trees->list[i].path;
+		bool inside = false;
+		struct stat st;
+		for (size_t k = 0; k < trees->n; k++)
+			inside |= k != i && landlock_tree_has(&trees->list[k], path);
+		if (inside)
+			continue;
+		result = lstat(path, &st) < 0 ? -errno : add_way(view, trees, path);
+		if (result == 0)
+			place_add(view, S_ISDIR(st.st_mode) ? PLACE_TREE : PLACE_FILE, path, &st);
+	}
+	if (view->n)
+		qsort(view->list, view->n, sizeof(*view->list), by_path);
+	return result;
+}
+
+void view_free(struct view *view)
+{
+	for (size_t i = 0; i < view->n; i++) {
+		free((char *)view->list[i].path);
+		free((char *)view->list[i].to);
+	}
+	free(view->list);
+	*view = (struct view){ 0 };
+}
