@@ -19,7 +19,8 @@ static bool call_wanted(const struct call *call, int nr, const struct plan *plan
 {
 	switch (call->when) {
 	case CALL_FILES:
-		return plan->files;
+		/* getxattr */
+		return plan->files && !(plan->reads == READS_VIEW && call->ops == OP_BIT(OP_READ));
 	case CALL_STAT:
 		return plan->stat;
 	case CALL_HIDE:
