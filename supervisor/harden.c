@@ -83,8 +83,12 @@ enum {
 	IOC_SETVERSION32 = 0x40047602,
 	IOC_FAT_SET_ATTRIBUTES = 0x40047211,
 	IOC_BTRFS_SUBVOL_SETFLAGS = 0x4008941a,
+	IOC_XFS_ATTRLIST_BY_HANDLE = 0x4058587a,
+	IOC_XFS_ATTRMULTI_BY_HANDLE = 0x4048587b,
 };
-#define IOC_MOVE_EXT   UINT64_C(0xc028660f)	/* ext4; too large for an enum */
+#define IOC_XFS_OPEN_BY_HANDLE	   UINT64_C(0xc038586b)	/* too large for an enum */
+#define IOC_XFS_READLINK_BY_HANDLE UINT64_C(0xc038586c)
+#define IOC_MOVE_EXT   UINT64_C(0xc028660f)	/* ext4 */
 #define IOC_MOVE_RANGE UINT64_C(0xc020f509)	/* f2fs */
 
 static const struct harden harden_table[] = {
@@ -112,6 +116,11 @@ static const struct harden harden_table[] = {
 	{ .nr = SYS_ioctl, .err = EPERM, .when = HARDEN_FILES, CMD(IOC_BTRFS_SNAP_CREATE_V2) },
 	{ .nr = SYS_ioctl, .err = EPERM, .when = HARDEN_FILES, CMD(IOC_BTRFS_SUBVOL_CREATE_V2) },
 	{ .nr = SYS_ioctl, .err = EPERM, .when = HARDEN_FILES, CMD(IOC_BTRFS_SNAP_DESTROY_V2) },
+	/* open_by_handle_at(2) and its like, of a whole file system by any descriptor of it. */
+	{ .nr = SYS_ioctl, .err = EPERM, .when = HARDEN_FILES, CMD(IOC_XFS_OPEN_BY_HANDLE) },
+	{ .nr = SYS_ioctl, .err = EPERM, .when = HARDEN_FILES, CMD(IOC_XFS_READLINK_BY_HANDLE) },
+	{ .nr = SYS_ioctl, .err = EPERM, .when = HARDEN_FILES, CMD(IOC_XFS_ATTRLIST_BY_HANDLE) },
+	{ .nr = SYS_ioctl, .err = EPERM, .when = HARDEN_FILES, CMD(IOC_XFS_ATTRMULTI_BY_HANDLE) },
 	/* Connects without connect(2), past Landlock too. Programs then connect. */
 	{ .nr = SYS_sendto, .err = EOPNOTSUPP, FLAG(3, MSG_FASTOPEN) },
 	{ .nr = SYS_sendmsg, .err = EOPNOTSUPP, FLAG(2, MSG_FASTOPEN) },
