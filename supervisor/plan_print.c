@@ -84,7 +84,8 @@ static bool advice(const struct plan *plan, size_t i, struct text *text)
 		if (plan->reads_rule)
 			text_addf(text, "%s: ", policy_where(plan->policy, plan->reads_rule->pos, where, sizeof(where)));
 		text_puts(text, plan->reads_help);
-		text_puts(text, ", and Landlock could decide about opens that only read");
+		text_addf(text, ", and %s", plan->policy->defaults[SECTION_FILES].view ? "what may not be read could be left out of a view" :
+			  "Landlock could decide about opens that only read");
 	} else if (i == reads && !plan->ports && plan->peers_of[PROTO_TCP] & OP_BIT(OP_CONNECT) && ports_obstacle(plan, &rule) == ports_unsealed) {
 		text_puts(text, "write 'default deny sealed' in network, and Landlock could decide about TCP ports to connect to");
 	}

@@ -250,7 +250,7 @@ static void say_difference(struct plan *plan, const struct difference *first)
 		advise(plan, "let it deny with ENOENT, or take it out: the default does");
 	} else if (first->kind == DIFFERENCE_OTHER) {
 		brokered(plan, rule, "%s: Landlock refuses with EACCES and does nothing else", path);
-		advise(plan, "let it deny with EACCES");
+		advise(plan, "let it deny with EACCES; or with ENOENT, and by a view (default deny ENOENT view)");
 	} else if (first->kind == DIFFERENCE_DENIED) {
 		brokered(plan, rule, "%s: no part of a directory tree", path);
 		advise(plan, "allow whole directory trees");
@@ -485,7 +485,7 @@ int reads_decide(struct plan *plan)
 	else if (plan->policy->defaults[SECTION_FILES].view)
 		err = decide_view(plan);
 	else if (plan->stat)
-		obstructed(plan, NULL, &(struct reads_obstacle){ "stat is covered, and Landlock tells what is there", "leave stat out of 'cover'" });
+		obstructed(plan, NULL, &(struct reads_obstacle){ "stat is covered, and Landlock tells what is there", "leave stat out of 'cover', or hide by a view (default deny ENOENT view)" });
 	else if (!ops)
 		leave_all(plan);
 	else if (plan->mounts || plan->native)
