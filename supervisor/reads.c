@@ -364,7 +364,7 @@ static int decide_trees(struct plan *plan, enum reads by, uint32_t ops)
 	if (!result)
 		result = reads_each_granted(plan, OPS, find_unfit, &find);
 	if (!result && by == READS_VIEW)
-		result = reads_each_granted(plan, OPS_FILES | OPS_NETWORK, find_outside, &find);
+		result = reads_each_granted(plan, plan->restricted, find_outside, &find);
 	landlock_trees_free(&trees);
 	if (result)
 		return result < 0 ? result : 0;
