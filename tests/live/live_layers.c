@@ -212,6 +212,19 @@ static void try_all(const struct live *live, char *script, bool view)
 		}
 }
 
+/* Does an allow rule of POLICY have TEXT in it? */
+static bool allows(const char *policy, const char *text)
+{
+	for (const char *at = policy; (at = strstr(at, text)) != NULL; at++) {
+		const char *line = at;
+		while (line > policy && line[-1] != '\n')
+			line--;
+		if (strncmp(line, "deny", 4) != 0)
+			return true;
+	}
+	return false;
+}
+
 /* Is PATH a directory that is there in a view because it is on the way to a tree? */
 static bool is_way(const struct live *live, const char *policy, const char *path)
 {
@@ -226,18 +239,6 @@ static bool is_way(const struct live *live, const char *policy, const char *path
 	}
 	free(real);
 	return way;
-}
-
-static bool allows(const char *policy, const char *text)
-{
-	for (const char *at = policy; (at = strstr(at, text)) != NULL; at++) {
-		const char *line = at;
-		while (line > policy && line[-1] != '\n')
-			line--;
-		if (strncmp(line, "deny", 4) != 0)
-			return true;
-	}
-	return false;
 }
 
 /* Is PATH, by its name, in a tree that a rule allows? */
