@@ -43,6 +43,10 @@ class Asker:
     def others(self):
         return self.wrappers.peers if self.scale.peers_everywhere else {}
 
+    def view(self):
+        """Only root can have one."""
+        return {"view": self.wrappers.usher(self.site.view)} if self.site.root else {}
+
     # How a sample is taken.
 
     def worker_sample(self, command):
@@ -96,9 +100,10 @@ class Asker:
         yield self.calls("untrapped", "A call that is not trapped", "getppid", "-", w.floor("--allow-all"), w.usher(s.plain), within("a call that is not trapped", 1.05),
                          count=self.scale.count * 20, notes=["floor: a one-line allow-all filter."])
         yield self.calls("landlock", "An open that is left to Landlock", "open", s.target, w.landlock(), w.usher(s.sealed),
-                         within("reads offloaded to Landlock", 1.05), count=self.scale.count * 5, more=[("floor+filter", w.landlock_filter()), ("truncate", w.landlock_filter("--truncate"))],
+                         within("reads offloaded to Landlock", 1.05), count=self.scale.count * 5, more=[("floor+filter", w.landlock_filter()), ("truncate", w.landlock_filter("--truncate")), *self.view().items()],
                          notes=["floor: Landlock alone, with the rights that usher gives; floor+filter: with a one-line allow-all filter besides, which is what the kernel charges for any filter;",
-                                "truncate: the same, and each open asks whether it may truncate, for which the kernel looks on up to the root. usher gave that up."])
+                                "truncate: the same, and each open asks whether it may truncate, for which the kernel looks on up to the root. usher gave that up;",
+                                "view: what may not be read is not there (default deny ENOENT view)."])
         for op, title in (("connect", "A brokered connect to loopback"), ("connect_nonblocking", "The same, not blocking")):
             yield self.calls(op, title, op, "-", w.floor("--connect"), w.usher(s.connects), within("connect to loopback, brokered" + ", not blocking" * (op != "connect"), 1.15),
                              count=self.scale.count // 2)
@@ -144,9 +149,9 @@ class Asker:
         rate = lambda words, of, to, least: Goal(words, of, to, key="rate", least=least)
         # Each nginx has its port and its configuration.
         yield Question("nginx", "nginx, 1 KiB pages, one open a request", {
-            "native": [], "landlock": w.landlock(), "landlock+filter": w.landlock_filter(), "offloaded": w.usher(s.sealed), "floor": w.floor(), "brokered": w.usher(s.plain), **self.others(),
+            "native": [], "landlock": w.landlock(), "landlock+filter": w.landlock_filter(), "offloaded": w.usher(s.sealed), **self.view(), "floor": w.floor(), "brokered": w.usher(s.plain), **self.others(),
         }, Nginx(s, scale.server_seconds, False).sample, [
-            rate(SERVED + ": offloaded", "offloaded", "native", 0.95), rate(SERVED + ": brokered", "brokered", "floor", 0.95),
+            rate(SERVED + ": offloaded", "offloaded", "native", 0.95), *(rate(SERVED + ": in a view", name, "native", 0.95) for name in self.view()), rate(SERVED + ": brokered", "brokered", "floor", 0.95),
         ], key="rate", repetitions=scale.server_repetitions, peers=tuple(w.peers), peer_repetitions=min(2, scale.peers), seconds=400)
         yield Question("nginx_cache", "nginx with open_file_cache under the shipped profile", {"native": [], "allow-all": w.floor("--allow-all"), "usher": w.web()},
                        Nginx(s, scale.server_seconds, True).sample, [rate("nginx with open_file_cache", "usher", "native", 0.97)],
@@ -167,16 +172,16 @@ class Asker:
         ):
             runs = max(1, times * scale.programs // 2)
             work = [s.tool("worker"), "run", str(runs), *command]
-            wrapped = {"native": [], "landlock": w.landlock(), "landlock+filter": w.landlock_filter(), "offloaded": w.usher(s.sealed), "floor": w.floor(), "brokered": w.usher(s.plain), **self.others()}
+            wrapped = {"native": [], "landlock": w.landlock(), "landlock+filter": w.landlock_filter(), "offloaded": w.usher(s.sealed), **self.view(), "floor": w.floor(), "brokered": w.usher(s.plain), **self.others()}
             yield Question(name, title, {label: wrapper + work for label, wrapper in wrapped.items()}, self.worker_sample, [
-                Goal(f"{title}: offloaded", "offloaded", "native", most=1.05), Goal(f"{title}: brokered", "brokered", "floor", most=1.10),
+                Goal(f"{title}: offloaded", "offloaded", "native", most=1.05), *(Goal(f"{title}: in a view", name, "native", most=1.05) for name in self.view()), Goal(f"{title}: brokered", "brokered", "floor", most=1.10),
             ], calls=runs, repetitions=scale.program_repetitions, peers=tuple(w.peers), peer_repetitions=min(2, scale.peers),
                 notes=["From the program's start to its end, inside of what is there already: the start of the wrapper is a question of its own."])
 
     def start(self):
         s, w = self.site, self.wrappers
         work = [s.tool("worker"), "run", str(max(2, self.scale.count // 1000))]
-        wrapped = {"native": [], "landlock": w.landlock(), "floor": w.floor(), "usher": w.usher(s.plain), "offloaded": w.usher(s.sealed), **w.peers}
+        wrapped = {"native": [], "landlock": w.landlock(), "floor": w.floor(), "usher": w.usher(s.plain), "offloaded": w.usher(s.sealed), **self.view(), **w.peers}
         yield Question("start", "The start of a program: /bin/true", {label: work + wrapper + ["/bin/true"] for label, wrapper in wrapped.items()}, self.worker_sample,
                        [Goal("start of a program under usher, over a bare exec", label, "native", most=10, less=True, scale=1e6, unit="ms") for label in ("usher",)],
                        calls=max(2, self.scale.count // 1000), repetitions=self.scale.repetitions, peers=tuple(w.peers), peer_repetitions=self.scale.peers)

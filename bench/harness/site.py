@@ -88,6 +88,9 @@ class Site:
         writable = ", ".join(tree + "/*/" for tree in self.writable[:3])
         self.sealed = self._files("sealed", f"allow ro,exec {readable};\n\tallow write,append,truncate,create,delete,rename,chown,chmod {writable};\n\tallow write /dev/null;",
                                   default="deny EACCES sealed")
+        # The same, and the rest is not there.
+        with open(self.sealed) as f:
+            self.view = self.write("view.policy", f.read().replace("policy sealed", "policy view").replace("deny EACCES sealed", "deny ENOENT view"))
         self.connects = self.write("connects.policy", """syntax 1;
 policy connects "bench";
 network { default allow; deny connect tcp 192.0.2.0/24:*; }

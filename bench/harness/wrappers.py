@@ -87,10 +87,10 @@ class Wrappers:
         except Failed as e:
             return f"usher: {e}"
 
-    def offloads(self, policy):
-        """Whether Landlock decides about reading under POLICY."""
+    def reads(self, policy):
+        """Which layer decides about reading under POLICY; None: that cannot be told."""
         try:
             out, _ = run([self.site.usher, "check", "--plan", "--json", policy], self.site.env, 60)
-            return json.loads(out)["plan"]["reads"]["layer"] == "Landlock"
+            return json.loads(out)["plan"]["reads"]["layer"]
         except (Failed, ValueError, KeyError):
-            return False
+            return None
