@@ -40,6 +40,7 @@ static void run_case(struct live *live, const char *name)
 		run_case(*state, #name);        \
 	}
 CASE(web)
+CASE(view)
 CASE(redis)
 CASE(postgres)
 CASE(python)
@@ -53,7 +54,7 @@ CASE(rollout)
 CASE(builder)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, live_setup, live_teardown)
-static const struct CMUnitTest tests[] = { TEST(web), TEST(redis), TEST(postgres), TEST(python), TEST(shell), TEST(storm), TEST(creds), TEST(net),
+static const struct CMUnitTest tests[] = { TEST(web), TEST(view), TEST(redis), TEST(postgres), TEST(python), TEST(shell), TEST(storm), TEST(creds), TEST(net),
 					   TEST(brokered), TEST(learn), TEST(rollout), TEST(builder) };
 
 int main(int argc, char **argv)
