@@ -29,7 +29,6 @@
 #include "difference.h"
 #include "err.h"
 #include "escape.h"
-#include "evidence/shape.h"
 #include "fd.h"
 #include "landlock.h"
 #include "mountinfo.h"
@@ -40,141 +39,7 @@
 #include "view.h"
 
 #define OPS READS_OPS
-#define VIEW_OPS (OPS | OP_BIT(OP_STAT))
-
 #define TREES_MAX 1024
-
-static void ops_text(struct text *text, uint32_t ops)
-{
-	const char *comma = "";
-
-	for (int op = 0; op < OP_COUNT; op++)
-		if (ops & VIEW_OPS & OP_BIT(op)) {
-			text_addf(text, "%s%s", comma, policy_op_name((enum policy_op)op));
-			comma = ",";
-		}
-}
-
-/* ---- as a policy ---------------------------------------------------------------------------- */
-
-static int no_file(void *ctx, const char *path, char **text, size_t *len)
-{
-	(void)ctx, (void)path, (void)text, (void)len;
-	return -ENOENT;
-}
-
-static int no_names(void *ctx, const char *path, char ***names, size_t *n)
-{
-	(void)ctx, (void)path, (void)names, (void)n;
-	return -ENOENT;
-}
-
-static int as_it_is(void *ctx, const char *path, char **resolved)
-{
-	(void)ctx;
-	*resolved = strdup(path);
-	return *resolved ? 0 : -ENOMEM;
-}
-
-static int no_predicate(void *ctx, const char *what, const char *op, const char *value)
-{
-	(void)ctx, (void)what, (void)op, (void)value;
-	return -ENOENT;
-}
-
-static void path_text(struct text *text, const char *path, const char *end, uint32_t ops)
-{
-	struct text glob = { 0 };
-
-	shape_literal(&glob, path, strlen(path));
-	text_puts(&glob, end);
-	text_puts(text, "allow ");
-	ops_text(text, ops);
-	text_puts(text, " ");
-	shape_word(text, glob.s);
-	text_puts(text, ";\n");
-	free(text_take(&glob));
-}
-
-static void tree_text(struct text *text, const char *path, uint32_t ops)
-{
-	struct stat st;
-
-	path_text(text, path, path[1] && (lstat(path, &st) < 0 || S_ISDIR(st.st_mode)) ? "/" : "", ops);
-}
-
-/* Of the directories on the way to TREES, which are there for all in a view, what the policy says itself. */
-static void ways_text(struct text *text, const struct plan *plan, const struct landlock_trees *trees, uint32_t ops)
-{
-	for (size_t i = 0; i < trees->n; i++) {
-		const char *path = trees->list[i].path;
-		for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-			AUTO_FREE char *way = text_dup(path, (size_t)(slash - path));
-			uint32_t allowed = 0;
-			for (int op = 0; op < OP_COUNT; op++) {
-				struct policy_decision decision = policy_decide_path(plan->policy, OP_BIT(op), way, strlen(way));
-				if (ops & OP_BIT(op) && policy_allows(&decision.enforced))
-					allowed |= OP_BIT(op);
-			}
-			if (allowed && view_leads(trees, way))
-				path_text(text, way, "", allowed);
-		}
-	}
-}
-
-/* Links are no part of any domain, and no matter. */
-static int link_text(const struct granted *granted, void *ctx)
-{
-	if (!granted->unfit && granted->link)
-		tree_text(ctx, granted->path, granted->rule->ops);
-	return 0;
-}
-
-/* usher's own files are not there either, where the policy says EACCES. In TREES they would be. */
-static int forbid_own(const struct plan *plan, const struct landlock_trees *trees, struct policy *policy)
-{
-	const char *path;
-	int err = 0;
-
-	for (size_t i = 0; !err && (path = policy_forbidden(plan->policy, i)) != NULL; i++) {
-		struct policy_decision decision = policy_decide_path(plan->policy, OP_BIT(OP_READ), path, strlen(path));
-		const struct policy_rule *rule = decision.enforced.rule;
-		if (rule && rule->pos.file == POLICY_BUILTIN && !landlock_trees_have(trees, path))
-			err = policy_forbid(policy, path, true);
-	}
-	return err;
-}
-
-/* What TREES allow of OPS and nothing else. */
-static int trees_policy(const struct plan *plan, const struct landlock_trees *trees, uint32_t ops, struct policy **policy)
-{
-	const struct policy_env env = { .read = no_file, .list = no_names, .resolve = as_it_is, .predicate = no_predicate };
-	struct policy_diags diags = { 0 };
-	struct text text = { 0 };
-	int err;
-
-	text_puts(&text, "syntax 1;\npolicy trees;\nfiles {\ncover ");
-	ops_text(&text, ops);
-	text_addf(&text, ";\ndefault deny %s;\n", plan->reads == READS_VIEW ? "ENOENT" : "EACCES");
-	for (size_t i = 0; i < trees->n; i++) {
-		uint64_t access = trees->list[i].access;
-		uint32_t has = (access & LANDLOCK_ACCESS_FS_READ_FILE ? OP_BIT(OP_READ) : 0) | (access & LANDLOCK_ACCESS_FS_READ_DIR ? OP_BIT(OP_LIST) : 0);
-		if (plan->reads == READS_VIEW)
-			has = ops;	/* there is no part of being there */
-		if (has)
-			tree_text(&text, trees->list[i].path, has);
-	}
-	if (plan->reads == READS_VIEW)
-		ways_text(&text, plan, trees, ops);
-	(void)reads_each_granted(plan, OPS, link_text, &text);
-	text_puts(&text, "}\n");
-	err = policy_load_text(policy, &env, "trees", text.s, text.len, &diags);
-	policy_diags_free(&diags);
-	free(text_take(&text));
-	return !err && plan->reads == READS_VIEW ? forbid_own(plan, trees, *policy) : err;
-}
-
-/* ---- exact? --------------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 3, 4))) static void brokered(struct plan *plan, const struct policy_rule *rule, const char *format, ...)
 {
@@ -326,7 +191,7 @@ static int compare(struct plan *plan, uint32_t ops)
 	else if (!result && trees.n > TREES_MAX)
 		brokered(plan, NULL, "more than %d directory trees", TREES_MAX);
 	else if (!result)
-		result = trees_policy(plan, &trees, ops, &domain);
+		result = reads_policy(plan, &trees, ops, &domain);
 	if (domain && !result)
 		result = differences_first(&first, plan->policy, domain, ops);
 	if (result == 1)
@@ -345,7 +210,7 @@ static int find_outside(const struct granted *granted, void *ctx)
 	const struct unfit_search *find = ctx;
 	AUTO_FREE char *path = escape_dup(granted->path, strlen(granted->path));
 
-	if (landlock_trees_have(find->trees, granted->path) || granted->link || (!(granted->rule->ops & ~VIEW_OPS) && view_leads(find->trees, granted->path)))
+	if (landlock_trees_have(find->trees, granted->path) || granted->link || (!(granted->rule->ops & ~READS_VIEW_OPS) && view_leads(find->trees, granted->path)))
 		return 0;
 	brokered(find->plan, granted->rule, "%s: in none of the directory trees that may be read, and so not there", granted->glob);
 	advise(find->plan, "allow the directory to be read, too (allow ro %s/;)", path);
@@ -458,7 +323,7 @@ static int decide_view(struct plan *plan)
 	else if (substitute_any(plan->policy))
 		brokered(plan, NULL, "only the broker redirects and answers");
 	else
-		err = decide_trees(plan, READS_VIEW, plan->restricted & VIEW_OPS);
+		err = decide_trees(plan, READS_VIEW, plan->restricted & READS_VIEW_OPS);
 	if (plan->reads != READS_VIEW)
 		return err;
 	plan->stat = false;

@@ -118,8 +118,8 @@ static int make_limits(struct run *run)
 		run->rlimits[n++] = (struct agent_limit){ RLIMIT_NPROC, { limits->processes, limits->processes } };
 	if (limits->memory)
 		run->rlimits[n++] = (struct agent_limit){ RLIMIT_AS, { limits->memory, limits->memory } };
-	/* The kernel writes it where the program stands; only Landlock is asked. */
-	if (!run->plan.landlock && run->plan.confined & (OP_BIT(OP_CREATE) | OP_BIT(OP_DELETE) | OP_BIT(OP_WRITE)))
+	/* The kernel writes it where the program stands; only Landlock is asked, and has nothing to say in a view. */
+	if ((!run->plan.landlock || run->plan.reads == READS_VIEW) && run->plan.confined & (OP_BIT(OP_CREATE) | OP_BIT(OP_DELETE) | OP_BIT(OP_WRITE)))
 		run->rlimits[n++] = (struct agent_limit){ RLIMIT_CORE, { 0, 0 } };
 	run->agent.limits = run->rlimits;
 	run->agent.n_limits = n;

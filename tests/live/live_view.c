@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -197,6 +198,20 @@ static void others_have_none(void **given)
 	assert_says(live->out, "ok");
 }
 
+/* The kernel would make one where the program stands, and asks nobody. */
+static void no_core_files(void **given)
+{
+	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+	struct live *live = *given;
+	if (!live_root())
+		skip();
+	scene(live);
+	live_policy(live, VIEW "}");
+	assert_int_equal(setrlimit(RLIMIT_CORE, &all), 0);
+	assert_int_equal(live_sh(live, "ulimit -c; ulimit -Hc"), 0);
+	assert_string_equal(live->out, "0\n0\n");
+}
+
 /* Where it begins: in the same directory if that is there. No directory is handed in. */
 static void where_it_begins(void **given)
 {
@@ -298,6 +313,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(the_way_is_there, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(reading_is_free, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(others_have_none, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(no_core_files, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(where_it_begins, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(mounts, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(it_needs_a_restart, live_setup, live_teardown),
