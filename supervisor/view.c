@@ -109,9 +109,11 @@ static int by_path(const void *a, const void *b)
 
 int view_make(struct view *view, const struct landlock_trees *trees)
 {
-	int result = 0;
+	int result;
 
 	*view = (struct view){ 0 };
+	/* With no tree at all there is still a root directory, which is empty: without any the program would keep ours. */
+	result = add_way(view, trees, "/");
 	for (size_t i = 0; i < trees->n && result == 0; i++) {
 		const char *path = trees->list[i].path;
 		bool inside = false;
