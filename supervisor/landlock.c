@@ -340,7 +340,7 @@ int landlock_trees(const struct plan *plan, struct landlock_trees *trees)
 	/* TIOCGPTPEER opens the peer in the kernel. */
 	if (result == 0 && plan->landlock_fs & TTY && allowed(plan, OP_BIT(OP_READ) | OP_BIT(OP_WRITE), "/dev/pts/0"))
 		result = landlock_tree_add(trees, "/dev/pts", TTY);
-	if (result == 0 && plan->reads == READS_TREES)
+	if (result == 0 && (plan->reads == READS_TREES || (plan->reads == READS_VIEW && plan->landlock_fs & LANDLOCK_ACCESS_FS_READ_FILE)))
 		result = reads_trees(plan, trees);
 	for (size_t i = 0; i < trees->n; i++)
 		trees->list[i].access &= plan->landlock_fs;

@@ -307,9 +307,30 @@ static void leave_all(struct plan *plan)
 	plan->landlock_fs &= ~(uint64_t)LANDLOCK_ACCESS_FS_IOCTL_DEV;
 }
 
+/* May somebody else hand descriptors in, over a unix socket? By a directory among them the program would come out of its view. */
+static bool receives(const struct plan *plan)
+{
+	if (OPS_NETWORK & ~(plan->restricted & plan->peers_of[PROTO_UNIX]))
+		return true;
+	for (size_t i = 0; i < plan->policy->n_rules; i++) {
+		const struct policy_rule *rule = &plan->policy->rules[i];
+
+		if (rule_grants(rule, OPS_NETWORK) && (rule->n_patterns || rule->proto == PROTO_UNIX))
+			return true;
+	}
+	return false;
+}
+
+void reads_receive(struct plan *plan)
+{
+	if (plan->reads == READS_VIEW && plan->landlock)
+		plan->landlock_fs |= LANDLOCK_ACCESS_FS_READ_FILE;
+}
+
 /*
- * There is no domain for files then: what could be reached behind the broker's back is not there, and each open would pay for it. A
- * Landlock without scopes has no other use than that, and must have one to keep others from being traced.
+ * There is no domain for files then: what could be reached behind the broker's back is not there, and each open would pay for it. But
+ * what lies in a directory that is handed in must not be read. A Landlock without scopes has no other use than that, and must have one
+ * to keep others from being traced.
  */
 static int decide_view(struct plan *plan)
 {
@@ -328,6 +349,8 @@ static int decide_view(struct plan *plan)
 		return err;
 	plan->stat = false;
 	plan->landlock_fs &= plan->landlock_scoped ? 0 : ~(READ_RIGHTS | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_IOCTL_DEV);
+	if (receives(plan))
+		reads_receive(plan);
 	return err;
 }
 

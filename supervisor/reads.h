@@ -7,6 +7,8 @@
 
 /* Sets .reads, or .reads_why and .reads_rule, after landlock_rights(). 0 or -ENOMEM. */
 int reads_decide(struct plan *plan);
+/* The program is given a unix socket of somebody else's: in a view Landlock then keeps it from what a directory that comes over it holds. */
+void reads_receive(struct plan *plan);
 /* Adds what Landlock must let be read. 0 or -ENOMEM. */
 int reads_trees(const struct plan *plan, struct landlock_trees *trees);
 /* TREES let something else be read than those for which PLAN's .reads was proved: -EAGAIN, where READS_TREES is at stake. 0 or -errno. */

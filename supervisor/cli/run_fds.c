@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -109,6 +110,21 @@ bool run_fds_socket(const struct run_fds *fds)
 	bool found = is_socket(0) || is_socket(1) || is_socket(2);
 	for (size_t i = 0; i < fds->n; i++)
 		found |= is_socket(fds->list[i]);
+	return found;
+}
+
+static bool is_unix(int fd)
+{
+	int domain = -1;
+	socklen_t len = sizeof(domain);
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
+}
+
+bool run_fds_unix(const struct run_fds *fds)
+{
+	bool found = is_unix(0) || is_unix(1) || is_unix(2);
+	for (size_t i = 0; i < fds->n; i++)
+		found |= is_unix(fds->list[i]);
 	return found;
 }
 

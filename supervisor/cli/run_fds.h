@@ -16,6 +16,8 @@ int run_fds_add(struct run_fds *fds, const char *text, const struct cli *cli);
 int run_fds_settle(struct run_fds *fds, const struct cli *cli);
 /* Is one of those that the program will have a socket? */
 bool run_fds_socket(const struct run_fds *fds);
+/* A unix one, over which descriptors may come? */
+bool run_fds_unix(const struct run_fds *fds);
 /* The supervisor's own copies: nobody who waits for the end of a pipe is to wait for usher. 2 stays, for messages. */
 void run_fds_close(const struct run_fds *fds);
 void run_fds_free(struct run_fds *fds);

@@ -25,6 +25,8 @@ static int make_plan(struct run *run)
 		plan_record(&run->plan);
 	else if (result == 0 && !run_fds_socket(&run->fds))
 		plan_ports(&run->plan);
+	if (result == 0 && run_fds_unix(&run->fds))
+		reads_receive(&run->plan);
 	if (result == 0)
 		result = call_filter_rows(&run->plan, &rows, &n);
 	if (result == 0)

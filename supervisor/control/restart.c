@@ -166,6 +166,8 @@ static void compare_reads(struct restart *restart, const struct plan *launched, 
 	if (launched->reads && !reads_same(launched, next))
 		say(restart, true, "opens that only read were left to the kernel at launch, by the rules of then%s%s",
 		    next->reads ? "" : "; now they need the broker: ", next->reads ? "" : next->reads_why);
+	if (launched->reads == READS_VIEW && next->landlock_fs & ~launched->landlock_fs & LANDLOCK_ACCESS_FS_READ_FILE)
+		say(restart, true, "the program was launched without unix sockets, and nothing keeps it from what a directory that comes over one holds");
 	next->reads = launched->reads;
 }
 
