@@ -198,7 +198,7 @@ static bool read_sealed(struct reading *reading, const struct token *token)
 	bool ports = rule->section == SECTION_NETWORK && rule->action >= ACTION_DENY &&
 		     (!rule->ops || (rule->proto == PROTO_TCP && rule->ops & OP_BIT(OP_CONNECT)));
 	bool reads = rule->section == SECTION_FILES && rule->action >= ACTION_DENY &&
-		     (!rule->ops || rule->ops & (OP_BIT(OP_READ) | OP_BIT(OP_LIST)));
+		     (!rule->ops || rule->ops & (OP_BIT(OP_STAT) | OP_BIT(OP_READ) | OP_BIT(OP_LIST)));
 	reading->rule.sealed = true;
 	if (rule->section == SECTION_SYSCALLS || ports || reads)
 		return true;

@@ -264,13 +264,14 @@ static const struct reads_obstacle beneath = {
 static const struct reads_obstacle *special(const struct plan *plan, const struct policy_rule **rule)
 {
 	const struct policy *policy = plan->policy;
-	bool denies = plan->confined & OPS && plan->layers != LAYERS_KERNEL;
+	const uint32_t ops = policy->defaults[SECTION_FILES].view ? VIEW_OPS : OPS;
+	bool denies = plan->confined & ops && plan->layers != LAYERS_KERNEL;
 
 	for (size_t i = 0; i < policy->n_rules; i++) {
 		const struct policy_rule *one = *rule = &policy->rules[i];
 		bool allows = one->action == ACTION_ALLOW;
 
-		if (one->section != SECTION_FILES || !(one->ops & OPS))
+		if (one->section != SECTION_FILES || !(one->ops & ops))
 			continue;
 		if (one->beneath)
 			return &beneath;
