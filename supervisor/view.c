@@ -57,14 +57,16 @@ static struct agent_place *place_add(struct view *view, enum agent_place_kind ki
 	return place;
 }
 
-/* The link PATH, if it leads into TREES. */
+/* The link PATH, if it leads into TREES, or to what leads there (/var/run). Not by way of procfs, which is not there. */
 static void add_link(struct view *view, const struct landlock_trees *trees, const char *path)
 {
 	char text[PATH_MAX];
 	struct stat st;
 	AUTO_FREE char *to = realpath(path, NULL);
-	ssize_t len = to && landlock_trees_have(trees, to) && lstat(path, &st) == 0 ? readlink(path, text, sizeof(text)) : -1;
-	struct agent_place *place = len >= 0 && len < PATH_MAX ? place_add(view, PLACE_LINK, path, &st) : NULL;
+	bool leads = to && (landlock_trees_have(trees, to) || view_leads(trees, to));
+	ssize_t len = leads && lstat(path, &st) == 0 ? readlink(path, text, sizeof(text)) : -1;
+	bool whole = len >= 0 && len < PATH_MAX && (len < 6 || memcmp(text, "/proc/", 6) != 0);
+	struct agent_place *place = whole ? place_add(view, PLACE_LINK, path, &st) : NULL;
 
 	if (place)
 		place->to = text_dup(text, (size_t)len);
