@@ -184,6 +184,8 @@ int plan_make(struct plan *plan, const struct policy *policy, const struct kerne
 
 void plan_record(struct plan *plan)
 {
+	if (plan->reads == READS_VIEW)	/* there is none, and Landlock stands behind the broker again */
+		(void)landlock_rights(plan);
 	plan->reads = READS_BROKERED;
 	(void)snprintf(plan->reads_why, sizeof(plan->reads_why), "every access is recorded");
 	plan->reads_rule = NULL;
