@@ -264,7 +264,7 @@ static const struct reads_obstacle beneath = {
 static const struct reads_obstacle *special(const struct plan *plan, const struct policy_rule **rule)
 {
 	const struct policy *policy = plan->policy;
-	const uint32_t ops = policy->defaults[SECTION_FILES].view ? VIEW_OPS : OPS;
+	const uint32_t ops = policy->defaults[SECTION_FILES].view ? READS_VIEW_OPS : OPS;
 	bool denies = plan->confined & ops && plan->layers != LAYERS_KERNEL;
 
 	for (size_t i = 0; i < policy->n_rules; i++) {
@@ -311,7 +311,9 @@ static void leave_all(struct plan *plan)
 /* May somebody else hand descriptors in, over a unix socket? By a directory among them the program would come out of its view. */
 static bool receives(const struct plan *plan)
 {
-	if (OPS_NETWORK & ~(plan->restricted & plan->peers_of[PROTO_UNIX]))
+	const struct policy_default *otherwise = &plan->policy->defaults[SECTION_NETWORK];
+
+	if (!otherwise->present || otherwise->action == ACTION_ALLOW || otherwise->stage == STAGE_LOG)
 		return true;
 	for (size_t i = 0; i < plan->policy->n_rules; i++) {
 		const struct policy_rule *rule = &plan->policy->rules[i];
@@ -325,7 +327,7 @@ static bool receives(const struct plan *plan)
 void reads_receive(struct plan *plan)
 {
 	if (plan->reads == READS_VIEW && plan->landlock)
-		plan->landlock_fs |= LANDLOCK_ACCESS_FS_READ_FILE;
+		plan->landlock_fs |= LANDLOCK_ACCESS_FS_READ_FILE;	/* directories on the way are listed */
 }
 
 /*

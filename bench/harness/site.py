@@ -90,7 +90,8 @@ class Site:
                                   default="deny EACCES sealed")
         # The same, and the rest is not there.
         with open(self.sealed) as f:
-            self.view = self.write("view.policy", f.read().replace("policy sealed", "policy view").replace("deny EACCES sealed", "deny ENOENT view"))
+            self.view = self.write("view.policy", f.read().replace("policy sealed", "policy view").replace("deny EACCES sealed", "deny ENOENT view")
+                                   + "network {\n\tdefault deny;\n\tallow connect,bind,sendto tcp *:*;\n}\n")
         self.connects = self.write("connects.policy", """syntax 1;
 policy connects "bench";
 network { default allow; deny connect tcp 192.0.2.0/24:*; }

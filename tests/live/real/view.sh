@@ -21,6 +21,10 @@ files {
 	allow ro,write /dev/null;
 	allow rw,attr $DIR/logs/*, $DIR/run/*, $DIR/temp/*/;
 }
+network {
+	default deny;
+	allow bind tcp 127.0.0.1:$port;
+}
 POLICY
 layer=view
 [ "$(id -u)" -eq 0 ] || layer=broker
