@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -244,6 +245,45 @@ static void where_it_begins(void **given)
 	assert_int_equal(chdir("/"), 0);
 }
 
+/* A directory of somebody else's, over a socket that is given or may be used, leads out of the view. */
+static void what_is_handed_in(void **given)
+{
+	struct live *live = *given;
+	int pair[2], dir;
+	if (!live_root())
+		skip();
+	scene(live);
+	live_policy(live, VIEW "} network { default deny; }");
+	assert_true(has_view(live));
+	assert_null(strstr(live->out, "READ_FILE"));
+	live_policy(live, VIEW "} network { default deny; allow connect unix $dir/www/*; }");
+	assert_true(has_view(live));
+	assert_non_null(strstr(live->out, "READ_FILE"));
+	live_policy(live, VIEW "} network { default deny; }");
+	dir = open(live_path(live, "else"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
+	struct iovec part = { (char[]){ "x" }, 1 };
+	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_LEN(sizeof(int)) };
+	memcpy(CMSG_DATA(&control.header), &dir, sizeof(dir));
+	assert_int_equal(sendmsg(pair[0], &msg, 0), 1);
+	int passed = fcntl(pair[1], F_DUPFD, 20);
+	assert_int_equal(passed, 20);
+	live->options[0] = "--pass-fd";
+	live->options[1] = "20";
+	assert_int_equal(live_runl(live, live_path(live, "bin/probe"), "urecv", "20", ",", "openat", "3", "file", "r", ",", "openat", "3", "file", "+", ",", "cat",
+				   live_path(live, "www/page"), NULL), 0);
+	assert_says(live->out, "descriptor 3");
+	assert_says(live->out, "\nEACCES\nENOENT\nok page\n");
+	close(passed);
+	close(pair[0]);
+	close(pair[1]);
+	close(dir);
+}
+
 /* What is mounted in a tree is there; on the host nothing is left, and nothing was seen. */
 static void mounts(void **given)
 {
@@ -315,6 +355,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(others_have_none, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(no_core_files, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(where_it_begins, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(what_is_handed_in, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(mounts, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(it_needs_a_restart, live_setup, live_teardown),
 	};

@@ -176,7 +176,7 @@ static void receive(int from_fd, int show_pid)
 			memcpy(&fd, CMSG_DATA(header), sizeof(fd));
 			snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 			ssize_t len = readlink(link, to, sizeof(to));
-			printf(" descriptor %d flags %o to %.*s", fd, fcntl(fd, F_GETFL), (int)len, to);
+			printf(" descriptor %d flags %o to %.*s", fd, fcntl(fd, F_GETFL), len < 0 ? 0 : (int)len, to);
 		}
 	}
 	printf(" ");
