@@ -35,7 +35,8 @@ static void exec_failed(const struct run *run, int error, bool found)
 	const char *name = run->argv[0];
 	char where[300];
 	if (!found && error == ENOENT)
-		cli_error(run->cli, "'%s': %s", name, strchr(name, '/') ? "no such file" : "not found in PATH");
+		cli_error(run->cli, "'%s': %s%s", name, strchr(name, '/') ? "no such file" : "not found in PATH",
+			  run->plan.reads == READS_VIEW ? " (in the view: only what the policy lets be read is there)" : "");
 	else if (!found && error == EACCES)
 		cli_error(run->cli, "%s: cannot be executed: %s (not a file, or without permission to execute it)", name,
 			  strerror(error));
@@ -81,7 +82,8 @@ static int child_failed(const struct run *run)
 		cli_error(run->cli, "cannot give up privileges: %s", reason);
 		break;
 	case WIRE_CHDIR:
-		cli_error(run->cli, "--chdir %s: %s", run->chdir, reason);
+		cli_error(run->cli, "--chdir %s: %s%s", run->chdir, reason,
+			  run->plan.reads == READS_VIEW ? " (in the view: only what the policy lets be read is there)" : "");
 		break;
 	case WIRE_LANDLOCK:
 		cli_error(run->cli, "Landlock: %s", reason);
