@@ -11,6 +11,8 @@ int reads_decide(struct plan *plan);
 void reads_receive(struct plan *plan);
 /* Adds what Landlock must let be read. 0 or -ENOMEM. */
 int reads_trees(const struct plan *plan, struct landlock_trees *trees);
+/* Adds the links that rules name, so that they may be read. 0 or -ENOMEM. */
+int reads_links(const struct plan *plan, struct landlock_trees *links);
 /* TREES let something else be read than those for which PLAN's .reads was proved: -EAGAIN, where READS_TREES is at stake. 0 or -errno. */
 int reads_check(const struct plan *plan, const struct landlock_trees *trees);
 /* Do both leave the same to the kernel? */

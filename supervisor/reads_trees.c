@@ -130,3 +130,13 @@ int reads_trees(const struct plan *plan, struct landlock_trees *trees)
 {
 	return reads_each_granted(plan, READS_OPS, add_granted, trees);
 }
+
+static int add_granted_link(const struct granted *granted, void *ctx)
+{
+	return granted->link && !granted->unfit && granted->rule->ops & OP_BIT(OP_STAT) ? landlock_tree_add(ctx, granted->path, 0) : 0;
+}
+
+int reads_links(const struct plan *plan, struct landlock_trees *links)
+{
+	return reads_each_granted(plan, READS_OPS, add_granted_link, links);
+}

@@ -57,19 +57,26 @@ static struct agent_place *place_add(struct view *view, enum agent_place_kind ki
 	return place;
 }
 
-/* The link PATH, if it leads into TREES, or to what leads there (/var/run). Not by way of procfs, which is not there. */
-static void add_link(struct view *view, const struct landlock_trees *trees, const char *path)
+static void place_link(struct view *view, const char *path)
 {
 	char text[PATH_MAX];
 	struct stat st;
-	AUTO_FREE char *to = realpath(path, NULL);
-	bool leads = to && (landlock_trees_have(trees, to) || view_leads(trees, to));
-	ssize_t len = leads && lstat(path, &st) == 0 ? readlink(path, text, sizeof(text)) : -1;
-	bool whole = len >= 0 && len < PATH_MAX && (len < 6 || memcmp(text, "/proc/", 6) != 0);
-	struct agent_place *place = whole ? place_add(view, PLACE_LINK, path, &st) : NULL;
+	ssize_t len = lstat(path, &st) == 0 ? readlink(path, text, sizeof(text)) : -1;
+	struct agent_place *place = len >= 0 && len < PATH_MAX ? place_add(view, PLACE_LINK, path, &st) : NULL;
 
 	if (place)
 		place->to = text_dup(text, (size_t)len);
+}
+
+/* The link PATH, if it leads into TREES, or to what leads there (/var/run). Not by way of procfs, which is not there. */
+static void add_link(struct view *view, const struct landlock_trees *trees, const char *path)
+{
+	char text[6];
+	AUTO_FREE char *to = realpath(path, NULL);
+
+	if (to && (landlock_trees_have(trees, to) || view_leads(trees, to)) &&
+	    (readlink(path, text, sizeof(text)) < 6 || memcmp(text, "/proc/", 6) != 0))
+		place_link(view, path);
 }
 
 static void add_links(struct view *view, const struct landlock_trees *trees, const char *path)
@@ -109,7 +116,19 @@ static int by_path(const void *a, const void *b)
 	return strcmp(((const struct agent_place *)a)->path, ((const struct agent_place *)b)->path);
 }
 
-int view_make(struct view *view, const struct landlock_trees *trees)
+/* The link PATH, which a rule names. What is in a tree is there anyway. */
+static int add_named(struct view *view, const struct landlock_trees *trees, const char *path)
+{
+	AUTO_FREE char *in = text_dup(path, strrchr(path, '/') > path ? (size_t)(strrchr(path, '/') - path) : 1);
+	AUTO_FREE char *real = landlock_trees_have(trees, path) ? NULL : realpath(in, NULL);
+	int result = real && strcmp(real, in) == 0 ? add_way(view, trees, path) : 0;
+
+	if (result == 0 && real && strcmp(real, in) == 0)
+		place_link(view, path);
+	return result;
+}
+
+int view_make(struct view *view, const struct landlock_trees *trees, const struct landlock_trees *links)
 {
 	int result;
 
@@ -128,6 +147,8 @@ int view_make(struct view *view, const struct landlock_trees *trees)
 		if (result == 0)
 			place_add(view, S_ISDIR(st.st_mode) ? PLACE_TREE : PLACE_FILE, path, &st);
 	}
+	for (size_t i = 0; i < links->n && result == 0; i++)
+		result = add_named(view, trees, links->list[i].path);
 	if (view->n)
 		qsort(view->list, view->n, sizeof(*view->list), by_path);
 	return result;

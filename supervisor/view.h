@@ -15,8 +15,8 @@ const char *view_lacks(void);
 /* Is PATH a directory on the way to one of TREES, and none of theirs? */
 bool view_leads(const struct landlock_trees *trees, const char *path);
 /* What there is with TREES, which were proved to be all that may be read: they, what leads to them, and links there that lead into
- * them. 0 or -errno. */
-int view_make(struct view *view, const struct landlock_trees *trees);
+ * them; and LINKS, wherever they lead. 0 or -errno. */
+int view_make(struct view *view, const struct landlock_trees *trees, const struct landlock_trees *links);
 void view_free(struct view *view);
 
 #endif

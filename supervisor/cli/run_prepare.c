@@ -73,7 +73,7 @@ static int check_open(const struct run *run, int fd)
 
 static int make_view(struct run *run)
 {
-	struct landlock_trees trees = { 0 };
+	struct landlock_trees trees = { 0 }, links = { 0 };
 	int status = 0, result;
 	if (run->plan.reads != READS_VIEW)
 		return 0;
@@ -85,8 +85,11 @@ static int make_view(struct run *run)
 		return status;
 	result = reads_trees(&run->plan, &trees);
 	if (result == 0)
-		result = view_make(&run->view, &trees);
+		result = reads_links(&run->plan, &links);
+	if (result == 0)
+		result = view_make(&run->view, &trees, &links);
 	landlock_trees_free(&trees);
+	landlock_trees_free(&links);
 	run->cwd = getcwd(NULL, 0);
 	return result < 0 ? run_fail(run, "cannot make the view", result) : 0;
 }
