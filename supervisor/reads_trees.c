@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #include "err.h"
@@ -44,6 +45,9 @@ static const struct reads_obstacle pattern = {
 }, single = {
 	"no directory tree: files are replaced by others of their name",
 	"allow the directory that it is in, or give --layers bpf,landlock, which leaves the file to Landlock as it is at the start",
+}, ptmx = {
+	"its terminals are looked for beside it, which in a mount of its own there is nothing",
+	"allow the directory that it is in, too (allow ro /dev/;)",
 }, procfs = {
 	"in procfs, where nothing stays", NULL,
 }, away = {
@@ -63,6 +67,8 @@ static const struct reads_obstacle *unfit(const struct plan *plan, const char *p
 		return forced ? NULL : &missing;
 	if (S_ISLNK(st->st_mode))	/* nothing is opened by its name */
 		return NULL;
+	if (S_ISCHR(st->st_mode) && st->st_rdev == makedev(5, 2) && plan->reads == READS_VIEW)
+		return &ptmx;
 	/* A device is not made anew. */
 	if (!S_ISDIR(st->st_mode) && !forced && !(plan->reads == READS_VIEW && S_ISCHR(st->st_mode)))
 		return &single;
