@@ -46,7 +46,7 @@ static const struct reads_obstacle pattern = {
 	"no directory tree: files are replaced by others of their name",
 	"allow the directory that it is in, or give --layers bpf,landlock, which leaves the file to Landlock as it is at the start",
 }, ptmx = {
-	"its terminals are looked for beside it, which in a mount of its own there is nothing",
+	"its terminals are looked for beside it, and beside a file that is a mount there is nothing",
 	"allow the directory that it is in, too (allow ro /dev/;)",
 }, procfs = {
 	"in procfs, where nothing stays", NULL,

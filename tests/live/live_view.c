@@ -284,6 +284,71 @@ static void what_is_handed_in(void **given)
 	close(dir);
 }
 
+/* What a policy that lets nothing be read leaves is an empty root directory, and not the one that there was. */
+static void of_nothing(void **given)
+{
+	struct live *live = *given;
+	if (!live_root())
+		skip();
+	scene(live);
+	live_policy(live, "files { cover read, list, stat; default deny ENOENT view; }");
+	assert_true(has_view(live));
+	assert_int_equal(live_runl(live, live_probe(), "cat", live_path(live, "secret"), NULL), 127);
+	assert_null(strstr(live->out, "ok"));
+}
+
+/* Where a rule about stat alone wants more than a view can do. */
+static void rules_about_stat(void **given)
+{
+	static const char *const more[] = { "deny ENOENT stat $dir/else/ audit alert; }", "allow stat $dir/www/ audit all; }", "allow stat $dir/www/ beneath; }" };
+	struct live *live = *given;
+	char text[400];
+	if (!live_root())
+		skip();
+	scene(live);
+	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
+		snprintf(text, sizeof(text), VIEW "%s", more[i]);
+		live_policy(live, text);
+		assert_false(has_view(live));
+	}
+	live_policy(live, VIEW "deny ENOENT stat $dir/else/ sealed; }");
+	assert_true(has_view(live));
+}
+
+/* A link that a rule names, one in a directory on the way, and one to a directory on the way. */
+static void links(void **given)
+{
+	static const char *const paths[] = { "other/named", "web/page", "w/to-way/x/f" };
+	struct live *live = *given;
+	if (!live_root())
+		skip();
+	scene(live);
+	live_file(live, "way/x/f", 0644, "page\n");
+	live_file(live, "w/y/f", 0644, "page\n");
+	live_mkdir(live, "other", 0755);
+	live_symlink(live, live_path(live, "www/page"), "other/named");
+	live_symlink(live, "../way", "w/to-way");
+	live_policy(live, VIEW "allow ro $dir/other/named, $dir/way/x/, $dir/w/y/; }");
+	assert_true(has_view(live));
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		assert_int_equal(live_runl(live, live_path(live, "bin/probe"), "cat", live_path(live, paths[i]), NULL), 0);
+		assert_says(live->out, "ok page");
+	}
+}
+
+/* Beside a file that is a mount the kernel finds no terminals. */
+static void terminals(void **given)
+{
+	struct live *live = *given;
+	if (!live_root() || access("/dev/ptmx", F_OK) < 0)
+		skip();
+	scene(live);
+	live_policy(live, VIEW "allow ro,write /dev/ptmx; allow ro /dev/pts/; }");
+	assert_false(has_view(live));
+	assert_int_equal(live_runl(live, live_path(live, "bin/probe"), "open", "/dev/ptmx", "+", NULL), 0);
+	assert_says(live->out, "ok");
+}
+
 /* What is mounted in a tree is there; on the host nothing is left, and nothing was seen. */
 static void mounts(void **given)
 {
@@ -356,6 +421,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(no_core_files, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(where_it_begins, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(what_is_handed_in, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(of_nothing, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(rules_about_stat, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(links, live_setup, live_teardown),
+		cmocka_unit_test_setup_teardown(terminals, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(mounts, live_setup, live_teardown),
 		cmocka_unit_test_setup_teardown(it_needs_a_restart, live_setup, live_teardown),
 	};
