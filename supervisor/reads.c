@@ -346,6 +346,9 @@ static int decide_view(struct plan *plan)
 		brokered(plan, NULL, "mounts are made for the program, and its view stays as it is");
 	else if (substitute_any(plan->policy))
 		brokered(plan, NULL, "only the broker redirects and answers");
+	else if (receives(plan) && !plan->landlock)
+		obstructed(plan, NULL, &(struct reads_obstacle){ "a directory may come over a unix socket, and without Landlock nothing keeps the program from what it holds",
+								 "deny unix sockets (network { default deny; }), or leave --no-landlock out" });
 	else
 		err = decide_trees(plan, READS_VIEW, plan->restricted & READS_VIEW_OPS);
 	if (plan->reads != READS_VIEW)

@@ -81,6 +81,11 @@ static int make_view(struct run *run)
 		status = check_open(run, fd);
 	for (size_t i = 0; i < run->fds.n && status == 0; i++)
 		status = check_open(run, run->fds.list[i]);
+	if (status == 0 && !run->plan.landlock && run_fds_unix(&run->fds)) {
+		cli_error(run->cli, "nothing was started: the program is given a unix socket, over which directories may come, and without Landlock "
+			  "nothing keeps it from what they hold");
+		status = CLI_RUN_FAILED;
+	}
 	if (status)
 		return status;
 	result = reads_trees(&run->plan, &trees);
