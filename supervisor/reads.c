@@ -116,6 +116,9 @@ static void say_difference(struct plan *plan, const struct difference *first)
 	} else if (first->kind == DIFFERENCE_OTHER) {
 		brokered(plan, rule, "%s: Landlock refuses with EACCES and does nothing else", path);
 		advise(plan, "let it deny with EACCES; or with ENOENT, and by a view (default deny ENOENT view)");
+	} else if (view && first->kind == DIFFERENCE_ALLOWED) {
+		brokered(plan, rule, "%s: what is in a view can be read, listed and asked about (stat) alike, and this may not", path);
+		advise(plan, "allow ro of whole directory trees, and keep what is denied outside of them");
 	} else if (first->kind == DIFFERENCE_DENIED) {
 		brokered(plan, rule, "%s: no part of a directory tree", path);
 		advise(plan, "allow whole directory trees");
@@ -344,6 +347,8 @@ static int decide_view(struct plan *plan)
 		brokered(plan, NULL, "%s", lacks);
 	else if (plan->mounts || plan->native)
 		brokered(plan, NULL, "mounts are made for the program, and its view stays as it is");
+	else if (OPS_FILES & ~plan->policy->cover & ~OP_BIT(OP_STAT))
+		obstructed(plan, NULL, &(struct reads_obstacle){ "what is not covered may be done everywhere, and in a view not everything is there", "cover all;" });
 	else if (substitute_any(plan->policy))
 		brokered(plan, NULL, "only the broker redirects and answers");
 	else if (receives(plan) && !plan->landlock)

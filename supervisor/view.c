@@ -154,6 +154,16 @@ int view_make(struct view *view, const struct landlock_trees *trees, const struc
 	return result;
 }
 
+bool view_has(const struct view *view, const char *path)
+{
+	for (size_t i = 0; i < view->n; i++) {
+		const struct landlock_tree tree = { .path = (char *)view->list[i].path };
+		if (view->list[i].kind == PLACE_TREE ? landlock_tree_has(&tree, path) : strcmp(tree.path, path) == 0)
+			return true;
+	}
+	return false;
+}
+
 void view_free(struct view *view)
 {
 	for (size_t i = 0; i < view->n; i++) {

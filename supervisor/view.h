@@ -17,6 +17,8 @@ bool view_leads(const struct landlock_trees *trees, const char *path);
 /* What there is with TREES, which were proved to be all that may be read: they, what leads to them, and links there that lead into
  * them; and LINKS, wherever they lead. 0 or -errno. */
 int view_make(struct view *view, const struct landlock_trees *trees, const struct landlock_trees *links);
+/* Is the directory PATH there? It may be in a tree and be a file, or gone. */
+bool view_has(const struct view *view, const char *path);
 void view_free(struct view *view);
 
 #endif

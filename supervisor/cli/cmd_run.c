@@ -267,11 +267,24 @@ static bool reopen_audit(void *audit)
 	return audit_reopen(audit);
 }
 
+/* It is not, below the mount that somebody's chroot(2) left us in: paths would not be what the policy calls them. */
+static bool is_root(int fd)
+{
+	char link[32], path[2];
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return readlink(link, path, sizeof(path)) == 1 && path[0] == '/';
+}
+
 static int serve(struct run *run)
 {
 	int root = program_root(run);
 	if (root < 0)
 		return run_fail(run, "cannot reach the program's mount namespace", root);
+	if (root > 0 && !is_root(root)) {
+		fd_close(root);
+		cli_error(run->cli, "nothing was started: usher is in a chroot(2) itself, where it cannot give a program a mount namespace");
+		return CLI_RUN_FAILED;
+	}
 	struct sandbox_options how = {
 		.listener = fd_take(&run->launch.listener),
 		.root = root,

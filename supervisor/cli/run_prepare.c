@@ -96,6 +96,8 @@ static int make_view(struct run *run)
 	landlock_trees_free(&trees);
 	landlock_trees_free(&links);
 	run->cwd = getcwd(NULL, 0);
+	if (result == 0 && !run->chdir && !run->cli->quiet && !(run->cwd && view_has(&run->view, run->cwd)))
+		cli_note(run->cli, "the program begins in /: where you are (%s) is not in its view", run->cwd ? run->cwd : "a directory that is gone");
 	return result < 0 ? run_fail(run, "cannot make the view", result) : 0;
 }
 

@@ -585,7 +585,7 @@ static void what_would_be_cheaper_is_said(void **state)
 		{ DENY "} audit { level all; }", "every access is recorded", "leave 'level all' out" },
 		{ "files { default deny sealed; allow exec /; allow ro /etc/; }", "what may be executed is not limited", "allow exec of directory trees" },
 		{ VIEW "cover all; }", "opens that only read, and stat: what may not be read is not there", NULL },
-		{ VIEW "allow ro /etc/; deny read **/.git/ sealed; }", "in a tree that may be read", "and what may not be read could be left out of a view" },
+		{ VIEW "allow ro /etc/; deny read **/.git/ sealed; }", "what is in a view can be read, listed and asked about", "and what may not be read could be left out of a view" },
 		{ VIEW "deny EACCES read /etc/ sealed; }", "what is left out of a view is ENOENT", "let it deny with ENOENT" },
 		{ VIEW "allow ro /etc/passwd; }", "files are replaced by others of their name", "allow the directory that it is in" },
 		{ VIEW "allow ro /dev/null; }", "what may not be read is not there", NULL },
