@@ -21,14 +21,17 @@ class Goal:
     scale: float = 1
     unit: str = "x"
 
-    def figure(self, variants):
+    def figure(self, variants, pairs=None):
+        """PAIRS: the samples of each variant, one for each repetition."""
         try:
             value = variants[self.of][self.key]
-            if self.to:
+            if self.to and pairs:
+                value = statistics.median(pairs[self.of][i][self.key] / pairs[self.to][i][self.key] for i in pairs[self.of].keys() & pairs[self.to].keys())
+            elif self.to:
                 base = variants[self.to][self.key]
                 value = value - base if self.less else value / base
             return value / self.scale
-        except (KeyError, TypeError, ZeroDivisionError):
+        except (KeyError, TypeError, ZeroDivisionError, statistics.StatisticsError):
             return None
 
     def bound(self):
@@ -55,6 +58,8 @@ class Question:
     peer_repetitions: int = 3
     notes: list = field(default_factory=list)
     seconds: float = 240                # no repetition is begun after that, once there are two
+    paired: bool = False                # goals are medians of the ratios of each repetition: a machine that is now fast, now slow is so for all of one
+    done: Callable = lambda: None       # behind the last repetition
 
 
 def medians(samples, calls):
@@ -68,7 +73,7 @@ def medians(samples, calls):
 
 def measure(question):
     """What a report says about a question. A wrapper that fails twice is left out."""
-    samples, failures = {name: [] for name in question.variants}, {}
+    samples, failures = {name: {} for name in question.variants}, {}
     begun = time.monotonic()
     for repetition in range(question.repetitions):
         if time.monotonic() - begun > question.seconds and repetition > 2:
@@ -84,9 +89,11 @@ def measure(question):
                 print(f"    {question.name} {name}: {failures[name][-1]}", file=sys.stderr)
                 continue
             if repetition:
-                samples[name].append(sample)
+                samples[name][repetition] = sample
+    question.done()
     variants = {}
-    for name, list_ in samples.items():
+    for name, numbered in samples.items():
+        list_ = list(numbered.values())
         if not list_:
             continue
         variants[name] = medians(list_, question.calls)
@@ -94,10 +101,10 @@ def measure(question):
         variants[name]["spread"] = (max(main) - min(main)) / statistics.median(main)
         if "p99" in variants[name] and question.calls < 1000:  # too few for it to mean anything
             del variants[name]["p99"], variants[name]["p999"]
-    return finish(question, variants, {name: list_[-1] for name, list_ in failures.items()}, time.monotonic() - begun)
+    return finish(question, variants, {name: list_[-1] for name, list_ in failures.items()}, time.monotonic() - begun, samples if question.paired else None)
 
 
-def finish(question, variants, failures, seconds):
+def finish(question, variants, failures, seconds, pairs=None):
     """The ratios, and what became of the goals."""
     for v in variants.values():
         for base in ("native", "floor"):
@@ -107,7 +114,7 @@ def finish(question, variants, failures, seconds):
                     v[f"cpu_x_{base}"] = v["cpu_us"] / variants[base]["cpu_us"]
     goals = []
     for goal in question.goals:
-        value = goal.figure(variants)
+        value = goal.figure(variants, pairs)
         compared = f"{goal.of} {'-' if goal.less else '/'} {goal.to}" if goal.to else goal.of
         verdict = goal.verdict(value) if value is not None else "failed: " + " ".join((failures.get(goal.of) or failures.get(goal.to) or "not measured").split())
         goals.append({"words": goal.words, "compared": compared, "key": goal.key, "of": goal.of, "figure": value, "bound": goal.bound(), "unit": goal.unit,

@@ -104,6 +104,19 @@ def group(pgid):
     return members
 
 
+def group_seconds(pgid):
+    """Processor seconds that the threads of a process group have had."""
+    total = 0
+    for pid, _ in group(pgid):
+        try:
+            for tid in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{tid}/schedstat") as f:
+                    total += int(f.read().split()[0])
+        except OSError:
+            pass
+    return total / 1e9
+
+
 def run(command, env, seconds=60, cwd=None):
     """Its standard output and processor seconds."""
     status, out, err, cpu = Running(command, env, cwd).wait(seconds)

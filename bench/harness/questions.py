@@ -15,7 +15,7 @@ class Scale:
     repetitions: int        # the first is dropped
     programs: int           # runs of a program, in units of its own
     program_repetitions: int
-    server_seconds: int
+    bursts: int             # of a second, of requests to nginx
     server_repetitions: int
     redis_requests: int
     threads: tuple
@@ -25,9 +25,9 @@ class Scale:
     peers_everywhere: bool
 
 
-WHOLE = Scale(20000, 12, 4, 9, 4, 11, 100000, (1, 4, 16, 64), (1, 100, 1000), 3000, 3, True)
-QUICK = Scale(2000, 4, 1, 3, 1, 3, 10000, (1, 4, 64), (1, 50), 500, 1, False)
-SMOKE = Scale(50, 2, 1, 2, 1, 2, 1000, (1, 4), (1, 3), 10, 1, False)
+WHOLE = Scale(20000, 12, 4, 9, 33, 11, 100000, (1, 4, 16, 64), (1, 100, 1000), 3000, 3, True)
+QUICK = Scale(2000, 4, 1, 3, 7, 3, 10000, (1, 4, 64), (1, 50), 500, 1, False)
+SMOKE = Scale(50, 2, 1, 2, 2, 2, 1000, (1, 4), (1, 3), 10, 1, False)
 
 OPEN = "brokered read open of an existing file, no symlink in the way"
 RULES = "10 rules against 100,000 rules"
@@ -147,19 +147,19 @@ class Asker:
     def servers(self):
         s, w, scale = self.site, self.wrappers, self.scale
         rate = lambda words, of, to, least: Goal(words, of, to, key="rate", least=least)
-        # Each nginx has its port and its configuration.
+        plain, cached = Nginx(s, 1, False), Nginx(s, 1, True)
         yield Question("nginx", "nginx, 1 KiB pages, one open a request", {
             "native": [], "landlock": w.landlock(), "landlock+filter": w.landlock_filter(), "offloaded": w.usher(s.sealed), **self.view(), "floor": w.floor(), "brokered": w.usher(s.plain), **self.others(),
-        }, Nginx(s, scale.server_seconds, False).sample, [
+        }, plain.sample, [
             rate(SERVED + ": offloaded", "offloaded", "native", 0.95), *(rate(SERVED + ": in a view", name, "native", 0.95) for name in self.view()), rate(SERVED + ": brokered", "brokered", "floor", 0.95),
-        ], key="rate", repetitions=scale.server_repetitions, peers=tuple(w.peers), peer_repetitions=min(2, scale.peers), seconds=400)
+        ], key="rate", repetitions=scale.bursts, peers=tuple(w.peers), peer_repetitions=2 * scale.peers, seconds=400, paired=True, done=plain.stop)
         yield Question("nginx_cache", "nginx with open_file_cache under the shipped profile", {"native": [], "allow-all": w.floor("--allow-all"), "usher": w.web()},
-                       Nginx(s, scale.server_seconds, True).sample, [rate("nginx with open_file_cache", "usher", "native", 0.97)],
-                       key="rate", repetitions=scale.server_repetitions)
+                       cached.sample, [rate("nginx with open_file_cache", "usher", "native", 0.97)],
+                       key="rate", repetitions=scale.bursts, paired=True, done=cached.stop)
         for name, what, both in (("redis", "both ends wrapped", True), ("redis_server", "the server wrapped", False)):
             yield Question(name, f"redis, SET and GET, {what}, sockets brokered", {"native": [], "allow-all": w.floor("--allow-all"), "usher": w.usher(s.sockets)},
                            Redis(s, scale.redis_requests, both).sample, [rate(f"redis GET/SET, {what}", "usher", "native", 0.97)],
-                           key="rate", repetitions=scale.server_repetitions)
+                           key="rate", repetitions=scale.server_repetitions, paired=True)
 
     def programs(self):
         s, w, scale = self.site, self.wrappers, self.scale

@@ -3,7 +3,7 @@ import shutil
 import socket
 import time
 
-from .process import Failed, Running, run
+from .process import Failed, Running, group_seconds, run
 
 
 def free_port():
@@ -25,39 +25,53 @@ def until_listening(server, port, seconds=15):
 
 
 class Nginx:
-    """1 KiB pages. Without CACHE every request opens its file."""
+    """1 KiB pages. Without CACHE every request opens its file. The servers stay, so that short samples of all of them can be taken in turn."""
 
     def __init__(self, site, seconds, cache):
-        self.site, self.seconds, self.port = site, seconds, free_port()
+        self.site, self.seconds, self.cache = site, seconds, cache
         self.missing = [name for name in ("nginx", "wrk") if not shutil.which(name)]
-        user = ""
+        self.servers = {}
         if site.root:
-            # With the cache on as Debian runs it; without, of the supervisor's own user, as the floor's child is.
-            user = f"user {'www-data' if cache else 'root'};"
             for d in ("logs", "run", "temp"):
                 shutil.chown(site.path(d), "www-data")
-        w = site.work
-        self.command = ["nginx", "-c", site.write(f"conf/nginx-{'cache' if cache else 'plain'}.conf", f"""{user} worker_processes 1; daemon off; pid {w}/run/nginx.pid; error_log {w}/logs/error.log;
+
+    def start(self, wrapper):
+        # With the cache on as Debian runs it; without, of the supervisor's own user, as the floor's child is.
+        user = f"user {'www-data' if self.cache else 'root'};" if self.site.root else ""
+        w, port, name = self.site.work, free_port(), f"nginx-{'cache' if self.cache else 'plain'}-{len(self.servers)}"
+        conf = self.site.write(f"conf/{name}.conf", f"""{user} worker_processes 1; daemon off; pid {w}/run/nginx.pid; error_log {w}/logs/error.log;
 events {{}}
-http {{ access_log off; keepalive_requests 1000000; client_body_temp_path {w}/temp/b; proxy_temp_path {w}/temp/p; fastcgi_temp_path {w}/temp/f;
+http {{ access_log off; keepalive_requests 100000000; client_body_temp_path {w}/temp/b; proxy_temp_path {w}/temp/p; fastcgi_temp_path {w}/temp/f;
 uwsgi_temp_path {w}/temp/u; scgi_temp_path {w}/temp/s;
-open_file_cache {'max=1000 inactive=60s; open_file_cache_valid 60s' if cache else 'off'};
-server {{ listen 127.0.0.1:{self.port}; root {w}/site; }} }}
-""")]
+open_file_cache {'max=1000 inactive=60s; open_file_cache_valid 60s' if self.cache else 'off'};
+server {{ listen 127.0.0.1:{port}; root {w}/site; }} }}
+""")
+        server = Running(wrapper + ["nginx", "-c", conf], self.site.env)
+        try:
+            until_listening(server, port)
+        except Failed:
+            server.stop("nginx")
+            raise
+        return server, port
 
     def sample(self, wrapper):
         if self.missing:
             raise Failed(f"not installed: {' '.join(self.missing)}")
-        server = Running(wrapper + self.command, self.site.env)
-        try:
-            until_listening(server, self.port)
-            out, _ = run(["wrk", "-t1", "-c8", f"-d{self.seconds}s", f"http://127.0.0.1:{self.port}/page.html"], self.site.env, self.seconds + 20)
-        finally:
-            cpu = server.stop("nginx")
+        key = tuple(wrapper)
+        if key not in self.servers:
+            self.servers[key] = self.start(wrapper)
+        server, port = self.servers[key]
+        begun = group_seconds(server.child.pid)
+        out, _ = run(["wrk", "-t1", "-c8", f"-d{self.seconds}s", f"http://127.0.0.1:{port}/page.html"], self.site.env, self.seconds + 20)
         if "Non-2xx" in out or "Requests/sec:" not in out:
             raise Failed(f"wrk: {out[-300:]}")
         requests = float(out.split(" requests in")[0].split()[-1])
-        return {"rate": float(out.split("Requests/sec:")[1].split()[0]), "cpu": cpu / requests}
+        return {"rate": float(out.split("Requests/sec:")[1].split()[0]), "cpu": (group_seconds(server.child.pid) - begun) / requests}
+
+    def stop(self):
+        for server, _ in self.servers.values():
+            server.stop("nginx")
+        self.servers.clear()
 
 
 class Redis:
