@@ -130,14 +130,14 @@ static int own_mounts(const struct agent_plan *plan)
 int namespaces_view(const struct agent_plan *plan)
 {
 	struct mount_attr fixed = { .attr_set = MOUNT_ATTR_RDONLY };
-	mode_t mask = umask(0);
 	int result = plan->n_view ? own_mounts(plan) : 0;
 
 	if (!plan->n_view || result < 0)
-		return umask(mask), result;
+		return result;
 	AUTO_FD root = empty_root();
 	if (root < 0)
 		return root;
+	mode_t mask = umask(0);
 	for (size_t i = 0; i < plan->n_view && result == 0; i++)
 		result = place_make(root, &plan->view[i]);
 	umask(mask);
