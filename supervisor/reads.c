@@ -102,7 +102,7 @@ static void say_denied(struct plan *plan, const struct policy_rule *rule, const 
 
 static void say_difference(struct plan *plan, const struct difference *first)
 {
-	const struct policy_rule *rule = first->before.rule ? first->before.rule : first->after.rule;
+	const struct policy_rule *rule = first->before.rule;	/* those of the other policy go with it */
 	AUTO_FREE char *path = escape_dup(first->witness, strlen(first->witness));
 	bool view = plan->reads == READS_VIEW;
 

@@ -587,6 +587,7 @@ static void what_would_be_cheaper_is_said(void **state)
 		{ VIEW "cover all; }", "opens that only read, and stat: what may not be read is not there", NULL },
 		{ VIEW "allow ro /etc/; deny read **/.git/ sealed; }", "what is in a view can be read, listed and asked about", "and what may not be read could be left out of a view" },
 		{ VIEW "deny EACCES read /etc/ sealed; }", "what is left out of a view is ENOENT", "let it deny with ENOENT" },
+		{ VIEW "allow read /etc/; }", "/etc: what is in a view can be read, listed and asked about", "allow ro of whole directory trees" },
 		{ VIEW "allow ro /etc/passwd; }", "files are replaced by others of their name", "allow the directory that it is in" },
 		{ VIEW "allow ro /dev/null; }", "what may not be read is not there", NULL },
 		{ VIEW "allow ro /proc/; }", "in procfs", NULL },
