@@ -79,7 +79,7 @@ def markdown(report, plot, tried):
              "- other programs: " + "; ".join(f"{name} {text}" for name, text in report["peers"].items()), ""]
     reached = sum(g["verdict"] == "reached" for a in report["answers"] for g in a["goals"])
     total = sum(len(a["goals"]) for a in report["answers"])
-    lines += [f"## Goals: {reached} of {total} reached", "", "Ratios of medians. `brokered`: every open goes to usher; `offloaded`: reading is left to Landlock.", "",
+    lines += [f"## Goals: {reached} of {total} reached", "", "Ratios of medians; of servers, medians of the ratios of each round. `brokered`: every open goes to usher; `offloaded`: reading is left to Landlock; `in a view`: what may not be read is not there.", "",
               "| question | compared | figure | goal | |", "|---|---|---|---|---|"]
     for answer in report["answers"]:
         for goal in answer["goals"]:
